@@ -1,0 +1,1 @@
+"""Everything that touches the world: clock, SQL, sample store, Prometheus, notifiers."""

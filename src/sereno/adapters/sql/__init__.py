@@ -1,0 +1,1 @@
+"""State in SQL: one schema for SQLite and PostgreSQL."""

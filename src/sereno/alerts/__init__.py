@@ -1,0 +1,1 @@
+"""Rules evaluated: pending, firing, resolved."""

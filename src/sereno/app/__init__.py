@@ -1,0 +1,1 @@
+"""The wiring: settings, event table, HTTP, pages, workers, command line."""

@@ -1,0 +1,1 @@
+"""Spec in, text out, byte-identical."""

@@ -1,0 +1,1 @@
+"""The shared timeline of a bad day: roles, phases, updates, post-mortem."""

@@ -1,0 +1,52 @@
+"""Two languages, equals: catalogues of phrases, and numbers and dates as their readers write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+from zoneinfo import ZoneInfo
+
+from sereno.kernel.message import Language
+
+LANGUAGES: tuple[Language, ...] = ("es", "en")
+Phrases = Mapping[str, Mapping[Language, str]]
+
+
+def say(phrases: Phrases, key: str, language: Language, **values: object) -> str:
+    """The phrase `key` in `language`, with `values` put in. Raises KeyError if there is no such phrase."""
+    return phrases[key][language].format(**values)
+
+
+def number(value: Decimal | float | int, language: Language, decimals: int = 0) -> str:
+    """`value` with grouping and `decimals` digits: 1.234,5 in Spanish, 1,234.5 in English."""
+    text = f"{value:,.{decimals}f}"
+    return text.translate(str.maketrans(",.", ".,")) if language == "es" else text
+
+
+def percent(ratio: Decimal, language: Language, decimals: int = 2) -> str:
+    """`ratio` (1 is 100 %) as a percentage, rounded down so that 99.999 never reads 100."""
+    step = Decimal(1).scaleb(-decimals)
+    shown = (ratio * 100).quantize(step, rounding=ROUND_FLOOR)
+    return f"{number(shown, language, decimals)} %" if language == "es" else f"{shown:,.{decimals}f}%"
+
+
+def span(duration: timedelta, language: Language) -> str:
+    """A duration for people, in its two largest units: `2 h 5 min`, `45 s`."""
+    seconds = max(0, round(duration.total_seconds()))
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}")
+        if len(parts) == 2:
+            break
+    return " ".join(parts) or "0 s"
+
+
+def local(instant: datetime, zone: str, language: Language, *, seconds: bool = False) -> str:
+    """Date and time of `instant` on the wall clock of `zone`, with the zone's abbreviation or offset."""
+    there = instant.astimezone(ZoneInfo(zone))
+    date = there.strftime("%d/%m/%Y" if language == "es" else "%Y-%m-%d")
+    return f"{date} {there.strftime('%H:%M:%S' if seconds else '%H:%M')} {there.strftime('%Z')}"

@@ -1,0 +1,1 @@
+"""Who is on call, whom to page next, did they answer."""

@@ -1,0 +1,1 @@
+"""The arithmetic of promises: SLIs, budgets, burn rates, windows."""

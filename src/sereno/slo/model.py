@@ -1,0 +1,90 @@
+"""Budgets and burn-rate tiers as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from sereno.kernel.rule import Rule
+from sereno.spec.model import Slo
+
+BudgetState = Literal["ok", "at_risk", "exhausted", "unknown", "idle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One pair of windows of a multi-window burn-rate alert (Google SRE workbook, ch. 5).
+
+    Fires when the burn rate exceeds `factor` over `long` and over `short`. `share` is the part of the budget
+    gone at detection (factor·long/period), `exhausts_in` what is left of the period at that rate (period/factor).
+    """
+
+    kind: Literal["page", "ticket"]
+    long: timedelta
+    short: timedelta
+    factor: Decimal
+    share: Decimal
+    exhausts_in: timedelta
+
+    def detection(self, budget: Decimal, error_ratio: Decimal) -> timedelta:
+        """How long after a step to `error_ratio` the tier fires, evaluation delay apart: long·factor·budget/error."""
+        seconds = Decimal(self.long.total_seconds()) * self.factor * budget / error_ratio
+        return timedelta(seconds=float(seconds))
+
+    def reset(self, budget: Decimal, error_ratio: Decimal) -> timedelta:
+        """How long after the end of an outage (of at least `short`) it stops: short·(1 − factor·budget/error)."""
+        seconds = Decimal(self.short.total_seconds()) * (1 - self.factor * budget / error_ratio)
+        return timedelta(seconds=float(seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedTier:
+    """A tier that was left out, and why: `meaningless` (factor ≤ 1 fires inside the budget), `unreachable`
+    (factor·budget ≥ 1 can never fire), `too_short` (the long window is no longer than the short one)."""
+
+    kind: Literal["page", "ticket"]
+    long: timedelta
+    short: timedelta
+    factor: Decimal
+    reason: Literal["meaningless", "unreachable", "too_short"]
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SloPlan:
+    """Everything derived from one declared objective."""
+
+    service: str
+    slo: Slo
+    tiers: tuple[Tier, ...]
+    dropped: tuple[DroppedTier, ...]
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where one objective stands at `at`, over its own window. Exact; never clamped; None means unknown.
+
+    `total` and `bad` are counts of events. `sli` = 1 − bad/total. `consumed` = (bad/total)/budget, `remaining` =
+    1 − consumed (may be negative). `coverage` is the share of the window about which something is known.
+    `state`: `idle` when there was data but no event; `unknown` when there was no data.
+    `burn_rate` is over the last hour (or the longest tier below the window); `exhausts_at` follows from it:
+    at + remaining·window/burn_rate, None when the budget is not being spent or is already gone.
+    """
+
+    service: str
+    slo: str
+    at: datetime
+    window: timedelta
+    objective: Decimal
+    total: Decimal | None
+    bad: Decimal | None
+    sli: Decimal | None
+    consumed: Decimal | None
+    remaining: Decimal | None
+    coverage: Decimal
+    burn_rate: Decimal | None
+    exhausts_at: datetime | None
+    state: BudgetState

@@ -1,0 +1,223 @@
+"""The declared workspace: services, teams, people, schedules, escalations, severities and status pages.
+
+These are the values that the rest of the house reads. The loader builds them; nothing else makes them in
+production. Names are the keys: a service refers to its team, a team to its escalation, and so on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
+
+from sereno.kernel.labels import Labels
+from sereno.kernel.message import Channel, Language
+from sereno.kernel.rule import Rule
+from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where in the files something was declared."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A target such as 99.9 %, exactly as written."""
+
+    text: str
+    ratio: Decimal
+
+    @property
+    def budget(self) -> Decimal:
+        """1 − target, exactly."""
+        return 1 - self.ratio
+
+
+@dataclass(frozen=True, slots=True)
+class EventsSli:
+    """Good and bad events counted by counters.
+
+    `total`, `bad` and `good` are PromQL instant selectors of counters; exactly one of `bad` and `good` is set
+    by the loader (a bare matcher list in the file has been expanded over `total`). `excluded` has already been
+    put into all of them.
+    """
+
+    total: str
+    bad: str | None
+    good: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySli:
+    """Events that took no longer than `within_seconds`, from a classic histogram.
+
+    `buckets` selects `…_bucket{le="…"}` at the threshold, `count` selects `…_count`; `within_seconds` is as written.
+    """
+
+    histogram: str
+    buckets: str
+    count: str
+    within_seconds: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """One promise about one service."""
+
+    name: str
+    objective: Objective
+    window: timedelta
+    sli: EventsSli | LatencySli
+    description: str = ""
+    runbook: str | None = None
+    page_severity: str = ""
+    ticket_severity: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeJob:
+    """Targets that the embedded scraper reads."""
+
+    job: str
+    targets: tuple[str, ...]
+    every: timedelta
+    timeout: timedelta
+    labels: Labels = field(default_factory=Labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A named address."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is run."""
+
+    name: str
+    team: str
+    description: str = ""
+    title: str = ""
+    links: tuple[Link, ...] = ()
+    scrape: tuple[ScrapeJob, ...] = ()
+    slos: tuple[Slo, ...] = ()
+    alerts: tuple[Rule, ...] = ()
+    status_page: str | None = None
+    component: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who owns services. `escalation` is walked when one of them pages."""
+
+    name: str
+    escalation: str
+    title: str = ""
+    zone: str = "UTC"
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One way to reach a person, tried in the order declared."""
+
+    channel: Channel
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is paged."""
+
+    name: str
+    title: str
+    contacts: tuple[Contact, ...]
+    zone: str = "UTC"
+    language: Language = "en"
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A weekly rotation over a ring of people.
+
+    At each hand-over (local wall time in `zone`) the ring moves by one; role i is held by the person i places
+    further round the ring. `start` is the date of a hand-over at which people[0] holds roles[0].
+    """
+
+    name: str
+    zone: str
+    people: tuple[str, ...]
+    roles: tuple[str, ...]
+    start: date
+    handover: time
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Whom to page, and how long after the page opened (or its round began)."""
+
+    targets: tuple[str, ...]
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """The steps a page walks until someone answers. A target is a role of `schedule`, or a person."""
+
+    name: str
+    schedule: str | None
+    steps: tuple[Step, ...]
+    repeat_every: timedelta = timedelta(minutes=15)
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A public part of the product; it is as bad as the worst of `services`."""
+
+    name: str
+    services: tuple[str, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPage:
+    """What the public sees."""
+
+    name: str
+    title: str
+    components: tuple[Component, ...]
+    description: str = ""
+    language: Language = "en"
+    zone: str = "UTC"
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The whole workspace, consistent: every reference in it resolves."""
+
+    services: dict[str, Service] = field(default_factory=dict)
+    teams: dict[str, Team] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    escalations: dict[str, Escalation] = field(default_factory=dict)
+    severities: Severities = DEFAULT_SEVERITIES
+    status_pages: dict[str, StatusPage] = field(default_factory=dict)
+    digest: str = ""
+
+    def escalation_of(self, service: str) -> Escalation:
+        """The escalation walked by pages of `service`. Raises KeyError for an unknown service."""
+        return self.escalations[self.teams[self.services[service].team].escalation]
