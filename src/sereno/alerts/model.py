@@ -16,8 +16,9 @@ class Alert:
     """One series of one rule that is, or lately was, wrong.
 
     `active_at` is when the expression first became true, `fired_at` when `for` had passed, `last_true_at` the
-    last evaluation at which the expression was true (`keep_firing_for` counts from it), `evaluated_at` the
-    last evaluation. `fingerprint` is that of `labels`, which include alertname, service and severity.
+    last evaluation at which the expression was true, `absent_since` the first one after it at which it was not
+    (`keep_firing_for` counts from there, as in Prometheus; None while it is true), `evaluated_at` the last
+    evaluation. `fingerprint` is that of `labels`, which include alertname, service and severity.
     """
 
     fingerprint: str
@@ -34,6 +35,7 @@ class Alert:
     evaluated_at: datetime
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
+    absent_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,32 @@ class PolicyStep:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A snapshot of the escalation: later edits do not change a running page."""
+    """A snapshot of the escalation: later edits do not change a running page.
+
+    `working_zone`, when set, lets steps be taken only in the working hours (Mon–Fri 09–18) of that zone.
+    """
 
     escalation: str
     schedule: str | None
     steps: tuple[PolicyStep, ...]
     repeat_every: timedelta
+    working_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a page knows of one of its alerts, enough to tell people about it.
+
+    `since` is when its expression became true, `fired_at` the moment of the AlertFired that brought it here.
+    """
+
+    fingerprint: str
+    alert: str
+    since: datetime
+    fired_at: datetime
+    value: float
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +52,10 @@ class Page:
     """A demand on a person for the firing alerts of one service and severity.
 
     `due_at` is the next moment at which the page matters to a worker: the next step to take. It is None only
-    when the page is acknowledged or closed. `step` is the index of the next step in `round`; `version` grows
-    with every change and fences writers. `alerts` are fingerprints, firing or not; `firing` those that fire.
+    when the page is acknowledged or closed. `step` is the index of the next step in `round`, `reason` why it will
+    be taken; `round_at` is the instant from which the round's steps count. `version` grows with every change and
+    fences writers. `alerts` are fingerprints, firing or not; `firing` those that fire; `signals` say what each is.
+    `paged` are the people told, in order. `details` are those of the first alert: alert, description, runbook.
     """
 
     id: str
@@ -58,6 +80,7 @@ class Page:
     closed_reason: str | None = None
     version: int = 0
     details: dict[str, str] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
 
     @property
     def group(self) -> str:

@@ -64,3 +64,15 @@ class Outbox(Protocol):
     def cancel(self, page_id: str, purpose: str, now: datetime, reason: str) -> int:
         """Cancel the pending messages of that purpose; returns how many. One being sent may still arrive."""
         ...
+
+
+class Links(Protocol):
+    """Makes the addresses that messages carry."""
+
+    def page_url(self, page_id: str) -> str:
+        """Where the page is seen in the console."""
+        ...
+
+    def ack_url(self, page_id: str, person: str) -> str:
+        """The signed link by which that person acknowledges the page."""
+        ...

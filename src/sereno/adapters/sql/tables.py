@@ -51,6 +51,7 @@ alert = sa.Table(
     sa.Column("evaluated_us", Instant, nullable=False),
     sa.Column("fired_us", Instant),
     sa.Column("resolved_us", Instant),
+    sa.Column("absent_us", Instant),
     sa.CheckConstraint("state in ('pending', 'firing', 'resolved')", name="state"),
 )  # fmt: skip
 _partial("ix_alert_active", alert.c.active_us, alert.c.state != "resolved")
