@@ -6,7 +6,8 @@ to whoever `app/wiring.py` says hears it, at least once. `at` is when it happene
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 import msgspec
@@ -168,13 +169,22 @@ class StatusChanged(Event):
 
 
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+_FLOATS = {name: tuple(f.name for f in fields(kind) if f.type == "float") for name, kind in EVENTS.items()}
 
 
 def encode_event(event: Event) -> tuple[str, str]:
-    """The kind of `event` and its JSON."""
-    return type(event).__name__, msgspec.json.encode(event).decode()
+    """The kind of `event` and its JSON. NaN and infinities are written as text: JSON has no such numbers."""
+    raw = msgspec.to_builtins(event)
+    for name in _FLOATS[type(event).__name__]:
+        if not math.isfinite(raw[name]):
+            raw[name] = str(raw[name])
+    return type(event).__name__, msgspec.json.encode(raw).decode()
 
 
 def decode_event(kind: str, payload: str | bytes) -> Event:
     """The event that `encode_event` wrote. Raises KeyError for an unknown kind."""
-    return msgspec.json.decode(payload, type=EVENTS[kind])
+    event = EVENTS[kind]
+    raw = msgspec.json.decode(payload)
+    for name in _FLOATS[kind]:
+        raw[name] = float(raw[name])
+    return msgspec.convert(raw, type=event)

@@ -36,13 +36,14 @@ class Signal:
     """What a page knows of one of its alerts, enough to tell people about it.
 
     `since` is when its expression became true, `fired_at` the moment of the AlertFired that brought it here.
+    `value` is the repr of a float: NaN and Inf survive JSON.
     """
 
     fingerprint: str
     alert: str
     since: datetime
     fired_at: datetime
-    value: float
+    value: str
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
 
