@@ -42,13 +42,14 @@ class Tier:
 @dataclass(frozen=True, slots=True)
 class DroppedTier:
     """A tier that was left out, and why: `meaningless` (factor ≤ 1 fires inside the budget), `unreachable`
-    (factor·budget ≥ 1 can never fire), `too_short` (the long window is no longer than the short one)."""
+    (factor·budget ≥ 1 can never fire), `too_short` (the long window is no longer than the short one), `duplicate`
+    (after snapping it watches the window of a tier before it, with a higher factor)."""
 
     kind: Literal["page", "ticket"]
     long: timedelta
     short: timedelta
     factor: Decimal
-    reason: Literal["meaningless", "unreachable", "too_short"]
+    reason: Literal["meaningless", "unreachable", "too_short", "duplicate"]
     explanation: str
 
 
@@ -88,3 +89,42 @@ class Budget:
     burn_rate: Decimal | None
     exhausts_at: datetime | None
     state: BudgetState
+
+
+@dataclass(frozen=True, slots=True)
+class SloCost:
+    """What [start, end] cost one objective. Exact; never clamped; None means unknown.
+
+    `total` and `bad` are events of (start, end], `share` = bad/total of them. `consumed` = bad ÷ (budget × all
+    events of the objective's own window that ends at `end`): the share of the whole budget that this cost.
+    `remaining` is what was left of the budget at `end`. `coverage` is the share of [start, end] about which
+    something is known.
+    """
+
+    service: str
+    slo: str
+    start: datetime
+    end: datetime
+    total: Decimal | None
+    bad: Decimal | None
+    share: Decimal | None
+    consumed: Decimal | None
+    remaining: Decimal | None
+    coverage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BurnChart:
+    """How the budget of the window that ends at `times[-1]` was spent, at evenly spaced instants.
+
+    `remaining[i]` = 1 − bad(times[0], times[i]] ÷ (budget × total of the whole window): 1 at first, and at last
+    exactly `Budget.remaining`. `burn[i]` is the burn rate of (times[i − 1], times[i]]; the first has none. None
+    means that nobody was watching then: a gap in the line, never a value.
+    """
+
+    service: str
+    slo: str
+    window: timedelta
+    times: tuple[datetime, ...]
+    remaining: tuple[Decimal | None, ...]
+    burn: tuple[Decimal | None, ...]
