@@ -1,0 +1,1 @@
+"""Every number in the docs comes from a command here."""

@@ -1,0 +1,41 @@
+"""`bench/run NAME [--json]`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from dataclasses import asdict
+
+NAMES = {
+    "loop": "the demo's stages, from the fault to the post-mortem, in real time (about 8 minutes)",
+    "startup": "CPU of --version and --help; from `up` to the first page served",
+    "footprint": "distributions and megabytes of the base install",
+    "idle": "memory and CPU of a control plane that watches five services and has nothing to do",
+    "page-delay": "from the evaluation that fires to the first byte of the page",
+    "status-page": "requests per second and latency of the public page at 50 connections",
+    "store": "cost of appending and reading samples, bytes per sample",
+    "promql": "one burn-rate ratio over 30 days, beside the packaged Prometheus",
+}
+
+
+def main() -> int:
+    """Measure one figure; exit 1 below a floor, 2 on wrong use."""
+    arguments = [a for a in sys.argv[1:] if a != "--json"]
+    if arguments in ([], ["--list"], ["--help"]):
+        for name, meaning in NAMES.items():
+            print(f"{name:<12} {meaning}")
+        return 0 if arguments else 2
+    if len(arguments) != 1 or arguments[0] not in NAMES:
+        print(f"bench: no figure is called {' '.join(arguments)!r}; see bench/run --list", file=sys.stderr)
+        return 2
+    figures = importlib.import_module(f"bench.{arguments[0].replace('-', '_')}").measure()
+    if "--json" in sys.argv:
+        print(json.dumps([asdict(figure) | {"passed": figure.passed} for figure in figures], indent=2))
+    else:
+        print("\n".join(map(str, figures)))
+    return 0 if all(figure.passed for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

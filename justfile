@@ -1,0 +1,21 @@
+# What CI runs, a line each.
+default: test check
+
+test *ARGS:
+    scripts/test {{ARGS}}
+
+check:
+    scripts/check
+
+demo *ARGS:
+    scripts/demo {{ARGS}}
+
+up *ARGS:
+    uv run sereno up {{ARGS}}
+
+bench NAME="--list":
+    bench/run {{NAME}}
+
+fix:
+    uv run ruff check --fix .
+    uv run ruff format .

@@ -1,0 +1,19 @@
+"""The `sereno` command."""
+
+import sys
+
+
+def main() -> None:
+    """Run one command; the process exits with its code: 0 ok, 1 problems found, 2 wrong use."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from sereno import __version__
+
+        sys.stdout.write(f"sereno {__version__}\n")
+        return
+    from sereno.app.cli import run
+
+    raise SystemExit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

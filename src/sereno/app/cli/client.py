@@ -1,0 +1,107 @@
+"""How commands talk to a running control plane: over its HTTP API, as any other client would."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sereno.kernel.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    SerenoError,
+    Unauthenticated,
+    Unavailable,
+    UsageError,
+)
+
+_BY_STATUS: dict[int, type[SerenoError]] = {
+    400: UsageError,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: UsageError,
+}
+
+
+class Client:
+    """A control plane at `url`, spoken to with `token`.
+
+    Both default to SERENO_URL and SERENO_TOKEN; the token otherwise to the operator's token that `sereno up`
+    left in its data directory (SERENO_DATA_DIR, or .sereno) for commands on the same machine.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        port = os.environ.get("SERENO_PORT", "8420")
+        self.url = (url or os.environ.get("SERENO_URL") or f"http://127.0.0.1:{port}").rstrip("/")
+        self.token = token or os.environ.get("SERENO_TOKEN") or _operator_token()
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=15)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """The JSON (or text) at `path` under /api/v1."""
+        return self._send("GET", path, params={k: v for k, v in parameters.items() if v is not None})
+
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Do something, and return what the control plane says of it."""
+        return self._send("POST", path, json=dict(body or {}))
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, f"/api/v1{path}", **options)
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"no control plane answers at {self.url} ({error})", hint="start one with `sereno up`, or set SERENO_URL"
+            ) from error
+        if answer.is_success:
+            return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+        raise _error_of(answer)
+
+
+def _operator_token() -> str | None:
+    path = Path(os.environ.get("SERENO_DATA_DIR", ".sereno")) / "operator.token"
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
+def _error_of(answer: httpx.Response) -> SerenoError:
+    try:
+        said = answer.json()["error"]
+        message, hint = str(said["message"]), said.get("hint")
+    except (ValueError, KeyError, TypeError):
+        message, hint = f"the control plane answered {answer.status_code}", None
+    kind = _BY_STATUS.get(answer.status_code)
+    return kind(message, hint=hint) if kind else Unavailable(message, hint=hint)
+
+
+def print_json(value: object) -> None:
+    """`value` on stdout as JSON for machines."""
+    json_module.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_table(title: str, columns: list[str], rows: list[list[object]], *, empty: str) -> None:
+    """A table for people; `empty` is said when there are no rows."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    console.print(table)

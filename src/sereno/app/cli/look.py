@@ -1,0 +1,85 @@
+"""Looking at a running control plane: `sereno status`, `budget`, `alerts`, `oncall`."""
+
+from __future__ import annotations
+
+from sereno.app.cli.client import Client, print_json, print_table
+
+
+def status(*, json: bool = False) -> int:
+    """What is wrong now, and who is on it. Exits 1 when something is wrong or unknown.
+
+    Parameters
+    ----------
+    json
+        Print JSON for machines.
+    """
+    client = Client()
+    pages = [p for p in client.get("/pages")["pages"] if p["state"] != "closed"]
+    incidents = [i for i in client.get("/incidents")["incidents"] if i["phase"] not in ("resolved", "reviewed")]
+    blind = [t for t in client.get("/targets")["targets"] if t["health"] != "up"]
+    if json:
+        print_json({"pages": pages, "incidents": incidents, "targets_not_up": blind})
+    else:
+        rows = [["incident", i["number"], i["severity"], i["service"], i["title"], i["phase"]] for i in incidents]
+        rows += [["page", p["id"], p["severity"], p["service"], p["summary"], p["state"]] for p in pages]
+        rows += [["target", t["job"], "", t["url"], t["error"], t["health"]] for t in blind]
+        print_table("Now", ["what", "id", "severity", "service", "summary", "state"], rows, empty="All calm.")
+    return 1 if pages or incidents or blind else 0
+
+
+def budget(service: str | None = None, *, json: bool = False) -> int:
+    """Error budgets: how much is left, how fast it goes. Exits 1 when one is exhausted.
+
+    Parameters
+    ----------
+    service
+        Only this one's.
+    json
+        Print JSON for machines.
+    """
+    budgets = [b for b in Client().get("/budgets")["budgets"] if service in (None, b["service"])]
+    if json:
+        print_json(budgets)
+    else:
+        names = ["service", "slo", "objective", "window", "sli", "remaining", "burn_rate", "coverage", "state"]
+        rows: list[list[object]] = [[b[name] for name in names] for b in budgets]
+        print_table("Error budgets", names, rows, empty="No objectives are declared.")
+    return 1 if any(b["state"] == "exhausted" for b in budgets) else 0
+
+
+def alerts(*, json: bool = False) -> int:
+    """Alerts that are pending or firing. Exits 1 when one fires.
+
+    Parameters
+    ----------
+    json
+        Print JSON for machines.
+    """
+    found = Client().get("/alerts")["alerts"]
+    active = [a for a in found if a["state"] != "resolved"]
+    if json:
+        print_json(active)
+    else:
+        rows = [[a["state"], a["alert"], a["severity"], a["service"], a["value"], a["active_at"]] for a in active]
+        names = ["state", "alert", "severity", "service", "value", "since"]
+        print_table("Alerts", names, rows, empty="No alert is pending or firing.")
+    return 1 if any(a["state"] == "firing" for a in active) else 0
+
+
+def oncall(*, json: bool = False) -> int:
+    """Who is on call now.
+
+    Parameters
+    ----------
+    json
+        Print JSON for machines.
+    """
+    found = Client().get("/oncall")
+    if json:
+        print_json(found)
+    else:
+        rows = [
+            [schedule["schedule"], role, person] for schedule in found["now"] for role, person in schedule["roles"].items()
+        ]
+        print_table("On call now", ["schedule", "role", "person"], rows, empty="No schedule is declared.")
+    return 0

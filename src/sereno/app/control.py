@@ -1,0 +1,139 @@
+"""The control plane: everything one process holds, opened and closed together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sereno.adapters.clock import RandomIds, SystemClock
+from sereno.app.settings import Settings
+from sereno.kernel.clock import Clock, Ids
+from sereno.kernel.diagnostics import Diagnostic
+from sereno.kernel.errors import SpecError
+from sereno.spec.model import Spec
+
+if TYPE_CHECKING:
+    from sereno.adapters.samples.scraper import Scraper, TargetState
+    from sereno.adapters.samples.source import SampleSource
+    from sereno.adapters.samples.store import SampleStore
+    from sereno.adapters.sql.database import Database
+    from sereno.kernel.rule import Rule
+    from sereno.slo.model import Budget, SloPlan
+
+
+@dataclass
+class SpecHolder:
+    """The spec in force. A reload that fails keeps the last good one and its diagnostics say why."""
+
+    folder: Path
+    current: Spec
+    loaded_at: datetime
+    diagnostics: tuple[Diagnostic, ...] = ()
+    files: tuple[Path, ...] = ()
+    good: bool = True
+
+    @staticmethod
+    def load(folder: Path, now: datetime) -> SpecHolder:
+        """The spec of `folder`. Raises SpecError with every diagnostic if it has mistakes."""
+        from sereno.app.promql_checker import Checker
+        from sereno.spec.loader import load
+
+        loaded = load(folder, promql=Checker())
+        if loaded.spec is None:
+            raise SpecError(loaded.diagnostics)
+        return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files)
+
+    def reload(self, now: datetime) -> bool:
+        """Read the folder again; True if it is good and now in force."""
+        try:
+            fresh = SpecHolder.load(self.folder, now)
+        except SpecError as error:
+            self.diagnostics, self.good = error.diagnostics, False
+            return False
+        self.current, self.loaded_at, self.files = fresh.current, now, fresh.files
+        self.diagnostics, self.good = fresh.diagnostics, True
+        return True
+
+
+@dataclass
+class Control:
+    """One running control plane. `budgets` and `plans` are keyed by (service, objective)."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    secret: bytes
+    owner: str
+    database: Database
+    spec: SpecHolder
+    source: SampleSource
+    store: SampleStore | None = None
+    scraper: Scraper | None = None
+    rules: tuple[Rule, ...] = ()
+    plans: dict[tuple[str, str], SloPlan] = field(default_factory=dict)
+    budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
+    status_version: int = 0
+    generated_until: datetime | None = None
+    evaluated_at: datetime | None = None
+    evaluation_error: str | None = None
+
+    @property
+    def targets(self) -> Sequence[TargetState]:
+        """The scrape targets and how they are; empty when a Prometheus scrapes."""
+        return self.scraper.targets() if self.scraper else ()
+
+    def plan_everything(self) -> None:
+        """Derive rules and tiers from the spec in force."""
+        from sereno.slo import plans_of, rules_of
+
+        spec, interval, language = self.spec.current, self.settings.evaluation_interval, self.settings.language
+        self.plans = {
+            (plan.service, plan.slo.name): plan
+            for plan in plans_of(spec, evaluation_interval=interval, language=language)
+        }
+        self.rules = rules_of(spec, evaluation_interval=interval, language=language)
+        self.budgets = {key: budget for key, budget in self.budgets.items() if key in self.plans}
+        if self.scraper:
+            self.scraper.update([job for service in spec.services.values() for job in service.scrape])
+
+
+def secret_of(data_dir: Path) -> bytes:
+    """The installation's secret key, made at first start in a file that only its owner may read."""
+    path = data_dir / "secret.key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        made = RandomIds().secret().encode()
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(made)
+    return path.read_bytes().strip()
+
+
+async def open_control(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Control:
+    """Open stores and read the spec; nothing runs yet.
+
+    Raises SpecError (every diagnostic) before anything is touched, Conflict when another process holds the state.
+    """
+    from sereno.adapters.sql.database import open_database
+
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    spec = SpecHolder.load(settings.spec, clock.now())
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    owner = ids.new("wk")
+    url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"
+    database = await open_database(url, owner=owner)
+    control = Control(
+        settings=settings, clock=clock, ids=ids, secret=secret_of(settings.data_dir), owner=owner,
+        database=database, spec=spec, source=_NoSource(),
+    )  # fmt: skip
+    _open_samples(control)
+    control.plan_everything()
+    return control
+
+
+class _NoSource:
+    async def fetch(self, selections: Sequence[object]) -> dict[object, object]:
+        raise RuntimeError("samples were not opened")
