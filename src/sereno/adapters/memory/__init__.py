@@ -1,0 +1,1 @@
+"""Stores that live in memory: what the simulator and the stories run on."""
