@@ -22,7 +22,7 @@ from sereno.status.model import Interval
 
 STEP_SECONDS = 60
 DAYS = 30
-STEADY_HOURS = 4
+STEADY_HOURS = 8
 """How long before now the history already runs at the live rates."""
 
 DURATION_BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0")

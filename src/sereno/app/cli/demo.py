@@ -1,0 +1,103 @@
+"""`sereno demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_module
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from sereno.adapters.clock import SystemClock
+from sereno.kernel.errors import SerenoError
+
+WELCOME = """
+  The shop is open, its customers are buying, and Sereno is watching.
+
+  console      {control}   user {user}, password {password}
+  status page  {control}/status/public
+  mailbox      {mailbox}        what the people on call receive
+  the shop     {shop}
+
+  Press  b Enter  to break payments and watch what happens
+         m Enter  to mend them
+         q Enter  to leave
+
+  The month before now is generated, so that budgets and bars are not empty; everything since is measured.
+"""
+
+
+def demo(*, outage: Literal["payments"] | None = None, json: bool = False, folder: Path | None = None) -> int:
+    """Run a small shop with a month of history and watch it being watched.
+
+    Parameters
+    ----------
+    outage
+        Break this by yourself, follow the page, acknowledge, repair, and leave after the post-mortem.
+    json
+        Print one JSON line a stage.
+    folder
+        Keep everything here instead of in a folder that is thrown away.
+    """
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        return asyncio.run(_run(folder.resolve(), outage, json))
+    with tempfile.TemporaryDirectory(prefix="sereno-demo-") as made:
+        return asyncio.run(_run(Path(made), outage, json))
+
+
+async def _run(folder: Path, outage: str | None, json: bool) -> int:
+    from sereno.app.demo.town import Town
+
+    town = Town.found(folder)
+    print("Opening the shop …", file=sys.stderr, flush=True)
+    try:
+        await town.open()
+        return await (_by_itself(town, json) if outage else _by_hand(town))
+    finally:
+        town.close()
+
+
+async def _by_itself(town: object, json: bool) -> int:
+    from sereno.app.demo.outage import Outage
+
+    # Let the scraper see the live shop for a moment, so that rates are measured and not guessed.
+    await asyncio.sleep(20)
+    try:
+        async for stage in Outage(town, SystemClock()).stages():
+            print(json_module.dumps(stage, ensure_ascii=False) if json else _line(stage), flush=True)
+    except SerenoError as error:
+        print(f"sereno: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _line(stage: dict[str, object]) -> str:
+    rest = "  ".join(f"{k}={v}" for k, v in stage.items() if k not in ("stage", "seconds", "impacts"))
+    return f"{stage['seconds']:>7.1f} s  {stage['stage']:<16} {rest}"
+
+
+async def _by_hand(town: object) -> int:
+    import httpx
+
+    print(
+        WELCOME.format(
+            control=town.url("control"), mailbox=town.url("mailbox"), shop=town.url("api"),
+            user="admin", password=town.password,
+        ),
+        flush=True,
+    )  # fmt: skip
+    async with httpx.AsyncClient() as client:
+        while True:
+            key = (await asyncio.to_thread(sys.stdin.readline)).strip().lower()
+            if key == "b":
+                await client.post(f"{town.url('pagos')}/_fault", json={"mode": "down"})
+                print("Payments are broken. Look at the mailbox and the console in about half a minute.", flush=True)
+            elif key == "m":
+                await client.delete(f"{town.url('pagos')}/_fault")
+                print("Payments are mended. The alert clears when its five-minute window is clean.", flush=True)
+            elif key == "q":
+                return 0
+            elif key == "" and not sys.stdin.isatty():
+                await asyncio.Event().wait()
