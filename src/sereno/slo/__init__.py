@@ -1,1 +1,22 @@
 """The arithmetic of promises: SLIs, budgets, burn rates, windows."""
+
+from sereno.slo.budgets import budget, budget_selections, burn_chart, impact, impact_selections
+from sereno.slo.model import Budget, BurnChart, DroppedTier, SloCost, SloPlan, Tier
+from sereno.slo.planning import plan, plans_of, rules_of
+
+__all__ = [
+    "Budget",
+    "BurnChart",
+    "DroppedTier",
+    "SloCost",
+    "SloPlan",
+    "Tier",
+    "budget",
+    "budget_selections",
+    "burn_chart",
+    "impact",
+    "impact_selections",
+    "plan",
+    "plans_of",
+    "rules_of",
+]

@@ -1,0 +1,185 @@
+"""Where an objective stands, what an incident cost it, and how its budget was spent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from sereno.kernel.duration import to_ms as length_ms
+from sereno.kernel.errors import UsageError
+from sereno.kernel.moment import from_ms, to_ms
+from sereno.promql.columns import Select, Selection
+from sereno.slo.exact import ratio, terminating
+from sereno.slo.model import Budget, BudgetState, BurnChart, SloCost
+from sereno.slo.selectors import selections_between
+from sereno.slo.tally import Span, tally
+from sereno.slo.tiers import STEPS_MS
+from sereno.spec.model import Slo
+
+_HOUR_MS = 3_600_000
+_AT_RISK_BELOW = Fraction(20, 100)
+
+
+def budget(service: str, slo: Slo, select: Select, at: datetime) -> Budget:
+    """Where `slo` stands at `at`: exact counts of events in (at − window, at], weighted by nothing else.
+
+    - An increase belongs to the instant at which it was seen; nothing is extrapolated. The baseline of a series is
+      its last sample at or before the window's start, at most 5 minutes older.
+    - A series without one was born in the window. If another series of its target (same job and instance, of any
+      selector of the objective) was being scraped before, the newborn counts from zero: its first value is events.
+      Otherwise nobody was watching, and it counts from its first sample.
+    - A lower value is a restart, also after staleness or a gap; a higher one goes on from where it was.
+    - Nothing is clamped. Bad (or good) series never seen count zero. A watched window without events is `idle`
+      (`sli` None, nothing consumed); a window that nobody watched is `unknown`, all figures None. A latency
+      threshold that is no boundary of the histogram is `unknown` too.
+    - `coverage`: see `known_intervals`. With several targets, time in which any of them was known is known.
+
+    `at_risk`: less than 20 % remains, or the burn rate is above 1 and at it the rest would be gone within a window.
+    Ratios are rounded once, to 28 digits. Raises UsageError for an objective that has no budget.
+    """
+    allowed = _allowed(slo)
+    at_ms, window_ms = to_ms(at), length_ms(slo.window)
+    found = tally(slo, select, at_ms - window_ms, at_ms)
+    whole = found.over(at_ms - window_ms, at_ms)
+    burn = _burn(found.over(at_ms - burn_window_ms(slo), at_ms), allowed)
+    consumed = _burn(whole, allowed)
+    remaining = None if consumed is None else 1 - consumed
+    exhausts_at = _exhausts_at(slo, at, remaining, burn)
+    known = bool(whole.covered_ms)
+    return Budget(
+        service=service,
+        slo=slo.name,
+        at=at,
+        window=slo.window,
+        objective=slo.objective.ratio,
+        total=terminating(whole.total) if known else None,
+        bad=terminating(whole.bad) if known else None,
+        sli=None if whole.share is None else ratio(1 - whole.share),
+        consumed=_decimal(consumed),
+        remaining=_decimal(remaining),
+        coverage=ratio(whole.coverage),
+        burn_rate=_decimal(burn),
+        exhausts_at=exhausts_at,
+        state="idle" if whole.idle else _state(slo, at, remaining, burn, exhausts_at),
+    )
+
+
+def budget_selections(slo: Slo, at: datetime) -> tuple[Selection, ...]:
+    """The samples that `budget` and `burn_chart` will ask for."""
+    at_ms = to_ms(at)
+    return selections_between(slo, at_ms - length_ms(slo.window), at_ms)
+
+
+def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetime) -> SloCost:
+    """What [start, end] cost `slo`: its events, and its share of the whole budget of the window that ends at `end`.
+
+    Counted as `budget` counts. Raises UsageError when `end` is before `start`, or the objective has no budget.
+    """
+    if end < start:
+        raise UsageError(f"an impact cannot end ({end}) before it starts ({start})")
+    allowed = _allowed(slo)
+    start_ms, end_ms, window_ms = to_ms(start), to_ms(end), length_ms(slo.window)
+    found = tally(slo, select, min(start_ms, end_ms - window_ms), end_ms)
+    cost, whole = found.over(start_ms, end_ms), found.over(end_ms - window_ms, end_ms)
+    spent = _burn(whole, allowed)
+    known = bool(cost.covered_ms)
+    return SloCost(
+        service=service,
+        slo=slo.name,
+        start=start,
+        end=end,
+        total=terminating(cost.total) if known else None,
+        bad=terminating(cost.bad) if known else None,
+        share=_decimal(cost.share),
+        consumed=_decimal(_consumed_by(cost, whole, allowed)),
+        remaining=None if spent is None else ratio(1 - spent),
+        coverage=ratio(cost.coverage),
+    )
+
+
+def impact_selections(slo: Slo, start: datetime, end: datetime) -> tuple[Selection, ...]:
+    """The samples that `impact` will ask for."""
+    end_ms = to_ms(end)
+    return selections_between(slo, min(to_ms(start), end_ms - length_ms(slo.window)), end_ms)
+
+
+def burn_chart(service: str, slo: Slo, select: Select, at: datetime, points: int = 120) -> BurnChart:
+    """How the budget of (at − window, at] was spent, at `points` (≥ 2) evenly spaced instants, both ends among them.
+
+    Costs O(samples + points). An instant is unknown when nothing was known since the one before.
+    """
+    if points < 2:
+        raise UsageError("a chart needs at least two points")
+    allowed = _allowed(slo)
+    at_ms, window_ms = to_ms(at), length_ms(slo.window)
+    start_ms = at_ms - window_ms
+    instants = [start_ms + window_ms * i // (points - 1) for i in range(points)]
+    found = tally(slo, select, start_ms, at_ms)
+    buckets = found.between((start_ms - 1, *instants))
+    whole = found.over(start_ms, at_ms)
+    remaining: list[Decimal | None] = [Decimal(1) if buckets[0].covered_ms else None]
+    bad = 0 * buckets[0].bad
+    for bucket in buckets[1:]:
+        bad += bucket.bad
+        so_far = _consumed_by(Span(bucket.total, bad, bucket.covered_ms, bucket.length_ms), whole, allowed)
+        remaining.append(None if so_far is None else ratio(1 - so_far))
+    return BurnChart(
+        service=service,
+        slo=slo.name,
+        window=slo.window,
+        times=tuple(from_ms(instant) for instant in instants),
+        remaining=tuple(remaining),
+        burn=(None, *(_decimal(_burn(bucket, allowed)) for bucket in buckets[1:])),
+    )
+
+
+def burn_window_ms(slo: Slo) -> int:
+    """Over how long `Budget.burn_rate` is taken: an hour, or the longest step below a shorter window."""
+    window_ms = length_ms(slo.window)
+    return max((step for step in STEPS_MS if step <= _HOUR_MS and step < window_ms), default=window_ms)
+
+
+def _allowed(slo: Slo) -> Fraction:
+    allowed = Fraction(slo.objective.budget)
+    if not 0 < allowed < 1 or slo.window <= timedelta(0):
+        raise UsageError(f"an objective of {slo.objective.text} over {slo.window} has no error budget")
+    return allowed
+
+
+def _burn(span: Span, allowed: Fraction) -> Fraction | None:
+    """How many times faster than allowed: 0 while idle, None while unknown (or bad events without any event)."""
+    if span.idle:
+        return Fraction(0)
+    return None if span.share is None else span.share / allowed
+
+
+def _consumed_by(part: Span, whole: Span, allowed: Fraction) -> Fraction | None:
+    """The share of the whole window's budget that the bad events of `part` are."""
+    if not part.covered_ms or whole.share is None:
+        return Fraction(0) if part.covered_ms and whole.idle else None
+    return Fraction(part.bad) / (allowed * Fraction(whole.total))
+
+
+def _exhausts_at(slo: Slo, at: datetime, remaining: Fraction | None, burn: Fraction | None) -> datetime | None:
+    if remaining is None or burn is None or remaining <= 0 or burn <= 0:
+        return None
+    try:
+        return at + timedelta(milliseconds=round(remaining * length_ms(slo.window) / burn))
+    except OverflowError:
+        return None  # in thousands of years: not being spent
+
+
+def _state(
+    slo: Slo, at: datetime, remaining: Fraction | None, burn: Fraction | None, exhausts_at: datetime | None
+) -> BudgetState:
+    if remaining is None:
+        return "unknown"
+    if remaining <= 0:
+        return "exhausted"
+    burning = burn is not None and burn > 1 and exhausts_at is not None and exhausts_at <= at + slo.window
+    return "at_risk" if remaining < _AT_RISK_BELOW or burning else "ok"
+
+
+def _decimal(value: Fraction | None) -> Decimal | None:
+    return None if value is None else ratio(value)
