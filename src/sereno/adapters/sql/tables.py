@@ -98,6 +98,8 @@ message = sa.Table(
     sa.CheckConstraint("state in ('pending', 'sent', 'failed', 'cancelled')", name="state"),
 )  # fmt: skip
 _partial("ix_message_due", message.c.due_us, message.c.state == "pending")
+_partial("ix_message_lease", message.c.lease_us, message.c.lease_owner.is_not(None))
+sa.Index("ix_message_created", message.c.created_us)
 
 duty = sa.Table(  # work that recurs: who does it now, and when it is next due
     "duty", metadata,

@@ -1,0 +1,70 @@
+"""Work that recurs: who does it now, and when it is next due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sereno.adapters.sql.rows import insert_new, instant
+from sereno.adapters.sql.tables import duty
+from sereno.kernel.moment import to_us
+
+if TYPE_CHECKING:
+    from sereno.adapters.sql.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The right to do a duty once. `number` grows with every claim: an older holder's word no longer counts."""
+
+    name: str
+    owner: str
+    number: int
+
+
+class SqlDuties:
+    """Recurring work that exactly one process should do at a time."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    def ensure(self, name: str, due: datetime) -> None:
+        """Note the duty, first due at `due`, unless it is there."""
+        insert_new(self._unit, duty, [{"name": name, "due_us": to_us(due), "fence": 0}], key=("name",))
+
+    def claim(self, name: str, owner: str, now: datetime, lease: timedelta) -> Fence | None:
+        """The right to do it for `lease`, if it is due and in nobody's hands."""
+        at = to_us(now)
+        free = sa.or_(duty.c.lease_us.is_(None), duty.c.lease_us <= at, duty.c.lease_us > to_us(now + 2 * lease))
+        change = (
+            sa.update(duty)
+            .where(duty.c.name == name, duty.c.due_us <= at, free)
+            .values(lease_owner=owner, lease_us=to_us(now + lease), fence=duty.c.fence + 1)
+            .returning(duty.c.fence)
+        )
+        number = self._unit.connection.execute(change).scalar_one_or_none()
+        return None if number is None else Fence(name, owner, number)
+
+    def done(self, fence: Fence, next_due: datetime) -> bool:
+        """It is done; next at `next_due`. False: someone else has it by now."""
+        change = (
+            sa.update(duty)
+            .where(duty.c.name == fence.name, duty.c.fence == fence.number, duty.c.lease_owner == fence.owner)
+            .values(due_us=to_us(next_due), lease_owner=None, lease_us=None)
+        )
+        return self._unit.connection.execute(change).rowcount == 1
+
+    def next_due(self, name: str) -> datetime | None:
+        """When it is next due, or None if there is no such duty."""
+        query = sa.select(duty.c.due_us).where(duty.c.name == name)
+        return instant(self._unit.connection.execute(query).scalar_one_or_none())
+
+    def release(self, owner: str | None = None) -> int:
+        """End the leases of `owner` (None: of all), which is dead; returns how many."""
+        change = sa.update(duty).where(duty.c.lease_owner.is_not(None)).values(lease_owner=None, lease_us=None)
+        if owner is not None:
+            change = change.where(duty.c.lease_owner == owner)
+        return self._unit.connection.execute(change).rowcount
