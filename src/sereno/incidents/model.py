@@ -23,7 +23,8 @@ class Incident:
     `started_at` is when the trouble began as far as is known (the alert's `active_at`), `opened_at` when the
     incident was. `due_at` is the next moment that matters to a worker (resolve by itself once quiet), or None.
     `automatic` means a page opened it and no person has taken it over: then it may resolve by itself.
-    `pages` are the pages attached, `open_pages` those not yet closed.
+    `pages` are the pages attached; `open_pages` those of them that asked for an incident and are not yet closed:
+    a ticket that burns for days is on the record, and does not keep the incident going.
     """
 
     id: str
