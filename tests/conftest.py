@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sereno.adapters.sql.database import Database, open_database
+from sereno.adapters.sql.database import Database, connect
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -184,7 +184,7 @@ def open_store(database_url: str) -> Iterator[Callable[..., Database]]:
     opened: list[Database] = []
 
     def open_(owner: str = "test") -> Database:
-        database = open_database(database_url, owner=owner)
+        database = connect(database_url, owner=owner)
         opened.append(database)
         return database
 
@@ -202,6 +202,6 @@ def database(open_store: Callable[..., Database]) -> Database:
 @pytest.fixture
 def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     """An open state store in a SQLite file, for tests that do not care which."""
-    opened = open_database(tmp_path / "state.db", owner="test", synchronous="OFF")
+    opened = connect(tmp_path / "state.db", owner="test", synchronous="OFF")
     yield opened
     opened.close()

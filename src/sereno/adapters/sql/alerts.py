@@ -79,6 +79,7 @@ def _row(value: Alert) -> dict[str, Any]:
         "evaluated_us": to_us(value.evaluated_at),
         "fired_us": us(value.fired_at),
         "resolved_us": us(value.resolved_at),
+        "absent_us": us(value.absent_since),
     }
 
 
@@ -98,4 +99,5 @@ def _alert(row: Any) -> Alert:
         evaluated_at=from_us(row.evaluated_us),
         fired_at=instant(row.fired_us),
         resolved_at=instant(row.resolved_us),
+        absent_since=instant(row.absent_us),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -44,7 +45,12 @@ class Database(Protocol):
         ...
 
 
-def open_database(url: str | Path, *, owner: str, synchronous: Synchronous = "FULL") -> Database:
+async def open_database(url: str | Path, *, owner: str, synchronous: Synchronous = "FULL") -> Database:
+    """`connect`, without holding up the event loop."""
+    return await asyncio.to_thread(connect, url, owner=owner, synchronous=synchronous)
+
+
+def connect(url: str | Path, *, owner: str, synchronous: Synchronous = "FULL") -> Database:
     """Open the state store at `url` and bring its schema to this version.
 
     `url` is a path or `sqlite:///path`, or `postgresql://user:password@host/name`. `owner` must be unique to this
