@@ -1,0 +1,103 @@
+"""The file of the sample store: its tables, how it is opened, who holds it, and what its failures mean.
+
+`synchronous=NORMAL` in WAL mode: what was committed survives the process being killed at any instant; a power
+cut may cost the last seconds, never the file. Samples of seconds are worth no more, and no fsync is waited for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from sereno.kernel.errors import Conflict, Unavailable
+
+_APPLICATION = 0x53524E53  # "SRNS"
+_VERSION = 1
+_TABLES = """
+CREATE TABLE series (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
+CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE metric (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE layout (id INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
+CREATE TABLE head (stream INTEGER NOT NULL, at_ms INTEGER NOT NULL, layout INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE UNIQUE INDEX head_by_time ON head (stream, at_ms);
+CREATE TABLE block (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,
+    count INTEGER NOT NULL, times BLOB NOT NULL
+);
+CREATE INDEX block_by_time ON block (stream, t0);
+CREATE TABLE chunk (
+    id INTEGER PRIMARY KEY, block INTEGER NOT NULL, metric INTEGER NOT NULL, t0 INTEGER NOT NULL,
+    t1 INTEGER NOT NULL, samples INTEGER NOT NULL, numbers BLOB NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX chunk_by_metric ON chunk (metric, t1);
+CREATE INDEX chunk_by_block ON chunk (block);
+"""
+
+
+def connect(path: Path | None, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to the store at `path` (None: in memory), its tables made if it is new.
+
+    Raises Unavailable if the file cannot be opened or is not a sample store of this version.
+    """
+    try:
+        if path is None:
+            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        else:
+            address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+        _prepare(connection, read_only)
+    except sqlite3.Error as problem:
+        raise Unavailable(f"the sample store {path} cannot be opened: {problem}") from problem
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
+    application, version = (connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
+    if application == 0 and version == 0 and not read_only:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    elif (application, version) != (_APPLICATION, _VERSION):
+        raise sqlite3.DatabaseError(f"it is not a sample store of version {_VERSION}")
+    if read_only:
+        return
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    if version == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={_APPLICATION};PRAGMA user_version={_VERSION};COMMIT;"
+        )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing. Raises Unavailable, with nothing written, when the disk is full or the file is locked."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException as problem:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(problem, sqlite3.DatabaseError):
+            raise Unavailable(f"the sample store cannot be written: {problem}") from problem
+        raise
+
+
+def hold(path: Path) -> IO[str]:
+    """Hold the store at `path` for this process until the result is closed. Raises Conflict, naming the holder."""
+    lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise Conflict(f"the sample store {path} is held by process {holder}", hint="stop that process first") from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
