@@ -1,0 +1,279 @@
+"""From a folder of YAML to one consistent workspace, or to every mistake in it.
+
+A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page` or
+`severities` (the first of these that it has, since a service also has a `team`). The keys of each are shown at the
+top of service.py, sli.py, people.py and public.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from sereno.kernel.diagnostics import Diagnostic
+from sereno.kernel.errors import UsageError
+from sereno.spec import people, public
+from sereno.spec.fields import expect
+from sereno.spec.model import Spec, StatusPage
+from sereno.spec.ports import FileExists, PromqlChecker
+from sereno.spec.reading import Reading, nearest
+from sereno.spec.service import service
+from sereno.spec.source import File, Node, Scalar
+from sereno.spec.source import Mapping as MappingNode
+from sereno.spec.tree import documents
+from sereno.spec.values import scalars
+
+FILE_BYTES_MAX = 1_000_000
+FILES_MAX = 2_000
+KINDS = ("service", "team", "escalation", "schedule", "person", "status_page", "severities")
+_PLANNED = ("maintenance", "dashboard", "experiment", "readiness", "flags", "runbook")
+_FOREIGN = ("apiVersion", "version", "groups", "route", "scrape_configs")
+_UNUSED = {
+    "team": "owns no service",
+    "person": "is in no schedule and no escalation",
+    "schedule": "is in no escalation",
+    "escalation": "is walked by no team",
+    "status_page": "is fed by no service",
+}
+
+T = TypeVar("T")
+Documents = list[tuple[str, MappingNode]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of reading: the `spec` unless there is an error, every diagnostic, and the files that were read."""
+
+    spec: Spec | None
+    diagnostics: tuple[Diagnostic, ...]
+    files: tuple[Path, ...] = ()
+
+
+def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
+    """Read every `*.yaml` and `*.yml` below `folder`.
+
+    Args:
+        folder: the spec's folder; diagnostics show its files as `folder/…`, as an editor would open them.
+        promql: knows PromQL.
+
+    Raises UsageError if `folder` is not a folder; nothing else.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}", hint="`sereno init` writes a first spec")
+    reading = Reading(promql, lambda name: (folder / name).is_file())
+    paths = _files_in(folder)
+    files = []
+    for path in paths[:FILES_MAX]:
+        name = path.relative_to(folder).as_posix()
+        content = _read(path)
+        files.append(_decode(reading, name, str(path), content))
+    if len(paths) > FILES_MAX:
+        _refuse(reading, File.of(".", "", str(folder)), "SER002", f"the folder holds {len(paths)} files")
+    return _load(reading, files, str(folder), tuple(paths))
+
+
+def load_text(
+    files: Mapping[str, str], *, promql: PromqlChecker, exists: FileExists | None = None, folder: str = "."
+) -> Loaded:
+    """Read a workspace from texts.
+
+    Args:
+        files: text by file name, counted from the folder.
+        promql: knows PromQL.
+        exists: whether a runbook's file is there; None skips that check.
+        folder: what to call the place when there is nothing in it.
+    """
+    reading = Reading(promql, exists)
+    ordered = [_decode(reading, name, name, files[name].encode("utf-8", "surrogatepass")) for name in sorted(files)]
+    return _load(reading, ordered, folder, ())
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The YAML files below `folder` in a fixed order, hidden ones left out."""
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in (".yaml", ".yml")]
+    visible = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
+    return sorted(path for path in visible if path.is_file())
+
+
+def _read(path: Path) -> bytes | OSError:
+    try:
+        with path.open("rb") as opened:
+            return opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        return error
+
+
+def _decode(reading: Reading, name: str, shown: str, content: bytes | OSError) -> File:
+    """The file, or an empty one after a report."""
+    if isinstance(content, OSError):
+        return _refuse(reading, File.of(name, "", shown), "SER001", content.strerror or "it cannot be read")
+    if len(content) > FILE_BYTES_MAX:
+        return _refuse(reading, File.of(name, "", shown), "SER002", "the file is larger than 1 MB")
+    try:
+        return File.of(name, content.decode("utf-8-sig"), shown)
+    except UnicodeDecodeError as error:
+        file = File.of(name, content.decode("utf-8-sig", "replace"), shown)
+        before = len(content[: error.start].decode("utf-8-sig", "replace"))
+        message = f"byte 0x{content[error.start]:02X} is not UTF-8"
+        reading.complain_at("SER001", file, before, 1, message, hint="save the file as UTF-8")
+        reading.partial = True
+        return File.of(name, "", shown)
+
+
+def _refuse(reading: Reading, file: File, code: str, message: str) -> File:
+    reading.partial = True
+    reading.complain_at(code, file, 0, 1, message)
+    return file
+
+
+def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, ...]) -> Loaded:
+    declared: Documents = []
+    for file in files:
+        declared += _documents_of(reading, file)
+    if not declared and not reading.diagnostics():
+        reading.complain_at(
+            "SER007", files[0] if files else File.of(".", "", folder), 0, 1, "nothing is declared here",
+            hint="`sereno init` writes a first spec",
+        )  # fmt: skip
+    spec = _build(reading, declared)
+    _warn_of_unused(reading, declared)
+    found = reading.diagnostics()
+    if any(diagnostic.level == "error" for diagnostic in found):
+        return Loaded(None, found, paths)
+    return Loaded(replace(spec, digest=digest_of(files)), found, paths)
+
+
+def digest_of(files: list[File]) -> str:
+    """SHA-256 over names and contents, in the order of names."""
+    total = hashlib.sha256()
+    for file in sorted(files, key=lambda f: f.name):
+        for part in (file.name, file.text):
+            content = part.encode()
+            total.update(len(content).to_bytes(8, "big") + content)
+    return total.hexdigest()
+
+
+def _documents_of(reading: Reading, file: File) -> Documents:
+    """The documents of `file` that this version reads, each with its kind."""
+
+    def complain(code: str, index: int, length: int, message: str, hint: str | None) -> None:
+        reading.partial = reading.partial or code in ("SER003", "SER005")
+        reading.complain_at(code, file, index, length, message, hint=hint)
+
+    found: Documents = []
+    for node in documents(file, complain):
+        if isinstance(node, Scalar) and (node.kind == "null" or node.broken):
+            continue
+        if not isinstance(node, MappingNode):
+            expect(reading, node, "a document that begins with a key such as `service:`")
+            continue
+        kind = _kind(reading, node)
+        if kind:
+            found.append((kind, node))
+    return found
+
+
+def _kind(reading: Reading, node: MappingNode) -> str | None:
+    """What the document is, typing mistakes forgiven (they are reported when it is read)."""
+    keys = {key.value: key for key, _ in node.entries}
+    meant = {_meant_kind(key) for key in keys if key not in KINDS}
+    if not any(kind in keys for kind in KINDS) or "apiVersion" in keys or _is_sloth(node):
+        foreign = next((key for key in (*_FOREIGN, *_PLANNED) if key in keys), None)
+        if foreign:
+            what = f"a document with `{foreign}`"
+            reading.complain("SER011", keys[foreign], f"{what} is not read yet; it is skipped")
+            return None
+    kind = next((kind for kind in KINDS if kind in keys or kind in meant), None)
+    if kind is None:
+        reading.complain(
+            "SER010", node, "this document is of no known kind", expected=f"one of the keys {', '.join(KINDS)}"
+        )
+    return kind
+
+
+def _meant_kind(key: str) -> str | None:
+    """The kind that a misspelt key means; strictly, since `description` is not far from `escalation`."""
+    return nearest(key, KINDS, likeness=0.75)
+
+
+def _is_sloth(node: MappingNode) -> bool:
+    version = node.get("version")
+    return isinstance(version, Scalar) and version.value.startswith("prometheus/")
+
+
+def _build(reading: Reading, declared: Documents) -> Spec:
+    """The workspace; only to be used if there are no errors."""
+    scales = [node for kind, node in declared if kind == "severities"]
+    for extra in scales[1:]:
+        reading.complain_twice(extra, scales[0], "scale of severities")
+    for scale in scales:
+        reading.severities = public.severities(reading, scale) or reading.severities
+    for kind, node in declared:
+        _note_names(reading, kind, node)
+    teams = _read_all(reading, declared, "team", people.team)
+    persons = _read_all(reading, declared, "person", people.person)
+    schedules = _read_all(reading, declared, "schedule", people.schedule)
+    escalations = _read_all(reading, declared, "escalation", people.escalation)
+    pages = _read_all(reading, declared, "status_page", public.status_page)
+    services = _read_all(reading, declared, "service", service)
+    return Spec(
+        services=services,
+        teams=teams,
+        people=persons,
+        schedules=schedules,
+        escalations=escalations,
+        severities=reading.severities,
+        status_pages={name: _fed(reading, page) for name, page in pages.items()},
+    )
+
+
+def _note_names(reading: Reading, kind: str, node: MappingNode) -> None:
+    """Names are known before anything refers to them, whatever the order of files."""
+    if kind == "severities":
+        return
+    name = node.get(kind) or next((value for key, value in node.entries if _meant_kind(key.value) == kind), None)
+    if not isinstance(name, Scalar) or name.kind in ("null", "boolean") or not reading.declare(kind, name):
+        return
+    if kind == "schedule":
+        reading.roles[name.value] = tuple(item.value for item in scalars(node.get("roles"))) or ("primary",)
+    if kind == "status_page":
+        components = public.component_names(node.get("components"))
+        reading.components[name.value] = tuple(component.value.strip() for component in components)
+
+
+def _read_all(reading: Reading, declared: Documents, kind: str, read: Callable[[Reading, Node], T]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for document_kind, node in declared:
+        if document_kind == kind:
+            thing = read(reading, node)
+            found.setdefault(str(getattr(thing, "name", "")), thing)
+    return found
+
+
+def _fed(reading: Reading, page: StatusPage) -> StatusPage:
+    components = (
+        replace(component, services=tuple(reading.fed.get((page.name, component.name), ())))
+        for component in page.components
+    )
+    return replace(page, components=tuple(components))
+
+
+def _warn_of_unused(reading: Reading, declared: Documents) -> None:
+    if reading.partial:
+        return
+    for kind, why in _UNUSED.items():
+        for name, place in reading.names[kind].items():
+            if name not in reading.used[kind]:
+                reading.complain("SER090", place, f"the {kind.replace('_', ' ')} `{name}` {why}")
+    for kind, node in declared:
+        name_node = node.get("status_page") if kind == "status_page" else None
+        if isinstance(name_node, Scalar) and name_node.value in reading.used["status_page"]:
+            for component in public.component_names(node.get("components")):
+                if (name_node.value, component.value.strip()) not in reading.fed:
+                    message = f"no service feeds the component `{component.value}`"
+                    reading.complain("SER091", component, message, hint="its state will be shown as unknown")
+    if declared and not reading.names["service"]:
+        reading.complain("SER093", declared[0][1], "the spec declares no service")

@@ -1,0 +1,173 @@
+"""One reading of a whole workspace: what has been found wrong so far, and which names exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+from sereno.kernel.diagnostics import Diagnostic
+from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
+from sereno.spec.codes import CODES
+from sereno.spec.model import Source
+from sereno.spec.ports import FileExists, PromqlChecker
+from sereno.spec.source import File, Node, Scalar
+
+DIAGNOSTICS_MAX = 1000
+_REFERENCES = {
+    "team": "SER050",
+    "person": "SER051",
+    "escalation": "SER052",
+    "schedule": "SER053",
+    "status_page": "SER054",
+}
+_TITLES = {"status_page": "status page"}
+
+
+class Reading:
+    """Collects every mistake of one reading, and answers what is declared.
+
+    `roles` are those of each schedule, `components` those of each status page, `fed` the services behind each
+    component, `scraped` the targets of each job. `partial` is set when some text could not be read: then a name
+    that seems missing may only be unread, and nothing is said about unknown or unused names.
+    """
+
+    def __init__(self, promql: PromqlChecker, exists: FileExists | None = None) -> None:
+        self.promql = promql
+        self.exists = exists
+        self.partial = False
+        self.severities: Severities = DEFAULT_SEVERITIES
+        self.names: dict[str, dict[str, Scalar]] = {kind: {} for kind in ("service", *_REFERENCES)}
+        self.roles: dict[str, tuple[str, ...]] = {}
+        self.components: dict[str, tuple[str, ...]] = {}
+        self.fed: dict[tuple[str, str], list[str]] = {}
+        self.scraped: dict[tuple[str, str], Node] = {}
+        self.used: dict[str, set[str]] = {kind: set() for kind in _REFERENCES}
+        self._found: dict[tuple[str, int, str, str], Diagnostic] = {}
+
+    def complain(
+        self,
+        code: str,
+        node: Node,
+        message: str,
+        *,
+        expected: str | None = None,
+        hint: str | None = None,
+        secret: bool = False,
+    ) -> None:
+        """Report a mistake at `node`. `secret` keeps the line itself out of the report."""
+        self.complain_at(
+            code, node.file, node.start, node_length(node), message, expected=expected, hint=hint, secret=secret
+        )
+
+    def complain_at(
+        self,
+        code: str,
+        file: File,
+        index: int,
+        length: int,
+        message: str,
+        *,
+        expected: str | None = None,
+        hint: str | None = None,
+        secret: bool = False,
+    ) -> None:
+        """Report a mistake at character `index` of `file`; the same one twice is reported once."""
+        line, column = file.place(index)
+        excerpt = "" if secret else file.excerpt(line, column)
+        length = max(1, min(length, len(excerpt) - column + 1))
+        message = "".join(c if c.isprintable() else " " for c in message)
+        found = Diagnostic(
+            code, message, file.shown, line, column, length, excerpt, expected, hint, CODES[code].level
+        )  # fmt: skip
+        self._found.setdefault((file.shown, index, code, message), found)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything found, in the order of files and places; at most a thousand, errors first to stay."""
+        found = list(self._found.values())
+        if len(found) > DIAGNOSTICS_MAX:
+            rest = len(found) - DIAGNOSTICS_MAX
+            found = sorted(found, key=lambda d: d.level != "error")[:DIAGNOSTICS_MAX]
+            last = found[-1]
+            found.append(
+                Diagnostic("SER099", f"{rest} more mistakes are not listed", last.file, last.line, last.column)
+            )
+        return tuple(sorted(found, key=lambda d: (d.file, d.line, d.column, d.code)))
+
+    def source(self, node: Node) -> Source:
+        """Where `node` was written."""
+        line, column = node.file.place(node.start)
+        return Source(node.file.name, line, column)
+
+    def declare(self, kind: str, name: Scalar) -> bool:
+        """Take note that `name` exists; False, with a report, if it already did."""
+        if name.value in self.names[kind]:
+            self.complain_twice(name, self.names[kind][name.value], f"{_TITLES.get(kind, kind)} `{name.value}`")
+            return False
+        self.names[kind][name.value] = name
+        return True
+
+    def complain_twice(self, second: Node, first: Node, what: str) -> None:
+        """Report that `second` repeats `first`."""
+        line, _ = first.file.place(first.start)
+        where = f"line {line}" if first.file is second.file else f"{first.file.shown}:{line}"
+        self.complain("SER012", second, f"the {what} is already declared ({where})", expected="a name of its own")
+
+    def reference(self, kind: str) -> Callable[[Reading, Node], str | None]:
+        """A reader of a reference to something of `kind`."""
+
+        def read(reading: Reading, node: Node) -> str | None:
+            return reading.refer(kind, node)
+
+        return read
+
+    def refer(self, kind: str, node: Node) -> str | None:
+        """The name in `node`, if something of that kind has it; reported otherwise."""
+        if not isinstance(node, Scalar) or node.kind in ("null", "boolean"):
+            self.complain("SER020", node, f"the name of a {_TITLES.get(kind, kind)} was expected")
+            return None
+        if node.value in self.names[kind]:
+            self.used[kind].add(node.value)
+            return node.value
+        self.unknown(_REFERENCES[kind], node, _TITLES.get(kind, kind), self.names[kind])
+        return None
+
+    def unknown(self, code: str, node: Scalar, what: str, known: Iterable[str], file: str | None = None) -> None:
+        """Report that `node` names nothing in `known`, unless something could not be read."""
+        if self.partial:
+            return
+        names = sorted(known)
+        declared = f"one of {', '.join(names)}" if names else f"a document that declares the {what} first"
+        self.complain(
+            code,
+            node,
+            f"there is no {what} `{node.value}`",
+            expected=_shorten(declared),
+            hint=closest(node.value, names),
+        )
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """`did you mean …?`, if one of `known` is near."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else None
+
+
+def nearest(word: str, known: Iterable[str], *, likeness: float = 0.65) -> str | None:
+    """The one of `known` that `word` most likely meant (1 is the same word), or None."""
+    by_lower = {name.lower(): name for name in known}
+    if len(word) > 64:
+        return None
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
+    return by_lower[found[0]] if found else None
+
+
+def node_length(node: Node) -> int:
+    """How many characters the caret underlines: a value, or the first key of a mapping."""
+    if isinstance(node, Scalar):
+        return max(1, node.end - node.start)
+    first = getattr(node, "entries", ())
+    return max(1, first[0][0].end - first[0][0].start) if first and first[0][0].start == node.start else 1
+
+
+def _shorten(text: str, length: int = 200) -> str:
+    return text if len(text) <= length else text[:length] + "…"
