@@ -97,11 +97,11 @@ def message_failed(
     told = outbox.of_page(page.id)
     failed = next((message for message in told if message.id == event.message), None)
     place = step_of(failed) if failed is not None else None
-    if place is None:
+    if failed is None or place is None:
         return []
     if event.contact + 1 < _contacts(spec, event.person):
-        # `reason` is not asked for: a second contact explains itself by the first one's failure.
-        demand = Demand(event.person, place[0], place[1], "not_acknowledged", event.contact + 1)
+        reason = str(failed.data.get("reason") or "opened")
+        demand = Demand(event.person, place[0], place[1], reason, event.contact + 1)
         _post(outbox, Writer(page, spec, now, ids, links), [demand])
         return []
     step = [message for message in told if message.purpose == "page" and step_of(message) == place]
