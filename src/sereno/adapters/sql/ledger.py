@@ -40,6 +40,7 @@ class Unreadable:
     id: int
     kind: str
     attempts: int
+    due_at: datetime | None
     error: str
 
 
@@ -134,5 +135,5 @@ def _entry(row: Any) -> Entry | Unreadable:
     try:
         told = decode_event(row.kind, row.payload)
     except (KeyError, ValueError) as error:  # msgspec's errors are ValueErrors
-        return Unreadable(row.id, row.kind, row.attempts, f"{type(error).__name__}: {error}")
+        return Unreadable(row.id, row.kind, row.attempts, instant(row.due_us), f"{type(error).__name__}: {error}")
     return Entry(row.id, told, row.attempts, instant(row.due_us), row.error)

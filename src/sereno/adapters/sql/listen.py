@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
+
+import structlog
 
 from sereno.adapters.sql.wake import Wake
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 CHANNEL = "sereno_wake"
 _POLL_SECONDS = 0.5
 _PAUSE_SECONDS = 1.0
@@ -41,5 +42,5 @@ class Listener:
                             if self._closed.is_set():
                                 break
             except psycopg.Error as error:
-                log.warning("cannot listen to PostgreSQL: %s", type(error).__name__)
+                log.warning("postgres_listen_failed", error=type(error).__name__)
                 self._closed.wait(_PAUSE_SECONDS)

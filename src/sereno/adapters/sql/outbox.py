@@ -132,9 +132,13 @@ class SqlOutbox:
         unleased = sa.or_(message.c.lease_us.is_(None), message.c.lease_us <= to_us(now))
         return self._unit.connection.execute(query.where(unleased)).scalar_one()
 
-    def hasten(self, beyond: datetime, now: datetime) -> int:
-        """Make due now whatever waits for a moment after `beyond`; returns how many (the clock went back)."""
-        change = sa.update(message).where(_PENDING, message.c.due_us > to_us(beyond)).values(due_us=to_us(now))
+    def hasten(self, beyond: datetime, now: datetime, *, pages: bool) -> int:
+        """Make due now whatever waits for a moment after `beyond`; returns how many (the clock went back).
+
+        `pages` chooses between the demands on people and all the rest.
+        """
+        which = message.c.purpose == "page" if pages else message.c.purpose != "page"
+        change = sa.update(message).where(_PENDING, which, message.c.due_us > to_us(beyond)).values(due_us=to_us(now))
         return self._unit.connection.execute(change).rowcount
 
     def _finish(self, held: Message, states: sa.ColumnElement[bool], **values: Any) -> bool:

@@ -12,7 +12,7 @@ from sereno.adapters.sql.rows import instant, pack, unpack, us
 from sereno.adapters.sql.tables import page
 from sereno.kernel.errors import Conflict
 from sereno.kernel.moment import from_us, to_us
-from sereno.oncall.model import Page
+from sereno.oncall.model import Page, PageState
 
 if TYPE_CHECKING:
     from sereno.adapters.sql.unit import Unit
@@ -30,6 +30,10 @@ class SqlPages:
     def get(self, page_id: str) -> Page | None:
         """The page, locked against other writers until the transaction ends."""
         return self._one(sa.select(page).where(page.c.id == page_id))
+
+    def state(self, page_id: str) -> PageState | None:
+        """Only the state, locking nothing."""
+        return self._unit.connection.execute(sa.select(page.c.state).where(page.c.id == page_id)).scalar_one_or_none()
 
     def unclosed_in(self, service: str, severity: str) -> Page | None:
         """The open or acknowledged page of that group, if there is one; locked as with `get`."""
@@ -80,6 +84,13 @@ class SqlPages:
     def recent(self, limit: int = 50) -> tuple[Page, ...]:
         """Pages, newest first."""
         return self._many(sa.select(page).order_by(page.c.opened_us.desc(), page.c.id.desc()).limit(limit))
+
+    def overdue(self, before: datetime) -> int:
+        """How many open pages have been waiting for a worker since `before`."""
+        query = sa.select(sa.func.count()).select_from(page)
+        return self._unit.connection.execute(
+            query.where(page.c.state == "open", page.c.due_us < to_us(before))
+        ).scalar_one()
 
     def last_in(self, service: str, severity: str) -> Page | None:
         """The newest page of the group, closed or not."""

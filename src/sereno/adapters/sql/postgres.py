@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,6 @@ from sereno.adapters.sql.unit import Unit
 from sereno.adapters.sql.wake import Wake
 from sereno.kernel.errors import Unavailable
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 _CONNECTIONS = 8
 _WAITING_MAX = 1000

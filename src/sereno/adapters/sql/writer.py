@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -12,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from sereno.adapters.sql.errors import DatabaseDied, translate
 from sereno.adapters.sql.unit import Unit
 from sereno.adapters.sql.wake import Wake
 from sereno.kernel.errors import Unavailable
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Writer:
                 while self._take(batch):
                     self._commit(connection, batch)
         except BaseException as error:
-            log.critical("the database writer died: %s", type(error).__name__, exc_info=error)
+            log.critical("database_writer_died", error=type(error).__name__, exc_info=error)
             self._die(batch, error)
 
     def _take(self, batch: list[_Job]) -> bool:
@@ -140,7 +140,7 @@ class Writer:
         told = translate(error)
         if not isinstance(told, Unavailable):
             told = Unavailable(f"the database cannot take it now: {told}")
-        log.error("a commit of %d failed: %s", len(batch), told)
+        log.error("commit_failed", units=len(batch), error=told.message)
         for job in batch:
             job.error = job.error or told
 
