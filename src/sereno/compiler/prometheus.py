@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,10 +11,10 @@ from sereno.compiler.unit_tests import tests_file
 from sereno.kernel.duration import format_duration
 from sereno.kernel.message import Language
 from sereno.kernel.rule import Rule
-from sereno.slo import plans_of
-from sereno.spec.model import ScrapeJob, Spec
+from sereno.slo import SloPlan, plans_of
+from sereno.spec.model import ScrapeJob, Service, Spec
 
-__all__ = ["rules_file", "scrape_config", "tests_file"]
+__all__ = ["rules_file", "scrape_config", "service_rules", "tests_file"]
 
 _NOTICE = "# Written by `sereno build` from the declared spec. Change the spec: changes here are lost.\n"
 _INTERVAL = timedelta(seconds=15)
@@ -24,23 +25,22 @@ def rules_file(
     *,
     evaluation_interval: timedelta = _INTERVAL,
     language: Language = "en",
-    service: str | None = None,
 ) -> str:
-    """The rule groups of `spec` (of one `service`, if named) as Prometheus reads them.
+    """The rule groups of `spec` as Prometheus reads them.
 
     One group for a service's declared alerts and one for each objective's burn-rate tiers, evaluated every
     `evaluation_interval`; annotations in `language`. The same spec gives the same bytes.
     """
     plans = plans_of(spec, evaluation_interval=evaluation_interval, language=language)
-    groups: list[Value] = []
-    for name in sorted(spec.services):
-        if service not in (None, name):
-            continue
-        declared = spec.services[name].alerts
-        named = [(f"{name}/alerts", declared)]
-        named += [(f"{name}/slo/{plan.slo.name}", plan.rules) for plan in plans if plan.service == name]
-        groups += [_group(title, rules, evaluation_interval) for title, rules in named if rules]
+    services = [spec.services[name] for name in sorted(spec.services)]
+    groups = [group for service in services for group in _groups(service, plans, evaluation_interval)]
     return _NOTICE + yaml({"groups": groups})
+
+
+def service_rules(service: Service, plans: Iterable[SloPlan], *, evaluation_interval: timedelta = _INTERVAL) -> str:
+    """The rule groups of one service, with those of `plans` that are its own; "" when it has no rule."""
+    groups = _groups(service, plans, evaluation_interval)
+    return _NOTICE + yaml({"groups": groups}) if groups else ""
 
 
 def scrape_config(
@@ -64,6 +64,12 @@ def scrape_config(
         "scrape_configs": jobs,
     }
     return _NOTICE + yaml(document)
+
+
+def _groups(service: Service, plans: Iterable[SloPlan], every: timedelta) -> list[Value]:
+    named = [(f"{service.name}/alerts", service.alerts)]
+    named += [(f"{service.name}/slo/{plan.slo.name}", plan.rules) for plan in plans if plan.service == service.name]
+    return [_group(name, rules, every) for name, rules in named if rules]
 
 
 def _group(name: str, rules: tuple[Rule, ...], every: timedelta) -> Value:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sereno.kernel.errors import UsageError
+from sereno.kernel.errors import QueryError, UsageError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Matcher
+from sereno.promql.matching import predicate
 
 _COMMON = ("", "200", "ok", "x", "GET", "/", "0", "other")
 _GROUP = re.compile(r"(?<!\\)\((?:\?:|\?i:|\?P<\w+>)?([^()]*)\)(\*|\+|\?|\{\d+(?:,\d*)?\})?")
@@ -35,11 +36,6 @@ def labels_matching(matchers: Iterable[Matcher], *, but_not: Iterable[Matcher] =
     raise UsageError(f"no example found of a series that {{{text}}} selects", hint="write this unit test by hand")
 
 
-def matches(matchers: Iterable[Matcher], labels: Labels) -> bool:
-    """Whether all `matchers` match `labels`."""
-    return all(_match(m, labels.get(m.name, "")) for m in matchers)
-
-
 def _by_name(matchers: Iterable[Matcher]) -> dict[str, tuple[Matcher, ...]]:
     found: dict[str, tuple[Matcher, ...]] = {}
     for matcher in matchers:
@@ -64,13 +60,10 @@ def _all_match(matchers: tuple[Matcher, ...], value: str) -> bool:
 
 
 def _match(matcher: Matcher, value: str) -> bool:
-    if matcher.op in ("=", "!="):
-        return (matcher.value == value) == (matcher.op == "=")
     try:
-        found = re.fullmatch(matcher.value, value, re.DOTALL) is not None
-    except re.error:
+        return predicate(matcher)(value)
+    except QueryError:
         return False
-    return found == (matcher.op == "=~")
 
 
 def _examples(pattern: str) -> list[str]:

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-import promql_parser
-
-from sereno.kernel.errors import QueryError
-from sereno.promql.columns import Matcher, Selection
+from sereno.promql.columns import Selection
+from sereno.promql.parser import matchers_of
 from sereno.spec.model import LatencySli, Slo
 
 LOOKBACK_MS = 5 * 60_000
 """How far before a window its first sample may lie: Prometheus's own lookback."""
-
-_OPS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
-
-
-@lru_cache(maxsize=4096)
-def matchers_of(selector: str) -> tuple[Matcher, ...]:
-    """The matchers that an instant selector writes, the metric's name among them. Raises QueryError."""
-    try:
-        parsed = promql_parser.parse(selector)
-    except ValueError as error:
-        raise QueryError(f"{selector!r} is not a selector: {error}") from error
-    if not isinstance(parsed, promql_parser.VectorSelector):
-        raise QueryError(f"{selector!r} is not an instant selector")
-    found = [Matcher("__name__", "=", parsed.name)] if parsed.name else []
-    for matcher in parsed.matchers.matchers:
-        found.append(Matcher(matcher.name, _OPS[str(matcher.op).rpartition(".")[2]], matcher.value))  # type: ignore[arg-type]
-    return tuple(found)
 
 
 def total_selector(slo: Slo) -> str:
