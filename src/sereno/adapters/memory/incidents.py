@@ -105,10 +105,14 @@ class MemoryIntervals:
         )
 
     def change(self, interval: Interval) -> None:
-        """Close the open interval at `interval.started_at` and open this one."""
+        """Close the open interval at `interval.started_at` and open this one.
+
+        If the clock went back meanwhile, the change happens where the open interval began: they never overlap.
+        """
         there = self.current(interval.status_page, interval.component)
         if there is not None:
             self._intervals.remove(there)
+            interval = replace(interval, started_at=max(interval.started_at, there.started_at))
             # One that would last no time is dropped: it never was.
             if there.started_at < interval.started_at:
                 self._intervals.append(replace(there, ended_at=interval.started_at))
