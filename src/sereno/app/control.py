@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sereno.adapters.clock import RandomIds, SystemClock
+from sereno.app.metrics import Metrics
 from sereno.app.settings import Settings
 from sereno.kernel.clock import Clock, Ids
 from sereno.kernel.diagnostics import Diagnostic
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from sereno.adapters.samples.store import SampleStore
     from sereno.adapters.sql.database import Database
     from sereno.kernel.rule import Rule
-    from sereno.slo.model import Budget, SloPlan
+    from sereno.slo.model import Budget, BurnChart, SloPlan
 
 
 @dataclass
@@ -46,6 +48,11 @@ class SpecHolder:
         if loaded.spec is None:
             raise SpecError(loaded.diagnostics)
         return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files)
+
+    def fingerprint(self) -> tuple[tuple[str, int, int], ...]:
+        """What changes when a file of the folder does: names, times and sizes."""
+        found = sorted(path for pattern in ("*.yaml", "*.yml", "*.md") for path in self.folder.rglob(pattern))
+        return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in found)
 
     def reload(self, now: datetime) -> bool:
         """Read the folder again; True if it is good and now in force."""
@@ -71,6 +78,7 @@ class Control:
     database: Database
     spec: SpecHolder
     source: SampleSource
+    metrics: Metrics = field(default_factory=Metrics)
     store: SampleStore | None = None
     scraper: Scraper | None = None
     rules: tuple[Rule, ...] = ()
@@ -85,6 +93,23 @@ class Control:
     def targets(self) -> Sequence[TargetState]:
         """The scrape targets and how they are; empty when a Prometheus scrapes."""
         return self.scraper.targets() if self.scraper else ()
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of the stores."""
+        if self.scraper:
+            await self.scraper.close()
+        if self.store:
+            self.store.close()
+        self.database.close()
+
+    async def chart(self, service: str, slo: str) -> BurnChart:
+        """How the budget of one objective was spent over its window."""
+        from sereno.app.evaluate import fetch
+        from sereno.slo import budget_selections, burn_chart
+
+        declared, now = self.plans[service, slo].slo, self.clock.now()
+        select = await fetch(self, budget_selections(declared, now))
+        return await asyncio.to_thread(burn_chart, service, declared, select, now)
 
     def plan_everything(self) -> None:
         """Derive rules and tiers from the spec in force."""
@@ -125,15 +150,31 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     owner = ids.new("wk")
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"
     database = await open_database(url, owner=owner)
-    control = Control(
-        settings=settings, clock=clock, ids=ids, secret=secret_of(settings.data_dir), owner=owner,
-        database=database, spec=spec, source=_NoSource(),
-    )  # fmt: skip
-    _open_samples(control)
-    control.plan_everything()
+    try:
+        source, store, scraper = await _open_samples(settings, clock)
+        control = Control(
+            settings=settings, clock=clock, ids=ids, secret=secret_of(settings.data_dir), owner=owner,
+            database=database, spec=spec, source=source, store=store, scraper=scraper,
+        )  # fmt: skip
+        generated = await database.read(lambda unit: unit.facts.get("generated"))
+        control.generated_until = datetime.fromisoformat(generated["until"]) if generated else None
+        control.plan_everything()
+    except BaseException:
+        database.close()
+        raise
     return control
 
 
-class _NoSource:
-    async def fetch(self, selections: Sequence[object]) -> dict[object, object]:
-        raise RuntimeError("samples were not opened")
+async def _open_samples(settings: Settings, clock: Clock) -> tuple[SampleSource, SampleStore | None, Scraper | None]:
+    """The embedded store with its scraper, or the reader of a Prometheus if one is named."""
+    if settings.prometheus:
+        from sereno.adapters.samples.prometheus import PrometheusReader
+
+        token = settings.prometheus_token.get_secret_value() if settings.prometheus_token else None
+        return PrometheusReader(settings.prometheus, token=token), None, None
+    from sereno.adapters.samples.scraper import Scraper
+    from sereno.adapters.samples.store import SampleStore
+
+    path, retention = settings.data_dir / "samples.db", settings.retention
+    store = await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
+    return store, store, Scraper(store, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import structlog
 
@@ -22,20 +22,21 @@ log = structlog.get_logger()
 BACKOFF_MAX_SECONDS = 60
 _ERROR_MAX = 500
 Outcome = Literal["heard", "parked", "waiting"]
+E = TypeVar("E", bound=Event, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class Hearing(Generic[E]):
     """One event, and all that a hearer may use. A hearer runs again when it, or a later one, raised."""
 
     unit: Unit
-    event: Event
+    event: E
     spec: Spec
     now: datetime
     ids: Ids
 
 
-Hearer = Callable[[Hearing], Sequence[Event]]
+Hearer = Callable[[Hearing[Any]], Sequence[Event]]
 Hearers = Mapping[type[Event], Sequence[Hearer]]
 
 

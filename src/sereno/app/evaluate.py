@@ -9,12 +9,13 @@ from functools import lru_cache
 
 import structlog
 
+from sereno.adapters.sql.unit import Unit
 from sereno.alerts import service as alerts
 from sereno.alerts.model import Evaluation
 from sereno.app.control import Control
-from sereno.kernel.events import Event, ServiceObserved
 from sereno.kernel.errors import QueryError, SerenoError
-from sereno.kernel.moment import EPOCH, to_ms
+from sereno.kernel.events import Event, ServiceObserved
+from sereno.kernel.moment import EPOCH, iso, to_ms
 from sereno.kernel.rule import Rule
 from sereno.promql import evaluate, matchers_of, parse, selections
 from sereno.promql.ast import Expr
@@ -25,6 +26,7 @@ from sereno.spec.model import EventsSli, Service
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
 DUTY = "evaluate"
+NAN = float("nan")
 
 parsed = lru_cache(maxsize=4096)(parse)
 
@@ -89,7 +91,7 @@ class RuleRound:
             events: list[Event] = list(alerts.record(unit.alerts, asked, evaluations, now))
             events += observed(unit.facts.get("known") or {}, known, now)
             unit.facts.set("known", known, now)
-            unit.facts.set("heartbeat", {}, now)
+            unit.facts.set("heartbeat", iso(now), now)
             unit.ledger.add(events)
 
         await control.database.write(write)
@@ -111,7 +113,7 @@ class RuleRound:
 
         def compute() -> tuple[list[Evaluation], dict[str, bool]]:
             found = [_evaluation(key, expression, grid, select, now) for key, expression in expressions.items()]
-            return found, {name: alive(signs[name], select) for name in services}
+            return found, {name: alive(signs[name], select) for name in services if signs[name]}
 
         return await asyncio.to_thread(compute)
 
@@ -154,7 +156,7 @@ def alive(signs: Sequence[Selection], select: Select) -> bool:
         is_up = any(m.name == "__name__" and m.value == "up" for m in sign.matchers)
         if ((values == 1) if is_up else (values == values)).any():
             return True
-    return not signs
+    return False
 
 
 def observed(before: Mapping[str, bool], after: Mapping[str, bool], now: datetime) -> list[Event]:
@@ -190,6 +192,6 @@ class BudgetRound:
             select = await fetch(control, budget_selections(plan.slo, now))
             control.budgets[key] = await asyncio.to_thread(budget, plan.service, plan.slo, select, now)
             remaining, rate = control.budgets[key].remaining, control.budgets[key].burn_rate
-            control.metrics.budget_remaining.labels(*key).set("nan" if remaining is None else remaining)
-            control.metrics.burn_rate.labels(*key).set("nan" if rate is None else rate)
+            control.metrics.budget_remaining.labels(*key).set(NAN if remaining is None else float(remaining))
+            control.metrics.burn_rate.labels(*key).set(NAN if rate is None else float(rate))
         control.metrics.budget_seconds.observe(control.clock.monotonic() - began)

@@ -12,7 +12,9 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self.evaluations = Counter("sereno_evaluations", "Rule evaluations", ["outcome"], registry=registry)
         self.evaluations_missed = Counter("sereno_evaluations_missed", "Slots that no one evaluated", registry=registry)
-        self.evaluation_seconds = Histogram("sereno_evaluation_seconds", "Time of one round of rules", registry=registry)
+        self.evaluation_seconds = Histogram(
+            "sereno_evaluation_seconds", "Time of one round of rules", registry=registry
+        )
         self.budget_seconds = Histogram("sereno_budget_seconds", "Time of one round of budgets", registry=registry)
         self.budget_remaining = Gauge(
             "sereno_budget_remaining_ratio", "Error budget left; negative when overspent", ["service", "slo"],
@@ -26,6 +28,10 @@ class Metrics:
             "sereno_delivery_seconds", "From the decision to the peer's yes", registry=registry,
             buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
         )  # fmt: skip
-        self.repairs = Counter("sereno_invariant_repairs", "Broken promises that the auditor mended", ["kind"], registry=registry)
+        self.repairs = Counter(
+            "sereno_invariant_repairs", "Broken promises that the auditor mended", ["kind"], registry=registry
+        )
         self.audits = Counter("sereno_audits", "Times the auditor looked", registry=registry)
-        self.loop_errors = Counter("sereno_loop_errors", "Failures inside a loop, which went on", ["loop"], registry=registry)
+        self.loop_errors = Counter(
+            "sereno_loop_errors", "Failures inside a loop, which went on", ["loop"], registry=registry
+        )

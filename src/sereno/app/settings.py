@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sereno.kernel.duration import parse_duration
+from sereno.kernel.errors import UsageError
 from sereno.kernel.message import Language
 
 
@@ -74,3 +76,12 @@ class Settings(BaseSettings):
 def resolve_address(address: str) -> str:
     """A contact's address, with `env:NAME` replaced by that environment variable ('' when it is not set)."""
     return os.environ.get(address[4:], "") if address.startswith("env:") else address
+
+
+def load_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """The settings, `given` first. Raises UsageError naming every wrong one."""
+    try:
+        return Settings(**dict(given or {}))  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise UsageError("the settings are wrong: " + "; ".join(wrong)) from error

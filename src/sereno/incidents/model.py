@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 Phase = Literal["detected", "triaged", "mitigated", "resolved", "reviewed"]
@@ -80,9 +81,9 @@ class SloImpact:
     slo: str
     objective: str
     window: str
-    total: float | None
-    bad: float | None
-    share: float | None
-    consumed: float | None
-    remaining: float | None
-    coverage: float | None
+    total: Decimal | None
+    bad: Decimal | None
+    share: Decimal | None
+    consumed: Decimal | None
+    remaining: Decimal | None
+    coverage: Decimal | None

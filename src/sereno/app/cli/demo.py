@@ -7,10 +7,13 @@ import json as json_module
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sereno.adapters.clock import SystemClock
 from sereno.kernel.errors import SerenoError
+
+if TYPE_CHECKING:
+    from sereno.app.demo.town import Town
 
 WELCOME = """
   The shop is open, its customers are buying, and Sereno is watching.
@@ -59,7 +62,7 @@ async def _run(folder: Path, outage: str | None, json: bool) -> int:
         town.close()
 
 
-async def _by_itself(town: object, json: bool) -> int:
+async def _by_itself(town: Town, json: bool) -> int:
     from sereno.app.demo.outage import Outage
 
     # Let the scraper see the live shop for a moment, so that rates are measured and not guessed.
@@ -78,7 +81,7 @@ def _line(stage: dict[str, object]) -> str:
     return f"{stage['seconds']:>7.1f} s  {stage['stage']:<16} {rest}"
 
 
-async def _by_hand(town: object) -> int:
+async def _by_hand(town: Town) -> int:
     import httpx
 
     print(

@@ -9,8 +9,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -48,7 +47,7 @@ class MailSink:
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802
         """Keep one message."""
-        parsed = cast(EmailMessage, message_from_bytes(envelope.content, policy=policy.default))
+        parsed = message_from_bytes(envelope.content, policy=policy.default)
         body = parsed.get_body(("plain", "html"))
         self.taken += 1
         self.mails.appendleft(
@@ -108,7 +107,8 @@ def _page(title: str, body: str, *, refresh: bool = False) -> HTMLResponse:
         "pre{white-space:pre-wrap;overflow-wrap:anywhere}li{padding:.4rem 0}small{opacity:.75}"
     )
     return HTMLResponse(
-        f'<!doctype html><html lang="es"><meta charset="utf-8"><meta name="viewport" content="width=device-width">{meta}'
+        '<!doctype html><html lang="es"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"{meta}"
         f"<title>{html.escape(title)}</title><style>{style}</style><h1>{html.escape(title)}</h1>{body}</html>",
         headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
     )

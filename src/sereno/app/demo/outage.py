@@ -71,12 +71,16 @@ class Outage:
         return round((moment - self.began).total_seconds(), 1)
 
     def _of_payments(self, item: Mapping[str, Any]) -> bool:
-        return item["service"] == "pagos"
+        return bool(item["service"] == "pagos")
 
     async def _alert(self) -> Stage | None:
         for alert in (await self._get("/alerts"))["alerts"]:
             if self._of_payments(alert) and alert["state"] == "firing":
-                return {"seconds": self._since(alert["fired_at"]), "alert": alert["alert"], "severity": alert["severity"]}
+                return {
+                    "seconds": self._since(alert["fired_at"]),
+                    "alert": alert["alert"],
+                    "severity": alert["severity"],
+                }
         return None
 
     async def _page(self) -> Stage | None:
@@ -86,7 +90,11 @@ class Outage:
                 sent = [m for m in detail["messages"] if m["purpose"] == "page" and m["sent_at"]]
                 if sent:
                     self.page = page["id"]
-                    return {"seconds": self._since(sent[0]["sent_at"]), "person": sent[0]["person"], "by": sent[0]["channel"]}
+                    return {
+                        "seconds": self._since(sent[0]["sent_at"]),
+                        "person": sent[0]["person"],
+                        "by": sent[0]["channel"],
+                    }
         return None
 
     async def _incident(self) -> Stage | None:

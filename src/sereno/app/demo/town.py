@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from sereno.adapters.clock import SystemClock
+from sereno.adapters.sql.unit import Unit
 from sereno.app.demo.history import generate, past_intervals
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import iso
@@ -169,7 +170,7 @@ class Town:
             instances = {JOBS.get(name, name): f"127.0.0.1:{self.ports[name]}" for name in SHOP}
             store = control.store
             assert isinstance(store, SampleStore)
-            await asyncio.to_thread(store.backfill, generate(now, instances))
+            await store.backfill(generate(now, instances))
             pages = control.spec.current.status_pages
             intervals = [
                 interval
@@ -181,7 +182,7 @@ class Town:
                 for interval in intervals:
                     unit.intervals.record(interval)
                 unit.facts.set("generated", {"until": iso(now)}, now)
-                unit.facts.set("heartbeat", {}, now)
+                unit.facts.set("heartbeat", iso(now), now)
 
             await control.database.write(write)
             self.password = await ensure_admin(control) or ""

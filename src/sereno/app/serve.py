@@ -1,0 +1,142 @@
+"""Running a control plane: its loops and its HTTP server, begun and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Coroutine
+from datetime import datetime
+from random import SystemRandom
+
+import structlog
+import uvicorn
+
+from sereno.adapters.sql.unit import Unit
+from sereno.app import wiring
+from sereno.app.commands import reload_spec
+from sereno.app.control import Control
+from sereno.app.evaluate import BudgetRound, RuleRound
+from sereno.app.http import create_app
+from sereno.app.notifiers import notifiers_of
+from sereno.app.workers import AuditorLoop, DeliveryLoop, DispatchLoop, IncidentLoop, StepLoop
+from sereno.kernel.errors import Conflict, SerenoError
+from sereno.spec.model import Spec
+from sereno.status import service as status
+
+log = structlog.get_logger()
+WATCH_SECONDS = 2.0
+UPKEEP_SECONDS = 300.0
+
+
+async def begin(control: Control) -> None:
+    """Take up what an earlier run left: release its leases, and record the time nobody watched as unknown."""
+    now, spec = control.clock.now(), control.spec.current
+
+    def write(unit: Unit) -> None:
+        heartbeat = unit.facts.get("heartbeat")
+        last = datetime.fromisoformat(heartbeat) if heartbeat else None
+        unit.ledger.add(status.begin(unit.intervals, spec, now, last))
+        unit.facts.set("known", {}, now)
+
+    await control.database.write(write)
+
+
+def loops(control: Control) -> list[Coroutine[None, None, None]]:
+    """Everything that runs beside the HTTP server."""
+    database, clock, ids, metrics = control.database, control.clock, control.ids, control.metrics
+
+    def spec() -> Spec:
+        return control.spec.current
+
+    running = [
+        DispatchLoop(database, clock, ids, spec, wiring.hearers(control), metrics).run(),
+        StepLoop(database, clock, ids, spec, wiring.advance_page(control), metrics).run(),
+        IncidentLoop(database, clock, ids, spec, wiring.advance_incident, metrics).run(),
+        DeliveryLoop(database, clock, notifiers_of(control.settings), SystemRandom().random, metrics).run(),
+        AuditorLoop(database, clock, spec, metrics).run(),
+        RuleRound(control).run(),
+        BudgetRound(control).run(),
+        watch_spec(control),
+    ]
+    if control.scraper:
+        running.append(control.scraper.run())
+    if control.store:
+        running.append(keep_samples(control))
+    return running
+
+
+async def watch_spec(control: Control) -> None:
+    """Read the spec again when its files change; a broken one leaves the last good one in force."""
+    seen = control.spec.fingerprint()
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        with contextlib.suppress(OSError):
+            fresh = await asyncio.to_thread(control.spec.fingerprint)
+            if fresh != seen:
+                seen = fresh
+                good = await reload_spec(control, actor="file change")
+                log.info("spec_reloaded" if good else "spec_refused", mistakes=len(control.spec.diagnostics))
+
+
+async def keep_samples(control: Control) -> None:
+    """Compact and forget samples from time to time."""
+    assert control.store is not None
+    while True:
+        await asyncio.sleep(UPKEEP_SECONDS)
+        try:
+            await control.store.maintain(control.clock.now())
+        except SerenoError as error:
+            control.metrics.loop_errors.labels("samples").inc()
+            log.error("samples_upkeep_failed", error=error.message)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server; the control plane handles signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Leave signals alone."""
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises Conflict if somebody else listens there."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise Conflict(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="set SERENO_PORT to another"
+        ) from error
+
+
+async def run(control: Control, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, or until a loop ends in an error that it cannot outlive."""
+    await begin(control)
+    config = uvicorn.Config(
+        create_app(control), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False,
+        proxy_headers=False, timeout_keep_alive=15,
+    )  # fmt: skip
+    server = Server(config)
+    tasks = [asyncio.create_task(loop) for loop in loops(control)]
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, lambda: setattr(server, "should_exit", True))
+    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.append(asyncio.create_task(_reload(control))))
+    try:
+        done, _ = await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _reload(control: Control) -> None:
+    await reload_spec(control, actor="SIGHUP")
+    await asyncio.Event().wait()  # the end of a task ends the program
