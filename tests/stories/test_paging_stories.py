@@ -23,7 +23,7 @@ def test_there_are_stories() -> None:
     ("wrong", "why"),
     [
         ("at 0m alert A fires P1\nat 0m expect page bo", "instead"),
-        ("at 0m alert A fires P1\nat 1m expect page ana", "instead"),
+        ("at 0m alert A fires P1\nat 1m expect page ana", "not expected"),
         ('at 0m alert A fires P1\nat 0m expect page ana because "another round"', "instead"),
         ("at 0m alert A fires P1\nuntil 1m expect no page", "not expected"),
         ("at 0m alert A fires P1\nat 0m expect page ana\nat 6m bo acknowledges", "not expected"),
