@@ -36,7 +36,7 @@ def budget(service: str, slo: Slo, select: Select, at: datetime) -> Budget:
     - `coverage`: see `known_intervals`. With several targets, time in which any of them was known is known.
 
     `at_risk`: less than 20 % remains, or the burn rate is above 1 and at it the rest would be gone within a window.
-    Ratios are rounded once, to 28 digits. Raises UsageError for an objective that has no budget.
+    Ratios are rounded once, to 24 decimal places. Raises UsageError for an objective that has no budget.
     """
     allowed = _allowed(slo)
     at_ms, window_ms = to_ms(at), length_ms(slo.window)

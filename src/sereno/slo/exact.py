@@ -8,7 +8,7 @@ from fractions import Fraction
 Exact = int | Fraction
 
 _WRITTEN = Context(prec=12, rounding=ROUND_HALF_EVEN)
-_RATIO = Context(prec=28, rounding=ROUND_HALF_EVEN)
+_RATIO_PLACES = 24
 
 
 def exact(value: float) -> Exact:
@@ -35,16 +35,20 @@ def written(value: Exact) -> Decimal:
     """`value` as people and rule files read it: exact if its expansion ends, else 12 significant digits."""
     fraction = Fraction(value)
     rest, _ = _strip(_strip(fraction.denominator, 2)[0], 5)
-    return terminating(fraction) if rest == 1 else _divided(fraction, _WRITTEN)
+    return terminating(fraction) if rest == 1 else _divided(fraction)
 
 
 def ratio(value: Exact) -> Decimal:
-    """`value` correctly rounded to 28 significant digits: one rounding, at the very end of a computation."""
-    return _divided(Fraction(value), _RATIO)
+    """`value` rounded to 24 decimal places, half to even: one rounding, at the very end of a computation.
+
+    Places rather than digits, so that 1 − `ratio(x)` is `ratio(1 − x)` to the last.
+    """
+    scaled = round(Fraction(value) * 10**_RATIO_PLACES)
+    return _plain(int(scaled < 0), str(abs(scaled)), -_RATIO_PLACES)
 
 
-def _divided(value: Fraction, context: Context) -> Decimal:
-    quotient = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+def _divided(value: Fraction) -> Decimal:
+    quotient = _WRITTEN.divide(Decimal(value.numerator), Decimal(value.denominator))
     sign, digits, exponent = quotient.as_tuple()
     if not isinstance(exponent, int):
         raise ValueError(f"{value} is not a finite number")
