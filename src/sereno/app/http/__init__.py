@@ -1,0 +1,78 @@
+"""The HTTP face: the console, the API, the acknowledge links, the public status page, health and metrics."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.staticfiles import StaticFiles
+
+from sereno.app.http.auth import guard_of
+from sereno.app.http.errors import answer
+from sereno.app.http.security import BODY_BYTES_MAX, Catch, Headers, SameOrigin
+from sereno.kernel.errors import SerenoError
+
+if TYPE_CHECKING:
+    from sereno.app.control import Control
+
+OPEN_PATHS = ("/static", "/status/", "/api/v1/openapi.json")
+"""What is served to everyone without its route saying `public`: files, the status page, the API's description."""
+
+
+def create_app(control: Control) -> FastAPI:
+    """The whole HTTP face of `control`. Raises RuntimeError if a route declares no requirement."""
+    from sereno import __version__
+    from sereno.app.http import ack, actions, api, console, health, signin
+    from sereno.app.http.auth import is_https
+    from sereno.app.http.pages import STATIC
+
+    app = FastAPI(
+        title="Sereno", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
+        max_body_size=BODY_BYTES_MAX, redirect_slashes=False,
+    )  # fmt: skip
+    app.state.control = control
+    for part in (health, signin, ack, api, actions, console):
+        app.include_router(part.router(control))
+    if importlib.util.find_spec("sereno.app.http.status") is not None:
+        status = importlib.import_module("sereno.app.http.status")
+        app.include_router(status.router(control))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for kind in (SerenoError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _handle)
+    address = urlsplit(control.settings.address)
+    app.add_middleware(SameOrigin, hosts=frozenset({address.netloc}))
+    app.add_middleware(Catch)
+    app.add_middleware(Headers, ids=control.ids, https=is_https(control))
+    check_guarded(app)
+    return app
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    return answer(request, error)
+
+
+def check_guarded(app: FastAPI) -> None:
+    """Refuse to serve a route that declares neither a role nor `public` and is not among `OPEN_PATHS`."""
+    bare = [path_of(route) for route in app.routes if guard_of(route) is None and not is_open(route)]
+    if bare:
+        raise RuntimeError(f"routes without a declared requirement: {', '.join(bare)}")
+
+
+def is_open(route: BaseRoute) -> bool:
+    """Whether the route is open by its path."""
+    path = path_of(route)
+    return path == "/static" or any(path.startswith(prefix) for prefix in OPEN_PATHS)
+
+
+def path_of(route: BaseRoute) -> str:
+    """The route's path as declared."""
+    return route.path if isinstance(route, APIRoute) else str(getattr(route, "path", route))

@@ -1,0 +1,293 @@
+"""The console's pages: they read, gather and render; nothing here changes anything."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from sereno.app.http.auth import Principal, require
+from sereno.app.http.charts import Legend, Series, burn_svg
+from sereno.app.http.pages import Speech, render, speech_of, zone_of
+from sereno.app.http.situation import Situation, judge, what_is_missing
+from sereno.incidents.model import PHASES, ROLES
+from sereno.incidents.words import render as render_line
+from sereno.kernel.errors import NotFound, SerenoError
+from sereno.oncall.schedule import on_call, shifts
+from sereno.spec.model import Schedule, Service, Slo, Spec
+
+if TYPE_CHECKING:
+    from sereno.adapters.sql.unit import Unit
+    from sereno.alerts.model import Alert
+    from sereno.app.control import Control
+    from sereno.slo.model import BurnChart, SloPlan
+
+Viewer = Annotated[Principal, Depends(require("viewer"))]
+RESOLVED_SHOWN = timedelta(hours=24)
+SHIFTS_SHOWN = timedelta(weeks=4)
+CHART_ROWS = 30
+_log = structlog.get_logger("sereno.http")
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A schedule now: who holds each role."""
+
+    schedule: Schedule
+    holders: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SloView:
+    """One objective as its page shows it."""
+
+    slo: Slo
+    plan: SloPlan | None
+    budget: Any
+    chart: BurnChart | None
+    svg: str
+    rows: tuple[tuple[datetime, Any, Any], ...]
+
+
+def router(control: Control) -> APIRouter:
+    """The routes that people look at."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    async def now(request: Request, me: Viewer) -> Response:
+        found = await situation(control)
+        return render(request, "now.html", situation=found, duties=duties(control), names=names(control.spec.current))
+
+    @routes.get("/services")
+    async def services(request: Request, me: Viewer) -> Response:
+        charts = {key: await chart(control, *key) for key in control.plans}
+        trends = {key: series_of(drawn) for key, drawn in charts.items() if drawn}
+        listed = sorted(control.spec.current.services.values(), key=lambda service: service.title or service.name)
+        return render(request, "services.html", services=listed, budgets=control.budgets, trends=trends)
+
+    @routes.get("/services/{name}")
+    async def service(request: Request, me: Viewer, name: str) -> Response:
+        found = control.spec.current.services.get(name)
+        if found is None:
+            raise NotFound(f"there is no service {name}")
+        zone = zone_of(control.spec.current, name)
+        speech = speech_of(request, zone)
+        views = [await slo_view(control, found, slo, speech) for slo in found.slos]
+        team = control.spec.current.teams[found.team]
+        firing = await control.database.read(lambda unit: unit.alerts.active())
+        return render(
+            request, "service.html", zone=zone, service=found, team=team, views=views, whole=Decimal(1),
+            firing=[alert for alert in firing if alert.service == name and alert.state == "firing"],
+        )  # fmt: skip
+
+    @routes.get("/alerts")
+    async def alerts(request: Request, me: Viewer) -> Response:
+        since = control.clock.now() - RESOLVED_SHOWN
+
+        def gather(unit: Unit) -> dict[str, Any]:
+            active = unit.alerts.active()
+            return {
+                "firing": [a for a in active if a.state == "firing"],
+                "pending": [a for a in active if a.state == "pending"],
+                "resolved": unit.alerts.resolved_since(since, 100),
+            }
+
+        groups = await control.database.read(gather)
+        return render(request, "alerts.html", groups=groups, value_of=value_of)
+
+    @routes.get("/oncall")
+    async def oncall(request: Request, me: Viewer) -> Response:
+        spec, at = control.spec.current, control.clock.now()
+        coming = {name: coming_shifts(schedule, at) for name, schedule in spec.schedules.items()}
+        return render(
+            request, "oncall.html", duties=duties(control), coming=coming, names=names(spec), spec=spec,
+            served=served(spec),
+        )  # fmt: skip
+
+    @routes.get("/incidents")
+    async def incidents(request: Request, me: Viewer) -> Response:
+        def gather(unit: Unit) -> dict[str, Any]:
+            opened = unit.incidents.unresolved()
+            past = [i for i in unit.incidents.recent(100) if i.resolved_at is not None]
+            return {"opened": opened[::-1], "past": past}
+
+        found = await control.database.read(gather)
+        return render(request, "incidents.html", names=names(control.spec.current), spec=control.spec.current, **found)
+
+    @routes.get("/incidents/{incident_id}")
+    async def incident(request: Request, me: Viewer, incident_id: str) -> Response:
+        def gather(unit: Unit) -> dict[str, Any] | None:
+            found = unit.incidents.get(incident_id)
+            if found is None:
+                return None
+            pages = [page for page_id in found.pages if (page := unit.pages.get(page_id))]
+            return {"incident": found, "timeline": unit.incidents.timeline(found.id), "pages": pages}
+
+        found = await control.database.read(gather)
+        if found is None:
+            raise NotFound("there is no such incident")
+        spec = control.spec.current
+        zone = zone_of(spec, found["incident"].service)
+        speech, people = speech_of(request, zone), names(spec)
+        lines = [(entry, render_line(entry, speech.language, zone, people)) for entry in found.pop("timeline")]
+        return render(
+            request, "incident.html", zone=zone, lines=lines, names=people, spec=spec, phases=PHASES, roles=ROLES,
+            **found,
+        )  # fmt: skip
+
+    @routes.get("/pages")
+    async def pages(request: Request, me: Viewer) -> Response:
+        found = await control.database.read(lambda unit: unit.pages.recent(100))
+        return render(request, "pages.html", pages=found, names=names(control.spec.current))
+
+    @routes.get("/pages/{page_id}")
+    async def page(request: Request, me: Viewer, page_id: str) -> Response:
+        def gather(unit: Unit) -> dict[str, Any] | None:
+            found = unit.pages.get(page_id)
+            if found is None:
+                return None
+            alerts = [alert for print_ in found.alerts if (alert := unit.alerts.find(print_))]
+            return {
+                "page": found, "messages": unit.outbox.of_page(page_id), "alerts": alerts,
+                "incident": unit.incidents.holding_page(page_id),
+            }  # fmt: skip
+
+        found = await control.database.read(gather)
+        if found is None:
+            raise NotFound("there is no such page")
+        zone = zone_of(control.spec.current, found["page"].service)
+        return render(request, "page.html", zone=zone, names=names(control.spec.current), **found)
+
+    @routes.get("/settings")
+    async def settings(request: Request, me: Viewer) -> Response:
+        from sereno import __version__
+
+        users = await control.database.read(lambda unit: unit.accounts.users()) if me.may("admin") else None
+        return render(
+            request, "settings.html", spec=control.spec.current, settings=control.settings, users=users,
+            targets=control.targets, version=__version__, masked=masked,
+            postgres=control.settings.database is not None,
+        )  # fmt: skip
+
+    return routes
+
+
+async def situation(control: Control) -> Situation:
+    """What needs a person now, and what nobody knows."""
+
+    def gather(unit: Unit) -> tuple[Any, Any, Any]:
+        return unit.pages.unclosed(), unit.incidents.unresolved(), unit.alerts.active()
+
+    pages, incidents, alerts = await control.database.read(gather)
+    missing = what_is_missing(
+        control.spec.current, control.targets, control.budgets, control.clock.now(),
+        evaluated_at=control.evaluated_at, evaluation_error=control.evaluation_error,
+    )  # fmt: skip
+    return judge(pages, incidents, alerts, control.budgets.values(), missing)
+
+
+def names(spec: Spec) -> dict[str, str]:
+    """The titles of people by their names."""
+    return {person.name: person.title or person.name for person in spec.people.values()}
+
+
+def duties(control: Control) -> tuple[Duty, ...]:
+    """Who is on call now, schedule by schedule, roles in the order declared."""
+    at = control.clock.now()
+    found = []
+    for schedule in control.spec.current.schedules.values():
+        holders = on_call(schedule, at)
+        found.append(Duty(schedule, tuple((role, holders[role]) for role in schedule.roles if role in holders)))
+    return tuple(found)
+
+
+def coming_shifts(schedule: Schedule, at: datetime) -> tuple[tuple[datetime, datetime, dict[str, str]], ...]:
+    """The shifts of the next four weeks, one row a hand-over: from, until, and who holds each role."""
+    rows: dict[tuple[datetime, datetime], dict[str, str]] = {}
+    for shift in shifts(schedule, at, at + SHIFTS_SHOWN):
+        rows.setdefault((shift.starts_at, shift.ends_at), {})[shift.role] = shift.person
+    return tuple((start, end, held) for (start, end), held in sorted(rows.items(), key=lambda row: row[0]))
+
+
+def served(spec: Spec) -> dict[str, list[Service]]:
+    """The services behind each escalation."""
+    found: dict[str, list[Service]] = {}
+    for service in spec.services.values():
+        found.setdefault(spec.escalation_of(service.name).name, []).append(service)
+    return found
+
+
+async def chart(control: Control, service: str, slo: str) -> BurnChart | None:
+    """The burn chart, or None when it cannot be drawn now: a page without a chart is still a page."""
+    try:
+        return await control.chart(service, slo)
+    except SerenoError as error:
+        _log.warning("chart_failed", service=service, slo=slo, error=error.message)
+        return None
+
+
+def series_of(drawn: BurnChart) -> Series:
+    """What the chart draws."""
+    return Series(drawn.times, tuple(None if value is None else float(value) for value in drawn.remaining))
+
+
+async def slo_view(control: Control, service: Service, slo: Slo, speech: Speech) -> SloView:
+    """Everything that the service's page says about one objective."""
+    key = (service.name, slo.name)
+    drawn = await chart(control, *key)
+    svg = ""
+    rows: tuple[tuple[datetime, Any, Any], ...] = ()
+    if drawn is not None and len(drawn.times) > 1:
+        svg = burn_svg(series_of(drawn), legend(drawn, slo, speech), speech.zone, speech.language)
+        rows = chart_rows(drawn)
+    return SloView(slo, control.plans.get(key), control.budgets.get(key), drawn, svg, rows)
+
+
+def legend(drawn: BurnChart, slo: Slo, speech: Speech) -> Legend:
+    """The chart in words, for those who do not see it."""
+    known = [value for value in drawn.remaining if value is not None]
+    gaps = speech.t("chart.gaps" if len(known) < len(drawn.remaining) else "chart.no_gaps")
+    described = speech.t(
+        "chart.describe", start=speech.when(drawn.times[0]), end=speech.when(drawn.times[-1]),
+        first=speech.percent(known[0] if known else None), low=speech.percent(min(known, default=None)),
+        last=speech.percent(drawn.remaining[-1]), gaps=gaps,
+    )  # fmt: skip
+    return Legend(
+        uid="c-" + re.sub(r"[^a-z0-9]+", "-", slo.name.lower()),
+        title=speech.t("chart.title", slo=slo.name),
+        description=described,
+        at_risk=speech.t("chart.at_risk"),
+        exhausted=speech.t("chart.exhausted"),
+        unknown=speech.t("chart.unknown"),
+    )
+
+
+def chart_rows(drawn: BurnChart) -> tuple[tuple[datetime, Any, Any], ...]:
+    """At most `CHART_ROWS` evenly chosen rows of the chart, newest first, the last instant always among them."""
+    step = max(1, -(-len(drawn.times) // CHART_ROWS))
+    rows = list(zip(drawn.times, drawn.remaining, drawn.burn, strict=True))
+    return tuple(rows[::-1][::step])
+
+
+def value_of(alert: Alert) -> str:
+    """An alert's value in few digits, as Prometheus's own page has it."""
+    return f"{alert.value:.6g}"
+
+
+def masked(channel: str, address: str) -> str:
+    """An address that says which it is without giving it away: `j…@tienda.example`, `https://hooks.…/…`."""
+    if address.startswith("env:"):
+        return address
+    if channel == "email":
+        name, _, host = address.partition("@")
+        return f"{name[:1]}…@{host}"
+    if "://" in address:
+        scheme, _, rest = address.partition("://")
+        return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}/…"
+    return address
