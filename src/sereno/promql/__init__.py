@@ -1,1 +1,36 @@
-"""Parse and evaluate PromQL over columns of samples, whole ranges at once, with no network and no disk."""
+"""Parse and evaluate PromQL over columns of samples, whole ranges at once, with no network and no disk.
+
+    result = evaluate("sum(rate(http_requests_total[5m]))", Grid.at(now_ms), store.select)
+
+As Prometheus 2.42 computes; what is not supported raises UnsupportedQuery.
+"""
+
+from sereno.promql.ast import Expr
+from sereno.promql.columns import STALE, Columns, Grid, Matcher, Result, Select, Selection
+from sereno.promql.evaluate import evaluate, selections
+from sereno.promql.limits import Limits
+from sereno.promql.matching import matches, selector_text
+from sereno.promql.parser import conditions_of, matchers_of, parse
+from sereno.promql.plan import Settings
+from sereno.promql.signatures import kind_of
+
+__all__ = [
+    "STALE",
+    "Columns",
+    "Expr",
+    "Grid",
+    "Limits",
+    "Matcher",
+    "Result",
+    "Select",
+    "Selection",
+    "Settings",
+    "conditions_of",
+    "evaluate",
+    "kind_of",
+    "matchers_of",
+    "matches",
+    "parse",
+    "selections",
+    "selector_text",
+]

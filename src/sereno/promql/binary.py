@@ -1,0 +1,213 @@
+"""Operators between scalars and vectors. Source: promql/engine.go of Prometheus 2.42."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from sereno.kernel.errors import QueryError
+from sereno.kernel.labels import Labels
+from sereno.promql.ast import COMPARISONS, SET_OPERATORS, Binary, Matching
+from sereno.promql.columns import Float64s, Int64s
+from sereno.promql.values import (
+    Bools,
+    LabelRows,
+    Scalar,
+    Value,
+    Vector,
+    drop_name,
+    empty,
+    grouped,
+    merged,
+    without_name,
+)
+
+_ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "%": np.fmod,
+    "^": np.power,
+    "atan2": np.arctan2,
+}
+_COMPARE: dict[str, Callable[..., Any]] = {
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+}
+_KEEPS_NAME = "atan2"
+"""In 2.42 atan2 alone among the arithmetic operators leaves the metric's name."""
+
+
+def binary(expr: Binary, left: Value, right: Value) -> Value:
+    """The value of `expr`, its sides already evaluated. Raises QueryError where series do not match one to one."""
+    if isinstance(left, Scalar) and isinstance(right, Scalar):
+        operator = _ARITHMETIC.get(expr.op) or _COMPARE[expr.op]
+        return Scalar(operator(left.values, right.values).astype(np.float64))
+    if isinstance(left, Vector) and isinstance(right, Scalar):
+        return _with_scalar(expr, left, left.values, right.values, left.values)
+    if isinstance(left, Scalar) and isinstance(right, Vector):
+        return _with_scalar(expr, right, left.values, right.values, right.values)
+    assert isinstance(left, Vector)
+    assert isinstance(right, Vector)
+    if expr.op in SET_OPERATORS:
+        return _set_operation(expr, left, right)
+    return _vectors(expr, left, right)
+
+
+def _with_scalar(expr: Binary, vector: Vector, left: Float64s, right: Float64s, own: Float64s) -> Vector:
+    """A vector against a scalar: a comparison keeps the vector's own value, on whichever side it stands."""
+    if expr.op not in COMPARISONS:
+        found = replace(vector, values=_ARITHMETIC[expr.op](left, right))
+        return found if expr.op == _KEEPS_NAME else drop_name(found)
+    holds = _COMPARE[expr.op](left, right)
+    if expr.bool_:
+        return drop_name(replace(vector, values=holds.astype(np.float64)))
+    return Vector(vector.labels, own, vector.present & holds)
+
+
+# Matching -----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _signatures(left: LabelRows, right: LabelRows, matching: Matching) -> tuple[Int64s, Int64s, int]:
+    """The number of the match group of each row of either side, and how many groups there are."""
+    names = matching.labels
+    _, ids = grouped(left + right, names, without=not matching.on)
+    return ids[: len(left)], ids[len(left) :], int(ids.max(initial=-1)) + 1
+
+
+def _by_group(present: Bools, ids: Int64s, groups: int) -> Int64s:
+    """How many rows of each group have a value, at each instant."""
+    found = np.zeros((groups, present.shape[1]), dtype=np.int64)
+    np.add.at(found, ids, present)
+    return found
+
+
+def _set_operation(expr: Binary, left: Vector, right: Vector) -> Vector:
+    left_ids, right_ids, groups = _signatures(left.labels, right.labels, expr.matching)
+    if expr.op == "or":
+        free = _by_group(left.present, left_ids, groups)[right_ids] == 0
+        return merged(
+            Vector(
+                left.labels + right.labels,
+                np.concatenate((left.values, right.values)),
+                np.concatenate((left.present, right.present & free)),
+            )
+        )
+    there = _by_group(right.present, right_ids, groups)[left_ids] > 0
+    return replace(left, present=left.present & (there if expr.op == "and" else ~there))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Which rows of the many side meet which of the one side, under what labels; `shared` are the groups in which
+    either side has several rows."""
+
+    many: Int64s
+    one: Int64s
+    labels: LabelRows
+    groups: Int64s
+    many_shared: bool
+    one_shared: bool
+
+
+@lru_cache(maxsize=256)
+def _pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, bool_: bool) -> _Pairs:
+    many_ids, one_ids, groups = _signatures(many, one, matching)
+    rows_of: list[list[int]] = [[] for _ in range(groups)]
+    for row, group in enumerate(one_ids):
+        rows_of[group].append(row)
+    pairs = [(i, j, group) for i, group in enumerate(many_ids) for j in rows_of[group]]
+    labels = tuple(_result_labels(many[i], one[j], matching, drop=drop) for i, j, _ in pairs)
+    return _Pairs(
+        np.array([i for i, _, _ in pairs], dtype=np.int64),
+        np.array([j for _, j, _ in pairs], dtype=np.int64),
+        without_name(labels) if bool_ else labels,
+        np.array([group for _, _, group in pairs], dtype=np.int64),
+        len(set(many_ids.tolist())) < len(many),
+        len(set(one_ids.tolist())) < len(one),
+    )
+
+
+def _result_labels(many: Labels, one: Labels, matching: Matching, *, drop: bool) -> Labels:
+    found = many.without("__name__") if drop else many
+    if matching.many is None:
+        found = found.only(*matching.labels) if matching.on else found.without(*matching.labels)
+    taken = {name: one.get(name, "") for name in matching.include}
+    return found.merged(taken) if taken else found
+
+
+def _vectors(expr: Binary, left: Vector, right: Vector) -> Vector:
+    instants = left.values.shape[1]
+    if not len(left) or not len(right):
+        return empty(instants)
+    swapped = expr.matching.many == "right"
+    many, one = (right, left) if swapped else (left, right)
+    drop = expr.op not in COMPARISONS and expr.op != _KEEPS_NAME
+    pairs = _pairs(many.labels, one.labels, expr.matching, drop=drop, bool_=expr.bool_)
+    if pairs.one_shared:
+        _refuse_many_to_many(expr, many, one)
+    if not len(pairs.many):
+        return empty(instants)
+    a, b = _rows(many.values, pairs.many), _rows(one.values, pairs.one)
+    present = _rows(many.present, pairs.many) & _rows(one.present, pairs.one)
+    if swapped:
+        a, b = b, a
+    if expr.op in COMPARISONS:
+        holds = _COMPARE[expr.op](a, b)
+        values = holds.astype(np.float64) if expr.bool_ else a
+        present = present if expr.bool_ else present & holds
+    else:
+        values = _ARITHMETIC[expr.op](a, b)
+    if pairs.many_shared:
+        _refuse_unclear(expr, pairs, present)
+    return merged(Vector(pairs.labels, values, present))
+
+
+def _rows(table: Any, rows: Int64s) -> Any:
+    """`table[rows]`, without a copy when these are all rows in order."""
+    if len(rows) == len(table) and (rows == np.arange(len(table))).all():
+        return table
+    return table[rows]
+
+
+def _refuse_many_to_many(expr: Binary, many: Vector, one: Vector) -> None:
+    """Raise QueryError if two series of the one side are in the same match group at the same instant."""
+    _, ids, groups = _signatures(many.labels, one.labels, expr.matching)
+    twice = (_by_group(one.present, ids, groups) > 1) & many.present.any(axis=0)
+    if twice.any():
+        group, column = np.argwhere(twice)[0]
+        rows = [row for row in np.flatnonzero(ids == group) if one.present[row, column]]
+        side = "left" if expr.matching.many == "right" else "right"
+        raise QueryError(
+            f"found duplicate series on the {side} side of {expr.op}: {one.labels[rows[0]]} and {one.labels[rows[1]]}; "
+            "matching labels must be unique on one side",
+            position=expr.op_position,
+        )
+
+
+def _refuse_unclear(expr: Binary, pairs: _Pairs, present: Bools) -> None:
+    """Raise QueryError if several series of the many side claim the same result."""
+    if expr.matching.many is None:
+        groups = int(pairs.groups.max()) + 1
+        if (_by_group(present, pairs.groups, groups) > 1).any():
+            raise QueryError(
+                "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+                position=expr.op_position,
+            )
+        return
+    keys: dict[tuple[int, Labels], int] = {}
+    ids = [keys.setdefault((int(g), labels), len(keys)) for g, labels in zip(pairs.groups, pairs.labels, strict=True)]
+    if len(keys) < len(ids) and (_by_group(present, np.array(ids), len(keys)) > 1).any():
+        raise QueryError(
+            "multiple matches for labels: grouping labels must ensure unique matches", position=expr.op_position
+        )

@@ -1,0 +1,398 @@
+"""Evaluate an expression on a grid, all instants at once.
+
+The grid is cut into tiles so that what is held at one time stays bounded, however many series and instants. Equal
+parts of an expression are computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sereno.kernel.errors import QueryError, UnsupportedQuery
+from sereno.kernel.labels import Labels
+from sereno.promql import functions as fn
+from sereno.promql import overtime
+from sereno.promql.aggregate import aggregate, count_values
+from sereno.promql.ast import (
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Number,
+    Paren,
+    RangeSelector,
+    Selector,
+    Subquery,
+    Text,
+    Unary,
+    bare,
+)
+from sereno.promql.binary import binary
+from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Matcher, Result, Select, Selection
+from sereno.promql.histogram import histogram_quantile
+from sereno.promql.limits import Limits
+from sereno.promql.matching import canonical
+from sereno.promql.parser import parse
+from sereno.promql.plan import Query, Settings, needs, united
+from sereno.promql.signatures import kind_of
+from sereno.promql.values import (
+    Scalar,
+    String,
+    Value,
+    Vector,
+    drop_name,
+    pruned,
+    without_name,
+)
+from sereno.promql.windows import Samples, stale_of
+
+_TILE_CELLS = 4_000_000
+_TILE_STEPS_MIN = 64
+
+
+def selections(expr: Expr | str, grid: Grid, *, settings: Settings | None = None) -> tuple[Selection, ...]:
+    """The samples that `evaluate` will ask for on `grid`: windows, lookback, offsets and @ included.
+
+    Selectors of the same matchers whose spans meet share one selection; so a rule over 1h and 5m loads once.
+    """
+    tree = parse(expr) if isinstance(expr, str) else expr
+    query = Query(grid.start_ms, grid.end_ms, settings or Settings())
+    return united(needs(tree, grid, query))
+
+
+def evaluate(
+    expr: Expr | str,
+    grid: Grid,
+    select: Select,
+    *,
+    limits: Limits | None = None,
+    settings: Settings | None = None,
+) -> Result:
+    """The value of `expr` at every instant of `grid`, as Prometheus 2.42 computes it.
+
+    `select` is called once for each of `selections(expr, grid)`. Raises QueryError if the expression is wrong or
+    its series do not match, UnsupportedQuery for what is not computed, QueryLimit when it would cost too much.
+    """
+    tree = parse(expr) if isinstance(expr, str) else expr
+    limits, settings = limits or Limits(), settings or Settings()
+    kind = kind_of(tree)
+    if kind == "range":
+        raise UnsupportedQuery("a range vector as a result; use a function such as last_over_time",
+                               position=tree.position)  # fmt: skip
+    steps = _steps(grid)
+    limits.check("steps_max", steps, "instants", tree.position)
+    if kind == "string":
+        return _string(tree, steps)
+    run = _Run(Query(grid.start_ms, grid.end_ms, settings), limits)
+    run.load(tree, grid, select)
+    with np.errstate(all="ignore"):
+        tiles = [_Tile(run).value(tree, tile) for tile in _tiles(grid, steps, run.series)]
+        return _result(tiles, limits)
+
+
+def _steps(grid: Grid) -> int:
+    if grid.step_ms <= 0 or grid.end_ms < grid.start_ms:
+        raise QueryError("a grid needs a step above zero and an end not before its start")
+    return (grid.end_ms - grid.start_ms) // grid.step_ms + 1
+
+
+def _string(expr: Expr, steps: int) -> Result:
+    inner = bare(expr)
+    text = inner.value if isinstance(inner, Text) else ""
+    return Result("string", (), np.zeros((0, steps)), np.zeros((0, steps), dtype=bool), text=text)
+
+
+def _tiles(grid: Grid, steps: int, series: int) -> list[Grid]:
+    """`grid` in parts small enough to hold."""
+    size = max(_TILE_STEPS_MIN, _TILE_CELLS // max(1, series))
+    parts = []
+    for first in range(0, steps, size):
+        last = min(first + size, steps) - 1
+        start = grid.start_ms + first * grid.step_ms
+        parts.append(Grid(start, grid.start_ms + last * grid.step_ms, grid.step_ms))
+    return parts
+
+
+def _result(tiles: list[Value], limits: Limits) -> Result:
+    if isinstance(tiles[0], Scalar):
+        values = np.concatenate([tile.values for tile in tiles if isinstance(tile, Scalar)])[None, :]
+        return Result("scalar", (Labels(),), values, np.ones(values.shape, dtype=bool))
+    vectors = [pruned(tile) for tile in tiles if isinstance(tile, Vector)]
+    if len(vectors) == 1:
+        return Result("vector", vectors[0].labels, vectors[0].values, vectors[0].present)
+    rows: dict[Labels, int] = {}
+    for vector in vectors:
+        for labels in vector.labels:
+            rows.setdefault(labels, len(rows))
+    steps = sum(vector.values.shape[1] for vector in vectors)
+    limits.check("samples_max", len(rows) * steps, "values in its result")
+    values = np.zeros((len(rows), steps))
+    present = np.zeros((len(rows), steps), dtype=bool)
+    begin = 0
+    for vector in vectors:
+        end = begin + vector.values.shape[1]
+        ids = [rows[labels] for labels in vector.labels]
+        values[ids, begin:end] = vector.values
+        present[ids, begin:end] = vector.present
+        begin = end
+    return Result("vector", tuple(rows), values, present)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What all tiles of one evaluation share: the samples, and which series gave which labels."""
+
+    query: Query
+    limits: Limits
+    samples: dict[tuple[Matcher, ...], list[tuple[Selection, Samples]]] = field(default_factory=dict)
+    origins: dict[Call | Unary, dict[Labels, Labels]] = field(default_factory=dict)
+    series: int = 0
+
+    def load(self, expr: Expr, grid: Grid, select: Select) -> None:
+        """Ask for all samples."""
+        loaded = 0
+        for selection in united(needs(expr, grid, self.query)):
+            columns = select(selection)
+            self.limits.check("series_max", len(columns), "series")
+            loaded += len(columns.times)
+            self.limits.check("samples_max", loaded, "samples")
+            self.series = max(self.series, len(columns))
+            self.samples.setdefault(selection.matchers, []).append((selection, Samples.of(columns)))
+
+    def find(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> Samples:
+        """The samples loaded for [start, end]."""
+        for selection, samples in self.samples.get(canonical(matchers), ()):
+            if selection.start_ms <= start_ms and end_ms <= selection.end_ms:
+                return samples
+        raise AssertionError("an evaluation looks only at what it had planned")
+
+    def refuse_alike(self, expr: Call | Unary, vector: Vector, labels: tuple[Labels, ...]) -> None:
+        """Raise QueryError if two series with values become alike under `labels`, even at different instants."""
+        if len(set(labels)) == len(labels):
+            return
+        seen = self.origins.setdefault(expr, {})
+        alive = vector.present.any(axis=1)
+        for row in np.flatnonzero(alive):
+            if seen.setdefault(labels[row], vector.labels[row]) != vector.labels[row]:
+                raise QueryError(
+                    f"vector cannot contain metrics with the same labelset: {labels[row]}", position=expr.position
+                )
+
+
+class _Tile:
+    """The evaluation of one part of the grid."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.known: dict[tuple[Expr, Grid], Value] = {}
+
+    def value(self, expr: Expr, grid: Grid) -> Value:
+        """The value of `expr` on `grid`, computed once."""
+        if isinstance(expr, Paren):
+            return self.value(expr.expr, grid)
+        if isinstance(expr, Number):
+            return Scalar(np.full(len(grid.instants_ms), expr.value))
+        key = (expr, grid)
+        if key not in self.known:
+            self.known[key] = self.compute(expr, grid)
+        return self.known[key]
+
+    def vector(self, expr: Expr, grid: Grid) -> Vector:
+        found = self.value(expr, grid)
+        assert isinstance(found, Vector)
+        return found
+
+    def scalar(self, expr: Expr, grid: Grid) -> Float64s:
+        found = self.value(expr, grid)
+        assert isinstance(found, Scalar)
+        return found.values
+
+    def compute(self, expr: Expr, grid: Grid) -> Value:
+        match expr:
+            case Selector():
+                return self.selector(expr, grid)
+            case Call():
+                return self.call(expr, grid)
+            case Aggregate():
+                return self.aggregate(expr, grid)
+            case Binary():
+                return binary(expr, self.value(expr.left, grid), self.value(expr.right, grid))
+            case Unary():
+                return self.unary(expr, grid)
+            case Text():
+                return String(expr.value)
+            case _:
+                raise UnsupportedQuery("a range vector here", position=expr.position)
+
+    def unary(self, expr: Unary, grid: Grid) -> Value:
+        inner = self.value(expr.expr, grid)
+        if expr.op == "+" or isinstance(inner, String):
+            return inner
+        if isinstance(inner, Scalar):
+            return Scalar(-inner.values)
+        self.run.refuse_alike(expr, inner, without_name(inner.labels))
+        return drop_name(replace(inner, values=-inner.values))
+
+    def aggregate(self, expr: Aggregate, grid: Grid) -> Vector:
+        vector = self.vector(expr.expr, grid)
+        if expr.op == "count_values":
+            label = bare(expr.param) if expr.param is not None else None
+            assert isinstance(label, Text)
+            return count_values(vector, label.value, expr.grouping, without=expr.without)
+        param = None if expr.param is None else self.scalar(expr.param, grid)
+        names = tuple(sorted(set(expr.grouping)))
+        return aggregate(expr.op, vector, names, without=expr.without, param=param)
+
+    # Samples -----------------------------------------------------------------------------------------------
+
+    def selector(self, expr: Selector, grid: Grid, *, times: bool = False) -> Vector:
+        """The latest value of each series at each instant, or with `times` when it was taken."""
+        instants = grid.instants_ms
+        looks = self.run.query.reference(expr, grid).instants_ms
+        starts = looks - self.run.query.settings.lookback_ms
+        samples = self.run.find(expr.matchers, int(starts[0]), int(looks[-1]))
+        values = np.zeros((len(samples), len(looks)))
+        present = np.zeros(values.shape, dtype=bool)
+        for rows, lane in samples.lanes(starts, looks, looks):
+            frame = lane.frame
+            values[rows] = frame.last_time / 1000 if times else lane.last
+            here = frame.count > 0
+            if samples.stale is not None:
+                here = here & ~lane.derived("stale", stale_of).take(frame.last, mode="clip")
+            present[rows] = here
+        return _spread(Vector(samples.labels, values, present), len(instants))
+
+    def windows(self, expr: Expr, grid: Grid) -> tuple[Samples, int, Int64s, Int64s]:
+        """The samples of a range, its length, and the starts and ends of the windows."""
+        expr = bare(expr)
+        query = self.run.query
+        if isinstance(expr, RangeSelector):
+            ends = query.reference(expr.selector, grid).instants_ms
+            starts = ends - expr.range_ms
+            samples = self.run.find(expr.selector.matchers, int(starts[0]), int(ends[-1]))
+            return samples.fresh, expr.range_ms, starts, ends
+        assert isinstance(expr, Subquery)
+        ends = query.reference(expr, grid).instants_ms
+        return self.subquery(expr, grid), expr.range_ms, ends - expr.range_ms, ends
+
+    def subquery(self, expr: Subquery, grid: Grid) -> Samples:
+        """The values of the inside of a subquery, as samples."""
+        inner = self.run.query.inner(expr, grid)
+        if inner.start_ms > inner.end_ms:
+            return Samples.of(Columns.of([]))
+        steps = _steps(inner)
+        self.run.limits.check("steps_max", steps, "instants in a subquery", expr.position)
+        self.run.limits.check("samples_max", steps * max(1, self.run.series), "values in a subquery", expr.position)
+        vector = self.vector(expr.expr, inner)
+        times = np.broadcast_to(inner.instants_ms, vector.present.shape)[vector.present]
+        offsets = np.concatenate(([0], np.cumsum(vector.present.sum(axis=1))))
+        return Samples(vector.labels, offsets, times, vector.values[vector.present])
+
+    # Functions ---------------------------------------------------------------------------------------------
+
+    def call(self, expr: Call, grid: Grid) -> Value:
+        name, args = expr.function, expr.args
+        if name in overtime.FUNCTIONS:
+            return self.over_time(expr, grid)
+        if name == "absent_over_time":
+            return self.absent_over_time(expr, grid)
+        if name in ("histogram_count", "histogram_sum", "histogram_fraction"):
+            raise UnsupportedQuery(f"{name} (native histograms)", position=expr.position)
+        if name in fn.ELEMENTWISE:
+            return fn.elementwise(name, self.vector(args[0], grid))
+        if name in fn.DATES:
+            return self.date(expr, grid)
+        if name in ("label_replace", "label_join"):
+            texts = [arg.value for arg in map(bare, args[1:]) if isinstance(arg, Text)]
+            return fn.label_call(expr, self.vector(args[0], grid), texts)
+        return _OTHERS[name](self, expr, grid)
+
+    def over_time(self, expr: Call, grid: Grid) -> Vector:
+        function = overtime.FUNCTIONS[expr.function]
+        ranged = next(arg for arg in expr.args if kind_of(arg) == "range")
+        scalars = [self.scalar(arg, grid) for arg in expr.args if arg is not ranged]
+        samples, range_ms, starts, ends = self.windows(ranged, grid)
+        instants = grid.instants_ms
+        if len(ends) < len(instants) and scalars:
+            starts, ends = (np.broadcast_to(edge, instants.shape) for edge in (starts, ends))
+        shape = (len(samples), len(ends))
+        values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
+        for rows, lane in samples.lanes(starts, ends, instants):
+            values[rows] = function.compute(lane, range_ms, scalars)
+            present[rows] = lane.frame.count >= function.least
+        vector = _spread(Vector(samples.labels, values, present), len(instants))
+        if expr.function == "last_over_time":
+            return vector
+        labels = without_name(vector.labels)
+        self.run.refuse_alike(expr, vector, labels)
+        return drop_name(vector)
+
+    def absent_over_time(self, expr: Call, grid: Grid) -> Vector:
+        samples, _, starts, ends = self.windows(expr.args[0], grid)
+        found = np.zeros(len(ends), dtype=bool)
+        for _, lane in samples.lanes(starts, ends, grid.instants_ms):
+            found |= (lane.frame.count > 0).any(axis=0)
+        missing = np.broadcast_to(~found[None, :], (1, len(grid.instants_ms)))
+        return Vector((fn.absent_labels(expr.args[0]),), np.ones(missing.shape), missing)
+
+    def date(self, expr: Call, grid: Grid) -> Vector:
+        if expr.args:
+            vector = self.vector(expr.args[0], grid)
+            return drop_name(replace(vector, values=fn.date_part(expr.function, vector.values)))
+        seconds = (grid.instants_ms // 1000).astype(np.float64)[None, :]
+        return Vector((Labels(),), fn.date_part(expr.function, seconds), np.ones(seconds.shape, dtype=bool))
+
+    def timestamp(self, expr: Call, grid: Grid) -> Vector:
+        inner = bare(expr.args[0])
+        if isinstance(inner, Selector):
+            return drop_name(self.selector(inner, grid, times=True))
+        vector = self.vector(inner, grid)
+        seconds = np.broadcast_to(grid.instants_ms / 1000, vector.values.shape)
+        return drop_name(replace(vector, values=seconds))
+
+
+def _spread(vector: Vector, count: int) -> Vector:
+    """A vector computed at the one instant of an @ modifier, for all instants."""
+    if vector.values.shape[1] == count:
+        return vector
+    shape = (len(vector), count)
+    return Vector(vector.labels, np.broadcast_to(vector.values, shape), np.broadcast_to(vector.present, shape))
+
+
+def _round(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    to = tile.scalar(expr.args[1], grid) if len(expr.args) > 1 else np.ones(1)
+    return fn.rounded(tile.vector(expr.args[0], grid), to)
+
+
+def _clamp(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    bounds = [tile.scalar(arg, grid) for arg in expr.args[1:]]
+    least = bounds[0] if expr.function in ("clamp", "clamp_min") else None
+    most = bounds[-1] if expr.function in ("clamp", "clamp_max") else None
+    return fn.clamp(tile.vector(expr.args[0], grid), least, most)
+
+
+def _vector(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    values = tile.scalar(expr.args[0], grid)[None, :]
+    return Vector((Labels(),), values, np.ones(values.shape, dtype=bool))
+
+
+_OTHERS: dict[str, Callable[[_Tile, Call, Grid], Value]] = {
+    "absent": lambda tile, expr, grid: fn.absent(expr.args[0], tile.vector(expr.args[0], grid)),
+    "clamp": _clamp,
+    "clamp_max": _clamp,
+    "clamp_min": _clamp,
+    "histogram_quantile": lambda tile, expr, grid: histogram_quantile(
+        tile.scalar(expr.args[0], grid), tile.vector(expr.args[1], grid)
+    ),
+    "pi": lambda tile, expr, grid: Scalar(np.full(len(grid.instants_ms), np.pi)),
+    "round": _round,
+    "scalar": lambda tile, expr, grid: fn.scalar(tile.vector(expr.args[0], grid)),
+    "sort": lambda tile, expr, grid: fn.ordered(pruned(tile.vector(expr.args[0], grid)), descending=False),
+    "sort_desc": lambda tile, expr, grid: fn.ordered(pruned(tile.vector(expr.args[0], grid)), descending=True),
+    "time": lambda tile, expr, grid: Scalar(grid.instants_ms / 1000),
+    "timestamp": lambda tile, expr, grid: tile.timestamp(expr, grid),
+    "vector": _vector,
+}

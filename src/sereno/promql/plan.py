@@ -1,0 +1,85 @@
+"""What samples an evaluation will ask for, known before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sereno.promql.ast import At, Expr, RangeSelector, Selector, Subquery, children
+from sereno.promql.columns import Grid, Matcher, Selection
+from sereno.promql.matching import canonical
+
+LOOKBACK_MS = 300_000
+SUBQUERY_STEP_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How Prometheus would be configured: `--query.lookback-delta`, and the step of subqueries that name none
+    (its global evaluation interval)."""
+
+    lookback_ms: int = LOOKBACK_MS
+    subquery_step_ms: int = SUBQUERY_STEP_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The bounds of the whole query, to which @ start() and @ end() refer, and its settings."""
+
+    start_ms: int
+    end_ms: int
+    settings: Settings
+
+    def at_ms(self, at: At) -> int | None:
+        """The instant that an @ modifier names; None without one."""
+        if at == "start":
+            return self.start_ms
+        return self.end_ms if at == "end" else at
+
+    def reference(self, expr: Selector | Subquery, grid: Grid) -> Grid:
+        """The instants at which `expr` looks, for the instants of `grid`: shifted by offset, or one alone with @."""
+        fixed = self.at_ms(expr.at)
+        if fixed is not None:
+            return Grid.at(fixed - expr.offset_ms)
+        return Grid(grid.start_ms - expr.offset_ms, grid.end_ms - expr.offset_ms, grid.step_ms)
+
+    def inner(self, expr: Subquery, grid: Grid) -> Grid:
+        """The grid on which the inside of a subquery is evaluated: multiples of its step, window included."""
+        outer = self.reference(expr, grid)
+        step = expr.step_ms or self.settings.subquery_step_ms
+        start = -(-(outer.start_ms - expr.range_ms) // step) * step
+        return Grid(start, outer.end_ms, step)
+
+
+def needs(expr: Expr, grid: Grid, query: Query) -> Iterator[Selection]:
+    """Each selector's samples, in the order in which the selectors stand."""
+    if isinstance(expr, RangeSelector):
+        outer = query.reference(expr.selector, grid)
+        yield Selection(canonical(expr.selector.matchers), outer.start_ms - expr.range_ms, outer.end_ms)
+    elif isinstance(expr, Selector):
+        outer = query.reference(expr, grid)
+        yield Selection(canonical(expr.matchers), outer.start_ms - query.settings.lookback_ms, outer.end_ms)
+    elif isinstance(expr, Subquery):
+        inner = query.inner(expr, grid)
+        if inner.start_ms <= inner.end_ms:
+            yield from needs(expr.expr, inner, query)
+    else:
+        for child in children(expr):
+            yield from needs(child, grid, query)
+
+
+def united(selections: Iterator[Selection]) -> tuple[Selection, ...]:
+    """Selections of the same matchers whose spans meet made one, in order of first appearance."""
+    spans: dict[tuple[Matcher, ...], list[tuple[int, int]]] = {}
+    for selection in selections:
+        spans.setdefault(selection.matchers, []).append((selection.start_ms, selection.end_ms))
+    found: list[Selection] = []
+    for matchers, parts in spans.items():
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(parts):
+            if merged and start <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        found += [Selection(matchers, start, end) for start, end in merged]
+    return tuple(found)

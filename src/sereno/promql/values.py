@@ -1,0 +1,105 @@
+"""What an expression is worth on a grid: one row a series, one column an instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from sereno.kernel.errors import QueryError
+from sereno.kernel.labels import Labels
+from sereno.promql.columns import Float64s, Int64s
+
+Bools = npt.NDArray[np.bool_]
+LabelRows = tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Series by instants; `values` where not `present` mean nothing. Arrays may be shared: never write to them."""
+
+    labels: LabelRows
+    values: Float64s
+    present: Bools
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Int64s) -> Vector:
+        """Only `rows`, in that order."""
+        return Vector(tuple(self.labels[row] for row in rows), self.values[rows], self.present[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number for each instant."""
+
+    values: Float64s
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    """A string."""
+
+    text: str
+
+
+Value = Vector | Scalar | String
+
+
+def empty(count: int) -> Vector:
+    """No series over `count` instants."""
+    return Vector((), np.zeros((0, count)), np.zeros((0, count), dtype=bool))
+
+
+@lru_cache(maxsize=256)
+def without_name(labels: LabelRows) -> LabelRows:
+    """`labels` without the names of the metrics."""
+    return tuple(one.without("__name__") if "__name__" in one else one for one in labels)
+
+
+@lru_cache(maxsize=256)
+def grouped(labels: LabelRows, names: tuple[str, ...], *, without: bool) -> tuple[LabelRows, Int64s]:
+    """The labels of each group, in order of appearance, and the group of each row.
+
+    Rows are alike when they agree on `names`, or with `without` on all labels but `names` and the metric's name.
+    """
+    if not without and not names:
+        return (Labels(),) if labels else (), np.zeros(len(labels), dtype=np.int64)
+    left_out = (*names, "__name__")
+    found: dict[Labels, int] = {}
+    ids = np.empty(len(labels), dtype=np.int64)
+    for row, one in enumerate(labels):
+        key = one.without(*left_out) if without else one.only(*names)
+        ids[row] = found.setdefault(key, len(found))
+    return tuple(found), ids
+
+
+def drop_name(vector: Vector) -> Vector:
+    """`vector` without the metrics' names; rows that become alike are one, if they never meet."""
+    return merged(replace(vector, labels=without_name(vector.labels)))
+
+
+def merged(vector: Vector) -> Vector:
+    """Rows of equal labels made one. Raises QueryError if two of them have a value at the same instant."""
+    rows: dict[Labels, int] = {}
+    ids = [rows.setdefault(one, len(rows)) for one in vector.labels]
+    if len(rows) == len(vector.labels):
+        return vector
+    values = np.zeros((len(rows), vector.values.shape[1]))
+    present = np.zeros(values.shape, dtype=bool)
+    for row, target in enumerate(ids):
+        here = vector.present[row]
+        if (present[target] & here).any():
+            raise QueryError(f"vector cannot contain metrics with the same labelset: {vector.labels[row]}")
+        values[target][here] = vector.values[row][here]
+        present[target] |= here
+    return Vector(tuple(rows), values, present)
+
+
+def pruned(vector: Vector) -> Vector:
+    """`vector` without the rows that never have a value."""
+    alive = vector.present.any(axis=1)
+    return vector if alive.all() else vector.take(np.flatnonzero(alive))

@@ -1,0 +1,197 @@
+"""Samples seen through windows: for every series and instant, which samples lie in [start, end].
+
+Few instants: one search over all series at once. Many instants: one search for each distinct vector of times,
+shared by all series of a target. Either way the cost is that of the samples plus that of the instants, however
+long the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s
+from sereno.promql.prefix import Prefix
+from sereno.promql.values import Bools, LabelRows
+
+FLAT_INSTANTS_MAX = 64
+_Derived = TypeVar("_Derived")
+
+
+def stale_of(values: Float64s) -> Bools:
+    """Which values are staleness markers: told from other NaNs by their bits."""
+    return np.equal(values.view(np.int64), STALE_BITS)
+
+
+class Frame:
+    """Windows [start, end] over one vector of times: `low` and `high` are the first index in and the first past."""
+
+    def __init__(self, times: Int64s, low: Int64s, high: Int64s, starts: Int64s, ends: Int64s) -> None:
+        self.times = times
+        self.low = low
+        self.high = high
+        self.starts = starts
+        self.ends = ends
+
+    @cached_property
+    def count(self) -> Int64s:
+        """How many samples each window holds."""
+        return self.high - self.low
+
+    @cached_property
+    def last(self) -> Int64s:
+        """The index of the last sample of each window (of nothing, if it is empty)."""
+        return self.high - 1
+
+    @cached_property
+    def first_time(self) -> Int64s:
+        """When the first sample was taken."""
+        return self.times.take(self.low, mode="clip")
+
+    @cached_property
+    def last_time(self) -> Int64s:
+        """When the last sample was taken."""
+        return self.times.take(self.last, mode="clip")
+
+    @cached_property
+    def spacing(self) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+        """Seconds between first and last sample, between neighbours on average, from the start to the first
+        sample, and that part by which Prometheus extrapolates beyond the last."""
+        sampled = (self.last_time - self.first_time) / 1000
+        average = sampled / (self.count - 1)
+        to_start = (self.first_time - self.starts) / 1000
+        to_end = (self.ends - self.last_time) / 1000
+        beyond = np.where(to_end < average * 1.1, to_end, average / 2)
+        return sampled, average, to_start, beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The windows of one frame over values of the same times; what is derived of the values is kept in `kept`."""
+
+    frame: Frame
+    values: Float64s
+    instants: Int64s
+    kept: dict[str, object]
+
+    def derived(self, key: str, make: Callable[[Float64s], _Derived]) -> _Derived:
+        """`make(values)`, made once for all windows over these values."""
+        if key not in self.kept:
+            self.kept[key] = make(self.values)
+        return self.kept[key]  # type: ignore[return-value]
+
+    @property
+    def prefix(self) -> Prefix:
+        """The sums of all windows."""
+        return self.derived("prefix", Prefix)
+
+    @property
+    def first(self) -> Float64s:
+        """The first value of each window."""
+        return self.values.take(self.frame.low, mode="clip")
+
+    @property
+    def last(self) -> Float64s:
+        """The last value of each window."""
+        return self.values.take(self.frame.last, mode="clip")
+
+
+class Samples:
+    """Columns made ready for windows."""
+
+    def __init__(self, labels: LabelRows, offsets: Int64s, times: Int64s, values: Float64s) -> None:
+        self.labels = labels
+        self.offsets = offsets
+        self.times = times
+        self.values = values
+        self._kept: dict[int, dict[str, object]] = {}
+
+    @staticmethod
+    def of(columns: Columns) -> Samples:
+        """Columns as they are selected, their series in the order of their labels."""
+        order = sorted(range(len(columns.labels)), key=lambda row: columns.labels[row].pairs)
+        if order != list(range(len(order))):
+            columns = Columns.of([(columns.labels[row], *columns.series(row)) for row in order])
+        return Samples(columns.labels, columns.offsets, columns.times, columns.values)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def stale(self) -> Bools | None:
+        """Which samples are staleness markers; None if there are none."""
+        found = stale_of(self.values)
+        return found if found.any() else None
+
+    @cached_property
+    def fresh(self) -> Samples:
+        """The same samples without staleness markers."""
+        if self.stale is None:
+            return self
+        keep = ~self.stale
+        counts = np.concatenate(([0], np.cumsum(keep)))
+        return Samples(self.labels, counts[self.offsets], self.times[keep], self.values[keep])
+
+    @cached_property
+    def _flat(self) -> tuple[int, int, Int64s] | None:
+        """A base, a stride, and one ascending key a sample: row · stride + time − base. None if it would overflow."""
+        if not len(self.times):
+            return None
+        base = int(self.times.min())
+        stride = int(self.times.max()) - base + 2
+        if stride * (len(self) + 1) >= 2**62:
+            return None
+        rows = np.repeat(np.arange(len(self), dtype=np.int64) * stride, np.diff(self.offsets))
+        return base, stride, rows + (self.times - base)
+
+    @cached_property
+    def _alike(self) -> list[list[int]]:
+        """Rows put together whose times are equal: the series of one target."""
+        found: dict[tuple[int, int, int], list[list[int]]] = {}
+        groups: list[list[int]] = []
+        for row in range(len(self)):
+            begin, end = int(self.offsets[row]), int(self.offsets[row + 1])
+            if begin == end:
+                continue
+            key = (end - begin, int(self.times[begin]), int(self.times[end - 1]))
+            times = self.times[begin:end]
+            for group in found.get(key, ())[-4:]:
+                other = int(self.offsets[group[0]])
+                if np.array_equal(self.times[other : other + len(times)], times):
+                    group.append(row)
+                    break
+            else:
+                group = [row]
+                groups.append(group)
+                found.setdefault(key, []).append(group)
+        return groups
+
+    def lanes(self, starts: Int64s, ends: Int64s, instants: Int64s) -> Iterator[tuple[slice, Lane]]:
+        """The windows [starts, ends] of the evaluation at `instants`: which rows, and their lane.
+
+        Rows without any sample do not come up.
+        """
+        if len(instants) <= FLAT_INSTANTS_MAX and (flat := self._flat) is not None:
+            yield slice(0, len(self)), self._flat_lane(flat, starts, ends, instants)
+            return
+        for group in self._alike:
+            begin, end = int(self.offsets[group[0]]), int(self.offsets[group[0] + 1])
+            times = self.times[begin:end]
+            low = np.searchsorted(times, starts, side="left")[None, :]
+            high = np.searchsorted(times, ends, side="right")[None, :]
+            frame = Frame(times, low, high, starts, ends)
+            for row in group:
+                values = self.values[self.offsets[row] : self.offsets[row + 1]]
+                yield slice(row, row + 1), Lane(frame, values, instants, self._kept.setdefault(row, {}))
+
+    def _flat_lane(self, flat: tuple[int, int, Int64s], starts: Int64s, ends: Int64s, instants: Int64s) -> Lane:
+        base, stride, keys = flat
+        rows = np.arange(len(self), dtype=np.int64)[:, None] * stride
+        low = np.searchsorted(keys, rows + np.clip(starts - base, 0, stride - 1), side="left")
+        high = np.searchsorted(keys, rows + np.clip(ends - base, -1, stride - 2), side="right")
+        frame = Frame(self.times, low, np.maximum(low, high), starts, ends)
+        return Lane(frame, self.values, instants, self._kept.setdefault(-1, {}))
