@@ -123,33 +123,42 @@ class Reading:
     def refer(self, kind: str, node: Node) -> str | None:
         """The name in `node`, if something of that kind has it; reported otherwise."""
         if not isinstance(node, Scalar) or node.kind in ("null", "boolean"):
-            self.complain("SER020", node, f"the name of a {_TITLES.get(kind, kind)} was expected")
+            empty = isinstance(node, Scalar) and node.kind == "null"
+            if not (empty and getattr(node, "broken", False)):
+                what = "there is no value here" if empty else "this is not a name"
+                expected = f"the name of a {_TITLES.get(kind, kind)}"
+                self.complain("SER023" if empty else "SER020", node, what, expected=expected)
             return None
         if node.value in self.names[kind]:
             self.used[kind].add(node.value)
             return node.value
-        self.unknown(_REFERENCES[kind], node, _TITLES.get(kind, kind), self.names[kind])
+        self.unknown(_REFERENCES[kind], node, _TITLES.get(kind, kind), sorted(self.names[kind]))
+        meant = nearest(node.value, self.names[kind])
+        if meant:
+            self.used[kind].add(meant)  # one typing mistake is one message
         return None
 
-    def unknown(self, code: str, node: Scalar, what: str, known: Iterable[str], file: str | None = None) -> None:
-        """Report that `node` names nothing in `known`, unless something could not be read."""
+    def unknown(self, code: str, node: Scalar, what: str, known: Iterable[str], also: Iterable[str] = ()) -> None:
+        """Report that `node` names nothing in `known` (nor in `also`), unless something could not be read."""
         if self.partial:
             return
-        names = sorted(known)
+        names = list(known)
         declared = f"one of {', '.join(names)}" if names else f"a document that declares the {what} first"
         self.complain(
             code,
             node,
             f"there is no {what} `{node.value}`",
             expected=_shorten(declared),
-            hint=closest(node.value, names),
+            hint=closest(node.value, [*names, *also]),
         )
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """`did you mean …?`, if one of `known` is near."""
     near = nearest(word, known)
-    return f"did you mean `{near}`?" if near else None
+    if near is None or (near != word and near.rstrip("0123456789") == word.rstrip("0123456789")):
+        return None  # SEV5 may be any of SEV1 … SEV4
+    return f"did you mean `{near}`?"
 
 
 def nearest(word: str, known: Iterable[str], *, likeness: float = 0.65) -> str | None:

@@ -64,7 +64,8 @@ def documents(file: File, complain: Complain) -> tuple[Node, ...]:
         except yaml.YAMLError as error:
             found.extend(composer.done)
             index = base + _index_of(error, len(file.text) - base)
-            complain("SER003", index, 1, _problem(error), _hint(file.text, index, error))
+            shown = base + _beginning_of(error, index - base)
+            complain("SER003", shown, 1, _problem(error), _hint(file.text, index, error))
             again = _NEXT_DOCUMENT.search(file.text, max(index, base + 1))
             if again is None:
                 return tuple(found)
@@ -74,6 +75,13 @@ def documents(file: File, complain: Complain) -> tuple[Node, ...]:
 def _index_of(error: yaml.YAMLError, otherwise: int) -> int:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return int(mark.index) if mark is not None else otherwise
+
+
+def _beginning_of(error: yaml.YAMLError, otherwise: int) -> int:
+    """Text that is never closed is shown where it was opened."""
+    mark = getattr(error, "context_mark", None)
+    unclosed = "end of stream" in str(getattr(error, "problem", ""))
+    return int(mark.index) if unclosed and mark is not None else otherwise
 
 
 def _problem(error: yaml.YAMLError) -> str:

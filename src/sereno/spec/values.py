@@ -231,7 +231,7 @@ def zone(reading: Reading, node: Node) -> str | None:
     try:
         ZoneInfo(found)
     except (ValueError, OSError, KeyError):
-        hint = closest(found, available_timezones()) or closest(found.replace(" ", "_"), _cities())
+        hint = _city(found) or closest(found, available_timezones())
         reading.complain(
             "SER035",
             node,
@@ -243,8 +243,11 @@ def zone(reading: Reading, node: Node) -> str | None:
     return found
 
 
-def _cities() -> list[str]:
-    return [known.rsplit("/", 1)[-1] for known in available_timezones()]
+def _city(found: str) -> str | None:
+    """The zone of a city, or of a name that is right but for spaces and case."""
+    word = found.strip().replace(" ", "_").lower()
+    near = sorted(known for known in available_timezones() if word in (known.lower(), known.lower().rsplit("/", 1)[-1]))
+    return f"did you mean `{near[0]}`?" if near else None
 
 
 def language(reading: Reading, node: Node) -> Language | None:
@@ -316,7 +319,8 @@ def severity(reading: Reading, node: Node) -> str | None:
     known = reading.severities.find(found)
     if known is None:
         assert isinstance(node, Scalar)
-        reading.unknown("SER056", node, "severity", [s.name for s in reading.severities])
+        aliases = [alias for severity in reading.severities for alias in severity.aliases]
+        reading.unknown("SER056", node, "severity", [s.name for s in reading.severities], also=aliases)
         return None
     return known.name
 
