@@ -101,6 +101,8 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """See `Database.close`."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         self._listener.close()
         self._threads.shutdown()

@@ -28,7 +28,7 @@ def ensure_schema(engine: sa.Engine) -> None:
             stored = stored_revision(connection)
             if stored is None and _empty(connection):
                 metadata.create_all(connection)
-                _VERSION.create(connection)
+                _VERSION.create(connection, checkfirst=True)
                 connection.execute(sa.insert(_VERSION), [{"version_num": HEAD}])
                 return
         if stored != HEAD:
