@@ -155,7 +155,7 @@ def _refusal(error: aiosmtplib.SMTPException) -> DeliveryError:
         codes = [one.code for one in error.recipients]
     elif isinstance(error, aiosmtplib.SMTPResponseException):
         codes = [error.code]
-    elif isinstance(error, aiosmtplib.SMTPNotSupported):
+    elif type(error) in (aiosmtplib.SMTPException, aiosmtplib.SMTPNotSupported):
         return DeliveryError("the mail server does not offer what is asked of it (TLS or sign-in)", permanent=True)
     else:
         return DeliveryError(f"the mail server broke off ({type(error).__name__})")
