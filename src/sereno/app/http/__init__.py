@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -62,9 +63,19 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 def check_guarded(app: FastAPI) -> None:
     """Refuse to serve a route that declares neither a role nor `public` and is not among `OPEN_PATHS`."""
-    bare = [path_of(route) for route in app.routes if guard_of(route) is None and not is_open(route)]
+    bare = [path_of(route) for route in every_route(app.routes) if guard_of(route) is None and not is_open(route)]
     if bare:
         raise RuntimeError(f"routes without a declared requirement: {', '.join(bare)}")
+
+
+def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Every route, those of included routers too (FastAPI keeps routers whole; whatever it hides counts as bare)."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield route
+        else:
+            yield from every_route(inner.routes)
 
 
 def is_open(route: BaseRoute) -> bool:
