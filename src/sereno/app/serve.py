@@ -54,7 +54,7 @@ def loops(control: Control) -> list[Coroutine[None, None, None]]:
         DispatchLoop(database, clock, ids, spec, wiring.hearers(control), metrics).run(),
         StepLoop(database, clock, ids, spec, wiring.advance_page(control), metrics).run(),
         IncidentLoop(database, clock, ids, spec, wiring.advance_incident, metrics).run(),
-        DeliveryLoop(database, clock, notifiers_of(control.settings), SystemRandom().random, metrics).run(),
+        DeliveryLoop(database, clock, notifiers_of(control.settings, clock), SystemRandom().random, metrics).run(),
         AuditorLoop(database, clock, spec, metrics).run(),
         RuleRound(control).run(),
         BudgetRound(control).run(),
