@@ -118,7 +118,7 @@ class _Round:
         except Exception as error:
             if is_trouble(error):
                 raise
-            log.error("hearer_failed", event=kind, id=entry.id, attempts=entry.attempts + 1, exc_info=error)
+            log.error("hearer_failed", kind=kind, id=entry.id, attempts=entry.attempts + 1, exc_info=error)
             self._park(unit, entry, f"{type(error).__name__}: {error}"[:_ERROR_MAX])
             return kind, "parked"
         return kind, "heard"
