@@ -19,6 +19,7 @@ from sereno.promql.windows import Lane
 
 Kernel = Callable[..., Float64s]
 _FEW_RESETS = 64
+_RESETS_IN_ORDER_MAX = 8
 
 
 def walk(values: Float64s, low: Int64s, high: Int64s) -> Iterator[tuple[Bools, Float64s, Int64s]]:
@@ -96,11 +97,14 @@ def _with_resets(lane: Lane, value: Float64s) -> Float64s:
     begin = np.searchsorted(resets.at, low, side="right")
     end = np.maximum(begin, np.searchsorted(resets.at, last, side="right"))
     most = int((end - begin).max(initial=0))
-    if most > 8:
+    ordered = np.ones(value.shape, dtype=bool)
+    if most > _RESETS_IN_ORDER_MAX:
         prefix = lane.derived("reset_prefix", lambda _: Prefix(resets.before))
-        return value + prefix.between(begin, end)
-    for ahead in range(most):
-        live = begin + ahead < end
+        lost = prefix.between(begin, end)
+        ordered = prefix.doubtful(lost, begin, end)
+        value = np.where(ordered, value, value + lost)
+    for ahead in range(int((end - begin)[ordered].max(initial=0))):
+        live = ordered & (begin + ahead < end)
         value[live] += resets.before[begin[live] + ahead]
     return value
 

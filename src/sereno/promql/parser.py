@@ -318,9 +318,10 @@ class _Parser:
         if op is None:
             self.unexpected("the matchers", "one of = != =~ !~")
         self.take()
-        if self.here.kind != "string":
+        token = self.here
+        if token.kind != "string":
             self.unexpected("the matchers", "a string in quotes")
-        token = self.take()
+        self.take()
         value = unquote(token)
         if op in ("=~", "!~"):
             compile_regex(value, position=token.position)
