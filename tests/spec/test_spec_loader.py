@@ -252,7 +252,12 @@ def test_hints(before: str, after: str, hint: str | None) -> None:
 
 
 def test_addresses_that_are_secrets_are_never_shown() -> None:
-    for contact in ("slack: https://hooks.slack.example/T0/B0/s3cret", "webhook: 'hooks.example/ s3cret'"):
+    for contact in (
+        "slack: https://hooks.slack.example/T0/B0/s3cret",
+        "webhook: 'hooks.example/ s3cret'",
+        "webhook: https://hooks.example/s3cret}, {emial: x@y.example",
+        "webhook: https://ana:s3cret@hooks.example/}, {emial: x@y.example",
+    ):
         text = PEOPLE.replace("slack: 'env:SLACK_ANA'", contact)
         loaded = load_text({"p.yaml": text, "s.yaml": SHOP}, promql=Checker())
         assert loaded.diagnostics
@@ -309,11 +314,14 @@ def test_only_the_first_thousand_mistakes_are_listed() -> None:
     assert "SER099" in {d.code for d in found}
 
 
-KEYS = "service team person schedule steps page zone start handover people status_page window sli name except".split()
+KEYS = [
+    "service", "team", "person", "schedule", "steps", "page", "zone", "start", "handover", "people", "status_page",
+    "window", "sli", "name", "except",
+]  # fmt: skip
 PIECES = [
     "null", "99.9%", "30d", "2026-01-05", "&a ", "*a", "<<: ", "? ", "!x ", "[", "]", "}", "{events: ", "rate(x[5m]",
-    'up{a="', "\\x", ": ", "contacts: [{email: ", "alerts: [{alert: A, severity: SEV1, expr: ", "---\n", "\n", "slos:\n",
-    "severities:\n", "  - ", "'", '"', "|\n  ", ">-\n ", "# c\n", "\t", "\r\n", "%YAML 1.2\n", "é", "\u2028",
+    'up{a="', "\\x", ": ", "contacts: [{email: ", "alerts: [{alert: A, severity: SEV1, expr: ", "---\n", "\n",
+    "slos:\n", "severities:\n", "  - ", "'", '"', "|\n  ", ">-\n ", "# c\n", "\t", "\r\n", "%YAML 1.2\n", "é", "\u2028",
     "\U0001f600", "\x00", "\ufeff", "\x85",
 ]  # fmt: skip
 WORDS = st.sampled_from([*(f"{key}: " for key in KEYS), *PIECES])
@@ -362,6 +370,12 @@ def test_a_folder_is_read_whole(tmp_path: Path) -> None:
     loaded = load(write(tmp_path, {**files, **runbook}), promql=Checker())
     assert loaded.spec is not None, rendered(loaded)
     assert [path.name for path in loaded.files] == ["people.yaml", "shop.YML"]
+
+
+def test_a_runbook_with_an_impossible_name_is_only_missing(tmp_path: Path) -> None:
+    text = PEOPLE + "---\n" + SHOP.replace("runbooks/pay.md", "x" * 5000)
+    found = load(write(tmp_path, {"a.yaml": text.encode()}), promql=Checker()).diagnostics
+    assert [d.code for d in found] == ["SER058"]
 
 
 def test_a_runbook_that_is_not_there_is_named_with_its_path(tmp_path: Path) -> None:

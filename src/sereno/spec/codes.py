@@ -92,8 +92,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER077", "First step waits (warning)", "Nobody is paged until the first step's `after` has passed."),
     ("SER078", "Listed twice (warning)", "The same name stands in the list more than once."),
     ("SER079", "Unclosed template (warning)", "`{{` and `}}` do not pair; the text would be shown as it is."),
-    ("SER080", "Secret in the file (warning)", "A chat webhook's address is a secret: whoever has it can post. Write "
-     "`env:NAME` and keep the address in the environment."),
+    ("SER080", "Secret in the file (warning)", "A chat webhook's address, or a password in an address, is a secret. "
+     "Write `env:NAME` where that is possible and keep the value in the environment."),
     # Unused
     ("SER090", "Never used (warning)", "Nothing refers to it. Perhaps a name is misspelt elsewhere."),
     ("SER091", "Component of no service (warning)", "No service's `status` names it, so its state will be unknown."),

@@ -21,7 +21,7 @@ from sereno.spec.model import Spec, StatusPage
 from sereno.spec.ports import FileExists, PromqlChecker
 from sereno.spec.reading import Reading, nearest
 from sereno.spec.service import service
-from sereno.spec.source import File, Node, Scalar
+from sereno.spec.source import File, Node, Scalar, Sequence
 from sereno.spec.source import Mapping as MappingNode
 from sereno.spec.tree import documents
 from sereno.spec.values import scalars
@@ -30,7 +30,7 @@ FILE_BYTES_MAX = 1_000_000
 FILES_MAX = 2_000
 KINDS = ("service", "team", "escalation", "schedule", "person", "status_page", "severities")
 _PLANNED = ("maintenance", "dashboard", "experiment", "readiness", "flags", "runbook")
-_FOREIGN = ("apiVersion", "version", "groups", "route", "scrape_configs")
+_FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
     "team": "owns no service",
     "person": "is in no schedule and no escalation",
@@ -63,7 +63,7 @@ def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="`sereno init` writes a first spec")
-    reading = Reading(promql, lambda name: (folder / name).is_file())
+    reading = Reading(promql, lambda name: _is_file(folder / name))
     paths = _files_in(folder)
     files = []
     for path in paths[:FILES_MAX]:
@@ -95,7 +95,14 @@ def _files_in(folder: Path) -> list[Path]:
     """The YAML files below `folder` in a fixed order, hidden ones left out."""
     found = [path for path in folder.rglob("*") if path.suffix.lower() in (".yaml", ".yml")]
     visible = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
-    return sorted(path for path in visible if path.is_file())
+    return sorted(path for path in visible if _is_file(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> bytes | OSError:
@@ -167,11 +174,12 @@ def _documents_of(reading: Reading, file: File) -> Documents:
     for node in documents(file, complain):
         if isinstance(node, Scalar) and (node.kind == "null" or node.broken):
             continue
-        if not isinstance(node, MappingNode):
+        first = node.items[0] if isinstance(node, Sequence) and node.items else None
+        if isinstance(first, MappingNode) and first.get("apiVersion"):
+            reading.complain("SER011", first, "a list of documents with `apiVersion` is not read yet; it is skipped")
+        elif not isinstance(node, MappingNode):
             expect(reading, node, "a document that begins with a key such as `service:`")
-            continue
-        kind = _kind(reading, node)
-        if kind:
+        elif kind := _kind(reading, node):
             found.append((kind, node))
     return found
 

@@ -13,6 +13,7 @@ from sereno.spec.ports import FileExists, PromqlChecker
 from sereno.spec.source import File, Node, Scalar
 
 DIAGNOSTICS_MAX = 1000
+HINTED_MAX = 100
 _REFERENCES = {
     "team": "SER050",
     "person": "SER051",
@@ -93,6 +94,11 @@ class Reading:
             )
         return tuple(sorted(found, key=lambda d: (d.file, d.line, d.column, d.code)))
 
+    @property
+    def _may_guess(self) -> bool:
+        """Guessing what was meant takes time; where everything is wrong it helps nobody."""
+        return len(self._found) < HINTED_MAX
+
     def source(self, node: Node) -> Source:
         """Where `node` was written."""
         line, column = node.file.place(node.start)
@@ -133,7 +139,7 @@ class Reading:
             self.used[kind].add(node.value)
             return node.value
         self.unknown(_REFERENCES[kind], node, _TITLES.get(kind, kind), sorted(self.names[kind]))
-        meant = nearest(node.value, self.names[kind])
+        meant = nearest(node.value, self.names[kind]) if self._may_guess else None
         if meant:
             self.used[kind].add(meant)  # one typing mistake is one message
         return None
@@ -149,7 +155,7 @@ class Reading:
             node,
             f"there is no {what} `{node.value}`",
             expected=_shorten(declared),
-            hint=closest(node.value, [*names, *also]),
+            hint=closest(node.value, [*names, *also]) if self._may_guess else None,
         )
 
 

@@ -15,6 +15,7 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _UNPRINTABLE = re.compile(
     r"[^\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_SECRET = re.compile(r"""((?:slack|webhook)['"]?\s*:\s*['"]?https?://[^/\s]*/|://[^/\s:@]*:)([^\s'",}\]@]+)(?<!/)""")
 # YAML 1.2, section 10.3.2, the core schema: no yes/no/on/off, no sexagesimals, no dates, no 012 as octal.
 _NULL = re.compile(r"null|Null|NULL|~|")
 _BOOLEAN = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -55,9 +56,10 @@ class File:
         return self.text[self.starts[number - 1] : end].rstrip("\r\n")
 
     def excerpt(self, number: int, column: int) -> str:
-        """The line for people: nothing that could move a terminal's cursor; empty when too long to help."""
-        line = _UNPRINTABLE.sub(" ", self.line(number))
-        return "" if column > _EXCERPT_MAX else line[:_EXCERPT_MAX]
+        """The line for people: no secret, nothing that moves a terminal's cursor; empty when too long to help."""
+        line = _SECRET.sub(lambda found: found[1] + "*" * len(found[2]), self.line(number)[:_EXCERPT_MAX])
+        line = _UNPRINTABLE.sub(" ", line)
+        return "" if column > _EXCERPT_MAX else line
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ DEPTH_MAX = 32
 NODES_MAX = 50_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NEXT_DOCUMENT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Beyond what YAML forbids: U+0085, U+2028 and U+2029, which its versions 1.1 and 1.2 read differently.
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _STYLES: dict[str, Style] = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
 _CORE = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = {None, "!", _CORE + "map", _CORE + "seq"}

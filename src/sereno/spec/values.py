@@ -160,7 +160,13 @@ def url(reading: Reading, node: Node) -> str | None:
 
 def _url(reading: Reading, node: Node, *, secret: bool) -> str | None:
     found = text(reading, node)
-    if found is None or is_url(found):
+    if found is None:
+        return None
+    if is_url(found):
+        if not secret and "@" in found.split("/")[2]:
+            reading.complain(
+                "SER080", node, "this address holds a password", hint="keep it out of the file", secret=True
+            )
         return found
     shown = "this" if secret else f"`{found[:80]}`"
     hint = "put https:// before it" if "://" not in found and "." in found else None
