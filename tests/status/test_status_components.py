@@ -48,16 +48,16 @@ def test_an_outage_is_shown_and_goes_away():
     intervals = MemoryIntervals()
     begin(intervals, SPEC, at(0), None)
     assert states(intervals) == {"Pagos": "unknown", "Búsqueda": "unknown"}
-    first = refresh(intervals, SPEC, [], (), at(1), "observed")
+    first = refresh(intervals, [], (), SPEC, at(1), "observed")
     assert [(e.component, e.before, e.after) for e in first] == [
         ("Pagos", "unknown", "operational"), ("Búsqueda", "unknown", "operational"),
     ]  # fmt: skip
-    (down,) = refresh(intervals, SPEC, [("payments", "SEV1")], (), at(5), "in_1")
+    (down,) = refresh(intervals, [("payments", "SEV1")], (), SPEC, at(5), "in_1")
     assert (down.component, down.after, down.cause, down.services) == (
         "Pagos", "major_outage", "in_1", ("payments", "cards"),
     )  # fmt: skip
-    assert refresh(intervals, SPEC, [("payments", "SEV1")], (), at(6), "in_1") == [], "heard twice, shown once"
-    (up,) = refresh(intervals, SPEC, [], (), at(9), "in_1")
+    assert refresh(intervals, [("payments", "SEV1")], (), SPEC, at(6), "in_1") == [], "heard twice, shown once"
+    (up,) = refresh(intervals, [], (), SPEC, at(9), "in_1")
     assert up.after == "operational"
     told = [
         (i.state, i.started_at, i.ended_at)
@@ -72,7 +72,7 @@ def test_an_outage_is_shown_and_goes_away():
 
 def test_a_short_restart_changes_nothing():
     intervals = MemoryIntervals()
-    refresh(intervals, SPEC, [], (), at(0), "observed")
+    refresh(intervals, [], (), SPEC, at(0), "observed")
     assert begin(intervals, SPEC, at(60), at(60) - timedelta(seconds=30)) == []
     assert states(intervals) == {"Pagos": "operational", "Búsqueda": "operational"}
     assert unknown_services(intervals, SPEC) == frozenset()
@@ -80,11 +80,11 @@ def test_a_short_restart_changes_nothing():
 
 def test_a_night_without_sereno_is_unknown_and_not_fine():
     intervals = MemoryIntervals()
-    refresh(intervals, SPEC, [], (), at(0), "observed")
+    refresh(intervals, [], (), SPEC, at(0), "observed")
     events = begin(intervals, SPEC, at(600), at(60))
     assert {(e.before, e.after, e.at) for e in events} == {("operational", "unknown", at(600))}
     assert unknown_services(intervals, SPEC) == {"payments", "cards", "search"}
-    refresh(intervals, SPEC, [], (), at(601), "observed")
+    refresh(intervals, [], (), SPEC, at(601), "observed")
     told = [(i.state, i.started_at) for i in intervals.between("public", at(0), at(999)) if i.component == "Pagos"]
     assert told == [("operational", at(0)), ("unknown", at(60)), ("operational", at(601))]
     assert begin(intervals, SPEC, at(602), at(601.8)) == []
@@ -92,16 +92,16 @@ def test_a_night_without_sereno_is_unknown_and_not_fine():
 
 def test_without_a_heartbeat_on_record_nothing_of_the_past_is_claimed():
     intervals = MemoryIntervals()
-    refresh(intervals, SPEC, [], (), at(0), "observed")
+    refresh(intervals, [], (), SPEC, at(0), "observed")
     begin(intervals, SPEC, at(600), None)
     assert {i.state for i in intervals.between("public", at(0), at(999))} == {"unknown"}
 
 
 def test_a_clock_that_goes_back_makes_no_interval_that_ends_before_it_begins():
     intervals = MemoryIntervals()
-    refresh(intervals, SPEC, [], (), at(60), "observed")
-    refresh(intervals, SPEC, [("search", "SEV1")], (), at(0), "in_1")
-    refresh(intervals, SPEC, [], (), at(90), "in_1")
+    refresh(intervals, [], (), SPEC, at(60), "observed")
+    refresh(intervals, [("search", "SEV1")], (), SPEC, at(0), "in_1")
+    refresh(intervals, [], (), SPEC, at(90), "in_1")
     for one in intervals.between("public", at(-999), at(999)):
         assert one.ended_at is None or one.started_at < one.ended_at
 

@@ -23,9 +23,9 @@ NOT_RUNNING = "sereno was not running"
 
 def refresh(
     intervals: Intervals,
-    spec: Spec,
     open_incidents: Iterable[tuple[str, str]],
     unknown_services: Collection[str],
+    spec: Spec,
     now: datetime,
     cause: str,
 ) -> list[StatusChanged]:
