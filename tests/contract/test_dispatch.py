@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 import pytest
 import sqlalchemy.exc as sa_exc
-from tests.conftest import CountingIds, ManualClock
+from tests.conftest import NOON, CountingIds, ManualClock
 
 from sereno.adapters.sql.database import Database
 from sereno.app.dispatch import Hearing, backoff, dispatch_once, subject
@@ -18,8 +17,12 @@ from sereno.kernel.events import Event, MessageSent, PageClosed, PageOpened, Sta
 from sereno.spec.model import Spec
 
 
-def closed(service: str, page: str = "p", at: datetime = datetime(2026, 3, 2, 12, 0).astimezone()) -> PageClosed:
-    return PageClosed(at=at, page=page, service=service, reason="r")
+def closed(service: str, page: str = "p") -> PageClosed:
+    return PageClosed(at=NOON, page=page, service=service, reason="r")
+
+
+def sent(page: str | None) -> MessageSent:
+    return MessageSent(at=NOON, message="m", page=page, purpose="page", person=None, channel="email", attempt=1)
 
 
 class Town:
@@ -169,10 +172,10 @@ async def test_replicas_hand_out_each_event_once_and_in_order(postgres_url: str)
     ("event", "about"),
     [
         (closed("api"), "service:api"),
-        (MessageSent(at=closed("a").at, message="m", page="p", purpose="page", person=None, channel="email", attempt=1), "page:p"),
-        (MessageSent(at=closed("a").at, message="m", page=None, purpose="notice", person=None, channel="email", attempt=1), None),
-        (StatusChanged(at=closed("a").at, status_page="s", component="API", before="a", after="b", cause="c"), "component:API"),
+        (sent("p"), "page:p"),
+        (sent(None), None),
+        (StatusChanged(at=NOON, status_page="s", component="API", before="a", after="b", cause="c"), "component:API"),
     ],
-)  # fmt: skip
+)
 def test_order_is_kept_among_events_about_the_same(event: Event, about: str | None) -> None:
     assert subject(event) == about
