@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,7 +11,7 @@ from sereno.kernel.duration import to_ms as length_ms
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.promql.columns import Select, Selection
-from sereno.slo.exact import ratio, terminating
+from sereno.slo.exact import Exact, ratio, terminating
 from sereno.slo.model import Budget, BudgetState, BurnChart, SloCost
 from sereno.slo.selectors import selections_between
 from sereno.slo.tally import Span, tally
@@ -46,7 +47,7 @@ def budget(service: str, slo: Slo, select: Select, at: datetime) -> Budget:
     consumed = _burn(whole, allowed)
     remaining = None if consumed is None else 1 - consumed
     exhausts_at = _exhausts_at(slo, at, remaining, burn)
-    known = bool(whole.covered_ms)
+    known = whole.known
     return Budget(
         service=service,
         slo=slo.name,
@@ -83,7 +84,7 @@ def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetim
     found = tally(slo, select, min(start_ms, end_ms - window_ms), end_ms)
     cost, whole = found.over(start_ms, end_ms), found.over(end_ms - window_ms, end_ms)
     spent = _burn(whole, allowed)
-    known = bool(cost.covered_ms)
+    known = cost.known
     return SloCost(
         service=service,
         slo=slo.name,
@@ -107,7 +108,8 @@ def impact_selections(slo: Slo, start: datetime, end: datetime) -> tuple[Selecti
 def burn_chart(service: str, slo: Slo, select: Select, at: datetime, points: int = 120) -> BurnChart:
     """How the budget of (at − window, at] was spent, at `points` (≥ 2) evenly spaced instants, both ends among them.
 
-    Costs O(samples + points). An instant is unknown when nothing was known since the one before.
+    Costs O(samples + points). An instant is unknown when nothing was known since the one
+    before (the first: until the one after).
     """
     if points < 2:
         raise UsageError("a chart needs at least two points")
@@ -116,13 +118,13 @@ def burn_chart(service: str, slo: Slo, select: Select, at: datetime, points: int
     start_ms = at_ms - window_ms
     instants = [start_ms + window_ms * i // (points - 1) for i in range(points)]
     found = tally(slo, select, start_ms, at_ms)
-    buckets = found.between((start_ms - 1, *instants))
+    buckets = found.between(instants)
     whole = found.over(start_ms, at_ms)
-    remaining: list[Decimal | None] = [Decimal(1) if buckets[0].covered_ms else None]
-    bad = 0 * buckets[0].bad
-    for bucket in buckets[1:]:
+    remaining: list[Decimal | None] = [Decimal(1) if buckets[0].known else None]
+    bad: Exact = 0
+    for bucket in buckets:
         bad += bucket.bad
-        so_far = _consumed_by(Span(bucket.total, bad, bucket.covered_ms, bucket.length_ms), whole, allowed)
+        so_far = _consumed_by(replace(bucket, bad=bad), whole, allowed) if bucket.known else None
         remaining.append(None if so_far is None else ratio(1 - so_far))
     return BurnChart(
         service=service,
@@ -130,7 +132,7 @@ def burn_chart(service: str, slo: Slo, select: Select, at: datetime, points: int
         window=slo.window,
         times=tuple(from_ms(instant) for instant in instants),
         remaining=tuple(remaining),
-        burn=(None, *(_decimal(_burn(bucket, allowed)) for bucket in buckets[1:])),
+        burn=(None, *(_decimal(_burn(bucket, allowed)) for bucket in buckets)),
     )
 
 
@@ -156,8 +158,8 @@ def _burn(span: Span, allowed: Fraction) -> Fraction | None:
 
 def _consumed_by(part: Span, whole: Span, allowed: Fraction) -> Fraction | None:
     """The share of the whole window's budget that the bad events of `part` are."""
-    if not part.covered_ms or whole.share is None:
-        return Fraction(0) if part.covered_ms and whole.idle else None
+    if not part.known or whole.share is None:
+        return Fraction(0) if part.known and whole.idle else None
     return Fraction(part.bad) / (allowed * Fraction(whole.total))
 
 

@@ -42,14 +42,13 @@ class Tier:
 @dataclass(frozen=True, slots=True)
 class DroppedTier:
     """A tier that was left out, and why: `meaningless` (factor ≤ 1 fires inside the budget), `unreachable`
-    (factor·budget ≥ 1 can never fire), `too_short` (the long window is no longer than the short one), `duplicate`
-    (after snapping it watches the window of a tier before it, with a higher factor)."""
+    (factor·budget ≥ 1 can never fire), `too_short` (the long window is no longer than the short one)."""
 
     kind: Literal["page", "ticket"]
     long: timedelta
     short: timedelta
     factor: Decimal
-    reason: Literal["meaningless", "unreachable", "too_short", "duplicate"]
+    reason: Literal["meaningless", "unreachable", "too_short"]
     explanation: str
 
 

@@ -31,16 +31,21 @@ class Span:
         return Fraction(self.covered_ms, self.length_ms) if self.length_ms else Fraction(0)
 
     @property
+    def known(self) -> bool:
+        """Whether any of it was watched, or events that happened unwatched were seen by its end."""
+        return bool(self.covered_ms or self.total)
+
+    @property
     def share(self) -> Fraction | None:
         """bad/total; None when nothing is known, or there was no event to take a share of."""
-        if not self.covered_ms or not self.total:
+        if not self.total:
             return None
         return Fraction(self.bad) / Fraction(self.total)
 
     @property
     def idle(self) -> bool:
         """Whether it was watched and nothing happened."""
-        return bool(self.covered_ms) and not self.total and not self.bad
+        return self.known and not self.total and not self.bad
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ fractions: a window W of a period P fires at a burn rate above f = share·P/W (G
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import Literal
@@ -23,6 +24,8 @@ _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
 _FULL_PERIOD_MS = 28 * _DAY_MS
+# Three times apart or more, while the steps are never more than twice apart: no two snap to one window, save at 5m,
+# where both are too short.
 _CATALOGUE: tuple[tuple[Kind, int, Fraction], ...] = (
     ("page", 1 * _HOUR_MS, Fraction(2, 100)),
     ("page", 6 * _HOUR_MS, Fraction(5, 100)),
@@ -45,40 +48,37 @@ def tiers_of(
     evaluation_interval: timedelta,
     language: Language = "en",
 ) -> tuple[tuple[Tier, ...], tuple[DroppedTier, ...]]:
-    """The tiers that mean something for `slo`, widest burn first, and those left out with the reason in `language`."""
+    """The tiers that mean something for `slo`, fastest burn first, and those left out with the reason in `language`."""
     floor_ms = _SCRAPES_MIN * to_ms(max(scrape_interval, evaluation_interval))
     period_ms = to_ms(slo.window)
     budget = Fraction(slo.objective.budget)
-    kept: dict[int, Tier] = {}
+    kept: list[Tier] = []
     dropped: list[DroppedTier] = []
     for kind, base_ms, share in _CATALOGUE:
         long_ms = base_ms if period_ms >= _FULL_PERIOD_MS else snap(Fraction(base_ms * period_ms, _FULL_PERIOD_MS))
         short_ms = snap(Fraction(long_ms, _SHORT_PART), at_least=floor_ms)
         factor = share * period_ms / long_ms
-        reason = _reason(long_ms, short_ms, factor, budget, kept)
+        reason = _reason(long_ms, short_ms, factor, budget)
         long, short = timedelta(milliseconds=long_ms), timedelta(milliseconds=short_ms)
         if reason is None:
             # period/factor is long/share: exact, and in whole milliseconds for every window of the list.
             exhausts_in = timedelta(milliseconds=round(long_ms / share))
-            kept[long_ms] = Tier(kind, long, short, written(factor), written(share), exhausts_in)
+            kept.append(Tier(kind, long, short, written(factor), written(share), exhausts_in))
         else:
             lost = DroppedTier(kind, long, short, written(factor), reason, "")
-            words = explain_dropped(lost, slo, language)
-            dropped.append(DroppedTier(kind, long, short, written(factor), reason, words))
-    return tuple(kept.values()), tuple(dropped)
+            dropped.append(replace(lost, explanation=explain_dropped(lost, slo, language)))
+    return tuple(kept), tuple(dropped)
 
 
 def _reason(
-    long_ms: int, short_ms: int, factor: Fraction, budget: Fraction, kept: dict[int, Tier]
-) -> Literal["meaningless", "unreachable", "too_short", "duplicate"] | None:
+    long_ms: int, short_ms: int, factor: Fraction, budget: Fraction
+) -> Literal["meaningless", "unreachable", "too_short"] | None:
     if long_ms <= short_ms:
         return "too_short"
     if factor <= 1:
         return "meaningless"
     if factor * budget >= 1:
         return "unreachable"
-    if long_ms in kept:
-        return "duplicate"
     return None
 
 

@@ -40,10 +40,6 @@ PHRASES: Phrases = {
         "es": "la ventana de {long} no es más larga que la corta de {short}, que necesita al menos cuatro muestras",
         "en": "the window of {long} is no longer than its short one of {short}, which needs at least four scrapes",
     },
-    "duplicate": {
-        "es": "otra alerta ya vigila {long} con un factor menor que {factor}",
-        "en": "another alert already watches {long} with a lower factor than {factor}",
-    },
 }
 
 
