@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,10 @@ TIMELINE = (
     Entry("in_1", at(10), "note", "n", "bo", text="pool at 100 | <script>alert(1)</script>"),
     Entry("in_1", at(35), "resolution", "r", phrase="resolved", values={"lasted_seconds": "2100", "count": "0"}),
 )  # fmt: skip
-IMPACT = SloImpact("payments", "availability", "99,95 %", "30d", 35_714.0, 12_500.0, 12_500 / 35_714, 1.15, -0.15, 1.0)
+IMPACT = SloImpact(
+    "payments", "availability", "99,95 %", "30d", Decimal(35_714), Decimal(12_500), Decimal(12_500) / 35_714,
+    Decimal("1.15"), Decimal("-0.15"), Decimal(1),
+)  # fmt: skip
 PEOPLE = {"ana": "Ana Torres", "bo": "Bo Ruiz"}
 
 
@@ -78,9 +82,11 @@ def test_both_drafts_have_the_same_sections():
 
 def test_what_is_unknown_is_said_to_be_unknown_and_why():
     bare = replace(INCIDENT, roles={}, mitigated_at=None, resolved_at=None, phase="detected")
-    blind = SloImpact("payments", "availability", "99.9%", "30d", None, None, None, None, None, 0.0)
-    quiet = SloImpact("payments", "latency", "95%", "7d", 0.0, 0.0, None, 0.0, 1.0, 0.5)
-    strange = replace(IMPACT, slo="odd", share=float("nan"))
+    blind = SloImpact("payments", "availability", "99.9%", "30d", None, None, None, None, None, Decimal(0))
+    quiet = SloImpact(
+        "payments", "latency", "95%", "7d", Decimal(0), Decimal(0), None, Decimal(0), Decimal(1), Decimal("0.5")
+    )
+    strange = replace(IMPACT, slo="odd", share=Decimal("nan"))
     text = draft(bare, (), [blind, quiet, strange], {}, language="en", zone="UTC")
     for expected in (
         "Duration: unknown (not mitigated yet).",
@@ -112,7 +118,9 @@ def test_a_person_who_saw_it_before_any_alert_is_how_it_was_detected():
 
 
 def test_a_tiny_share_is_not_shown_as_none():
-    text = draft(INCIDENT, TIMELINE, [replace(IMPACT, bad=1.0, share=1e-6)], PEOPLE, language="es", zone="UTC")
+    text = draft(
+        INCIDENT, TIMELINE, [replace(IMPACT, bad=Decimal(1), share=Decimal("1e-6"))], PEOPLE, language="es", zone="UTC"
+    )
     assert "(< 0,01 %)" in text
 
 

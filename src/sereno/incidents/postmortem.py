@@ -6,7 +6,6 @@ reason; text from outside is escaped.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sereno.incidents.words import render, word
 from sereno.kernel.language import Phrases, local, number, percent, say, span
 from sereno.kernel.message import Language
 
+SHARE_MIN = Decimal("0.0001")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 
 
@@ -120,7 +120,7 @@ def _heading(writer: _Writer, incident: Incident) -> str:
 
 
 def _summary(writer: _Writer, incident: Incident, when: Moments, impacts: Sequence[SloImpact]) -> str:
-    worst = max((i for i in impacts if _known(i.share) is not None), key=lambda i: i.share or 0, default=None)
+    worst = max((i for i in impacts if _known(i.share) is not None), key=lambda i: i.share or Decimal(0), default=None)
     sentences = [
         writer.say(
             SECTIONS, "summary_what",
@@ -180,8 +180,7 @@ def _impact(writer: _Writer, incident: Incident, impacts: Sequence[SloImpact]) -
         return "\n".join([*lines, writer.say(IMPACT, "no_objectives")])
     lines += [writer.say(IMPACT, "table"), "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     lines += [_impact_row(writer, impact) for impact in impacts]
-    thin = [i for i in impacts if _known(i.coverage) is not None and _decimal(i.coverage) < 1]
-    if thin:
+    if any((covered := _known(i.coverage)) is not None and covered < 1 for i in impacts):
         lines += ["", writer.say(IMPACT, "thin")]
     return "\n".join(lines)
 
@@ -253,15 +252,11 @@ def _when(writer: _Writer, instant: datetime | None, reason: str) -> str:
     return writer.unknown(reason) if instant is None else local(instant, writer.zone, writer.language)
 
 
-def _known(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _known(value: Decimal | None) -> Decimal | None:
+    return value if value is not None and value.is_finite() else None
 
 
-def _decimal(value: float | None) -> Decimal:
-    return Decimal(repr(float(value or 0)))
-
-
-def _count(writer: _Writer, value: float | None, reason: str = "no_samples") -> str:
+def _count(writer: _Writer, value: Decimal | None, reason: str = "no_samples") -> str:
     known = _known(value)
     if known is None:
         return writer.unknown(reason)
@@ -269,10 +264,10 @@ def _count(writer: _Writer, value: float | None, reason: str = "no_samples") -> 
     return number(known, writer.language, 0 if known == int(known) or abs(known) >= 100 else 1)
 
 
-def _share(writer: _Writer, value: float | None, reason: str = "no_samples") -> str:
+def _share(writer: _Writer, value: Decimal | None, reason: str = "no_samples") -> str:
     known = _known(value)
     if known is None:
         return writer.unknown(reason)
-    if 0 < known < 0.0001:
-        return "< " + percent(Decimal("0.0001"), writer.language)
-    return percent(_decimal(known), writer.language)
+    if 0 < known < SHARE_MIN:
+        return "< " + percent(SHARE_MIN, writer.language)
+    return percent(known, writer.language)
