@@ -204,11 +204,11 @@ def month_of_samples(mood: Mood) -> Samples:
         if job == "pagos" and mood in ("busy", "broken"):
             bad_ratio[-6500:-6440] = 0.4
             bad_ratio[-25:-4] = 0.62
-        if job == "catalogo" and mood != "calm":
+        if job == "catalogo" and mood in ("busy", "broken"):
             bad_ratio[9000:9060] = 0.5
         bad = np.floor(np.cumsum(total * bad_ratio))
         good = np.cumsum(total) - bad
-        slow = np.floor(np.cumsum(total * (0.06 if job == "pagos" and mood != "calm" else 0.02)))
+        slow = np.floor(np.cumsum(total * (0.06 if job == "pagos" and mood in ("busy", "broken") else 0.02)))
         base = {"job": job, "instance": f"{job}:9100"}
         for name, more, values in (
             ("http_requests_total", {"status": "200"}, good),

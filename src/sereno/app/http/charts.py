@@ -76,7 +76,9 @@ def _grid(low: float, high: float, y: Callable[[float], float], legend: Legend, 
         at = f"{y(value):.2f}%"
         out.append(f'<line class="grid grid-{kind}" x1="0" x2="100%" y1="{at}" y2="{at}"/>')
         if roomy or kind in ("zero", "low"):
-            label = percent(Decimal(str(round(value, 4))), language, 0) + (f" · {words}" if words else "")
+            label = percent(Decimal(repr(value)), language, 1 if kind == "low" else 0).replace("-", "\u2212") + (
+                f" · {words}" if words else ""
+            )
             out.append(f'<text class="tick" x="2" y="{at}" dy="-5">{escape(label)}</text>')
     return out
 

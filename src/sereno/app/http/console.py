@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ from sereno.app.http.auth import Principal, require
 from sereno.app.http.charts import Legend, Series, burn_svg
 from sereno.app.http.pages import Speech, render, speech_of, zone_of
 from sereno.app.http.situation import Situation, judge, what_is_missing
-from sereno.incidents.model import PHASES, ROLES
+from sereno.incidents.model import PHASES, ROLES, Entry
 from sereno.incidents.words import render as render_line
 from sereno.kernel.errors import NotFound, SerenoError
 from sereno.oncall.schedule import on_call, shifts
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sereno.adapters.sql.unit import Unit
     from sereno.alerts.model import Alert
     from sereno.app.control import Control
-    from sereno.slo.model import BurnChart, SloPlan
+    from sereno.slo.model import Budget, BurnChart, SloPlan
 
 Viewer = Annotated[Principal, Depends(require("viewer"))]
 RESOLVED_SHOWN = timedelta(hours=24)
@@ -62,7 +63,13 @@ def router(control: Control) -> APIRouter:
     @routes.get("/")
     async def now(request: Request, me: Viewer) -> Response:
         found = await situation(control)
-        return render(request, "now.html", situation=found, duties=duties(control), names=names(control.spec.current))
+        spec = control.spec.current
+        return render(
+            request, "now.html", situation=found, duties=duties(control), names=names(spec),
+            titles={service.name: service.title or service.name for service in spec.services.values()},
+            rest=other_budgets(control, found),
+            objectives={(s.name, slo.name): slo.objective for s in spec.services.values() for slo in s.slos},
+        )  # fmt: skip
 
     @routes.get("/services")
     async def services(request: Request, me: Viewer) -> Response:
@@ -135,7 +142,7 @@ def router(control: Control) -> APIRouter:
         spec = control.spec.current
         zone = zone_of(spec, found["incident"].service)
         speech, people = speech_of(request, zone), names(spec)
-        lines = [(entry, render_line(entry, speech.language, zone, people)) for entry in found.pop("timeline")]
+        lines = told_lines(found.pop("timeline"), speech, people)
         return render(
             request, "incident.html", zone=zone, lines=lines, names=people, spec=spec, phases=PHASES, roles=ROLES,
             **found,
@@ -178,6 +185,20 @@ def router(control: Control) -> APIRouter:
     return routes
 
 
+def told_lines(
+    timeline: Sequence[Entry], speech: Speech, people: dict[str, str]
+) -> list[tuple[Entry, str, str | None, str]]:
+    """The timeline to be shown: each entry, its line, the day if it is another than before, the time of day."""
+    lines, before = [], None
+    for entry in timeline:
+        day, hour = speech.when(entry.at, seconds=True).split(" ", 1)
+        lines.append(
+            (entry, render_line(entry, speech.language, speech.zone, people), None if day == before else day, hour)
+        )
+        before = day
+    return lines
+
+
 async def situation(control: Control) -> Situation:
     """What needs a person now, and what nobody knows."""
 
@@ -190,6 +211,12 @@ async def situation(control: Control) -> Situation:
         evaluated_at=control.evaluated_at, evaluation_error=control.evaluation_error,
     )  # fmt: skip
     return judge(pages, incidents, alerts, control.budgets.values(), missing)
+
+
+def other_budgets(control: Control, shown: Situation) -> list[tuple[str, str, Budget | None]]:
+    """Every objective whose budget is not already told of as worrying; None where nothing was computed."""
+    told = {(budget.service, budget.slo) for budget in shown.budgets}
+    return [(*key, control.budgets.get(key)) for key in control.plans if key not in told]
 
 
 def names(spec: Spec) -> dict[str, str]:

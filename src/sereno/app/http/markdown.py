@@ -43,6 +43,8 @@ def _kind(line: str) -> str:
         return "heading"
     if line.lstrip().startswith("|"):
         return "table"
+    if re.match(r"^(-{3,}|\*{3,})$", line):
+        return "rule"
     if line.startswith(">"):
         return "quote"
     return "list" if _ITEM.match(line) else "paragraph"
@@ -52,6 +54,10 @@ def _heading(lines: list[str]) -> Markup:
     marks, _, words = lines[0].partition(" ")
     level = min(6, len(marks) + 1)  # the page has its own h1
     return Markup(f"<h{level}>{{}}</h{level}>").format(inline(words))
+
+
+def _break(lines: list[str]) -> Markup:
+    return Markup("<hr>")
 
 
 def _paragraph(lines: list[str]) -> Markup:
@@ -116,4 +122,11 @@ def inline(text: str) -> Markup:
     return Markup(_shown(safe))  # none of the characters that can be escaped needs escaping in HTML
 
 
-_MAKERS = {"heading": _heading, "table": _table, "list": _list, "paragraph": _paragraph, "quote": _quote}
+_MAKERS = {
+    "heading": _heading,
+    "table": _table,
+    "list": _list,
+    "paragraph": _paragraph,
+    "quote": _quote,
+    "rule": _break,
+}

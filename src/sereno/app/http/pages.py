@@ -26,7 +26,7 @@ from sereno.kernel.message import Language
 
 if TYPE_CHECKING:
     from sereno.app.control import Control
-    from sereno.spec.model import Spec
+    from sereno.spec.model import Objective, Spec
 
 _HERE = Path(__file__).resolve().parent.parent
 STATIC = _HERE / "static"
@@ -118,6 +118,18 @@ class Speech:
             return self.t("unknown")
         exact = ratio if isinstance(ratio, Decimal) else Decimal(repr(ratio))
         return percent(exact, self.language, decimals).replace("-", "\u2212")
+
+    def target(self, objective: Objective) -> str:
+        """An objective, with the digits that its author wrote."""
+        text = objective.text.strip()
+        return text.replace(".", ",").replace("%", "\u00a0%") if self.language == "es" else text
+
+    def rate(self, rate: Decimal | float | None) -> str:
+        """A burn rate in about three digits, `14.4×`, or the word for unknown."""
+        if rate is None:
+            return self.t("unknown")
+        size = abs(rate)
+        return number(rate, self.language, 2 if size < 10 else 1 if size < 100 else 0) + "×"
 
     def span(self, duration: timedelta) -> str:
         """A duration."""
