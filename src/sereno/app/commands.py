@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sereno.app.evaluate import fetch
@@ -18,11 +18,15 @@ from sereno.kernel.events import Event, IncidentOpened
 from sereno.kernel.message import Language
 from sereno.oncall import service as oncall
 from sereno.oncall.model import Page
-from sereno.slo import impact, impact_selections
+from sereno.slo import harm, harm_selections, impact, impact_selections
+from sereno.spec.model import Slo
 
 if TYPE_CHECKING:
     from sereno.adapters.sql.unit import Unit
     from sereno.app.control import Control
+
+LOOK_BACK = timedelta(hours=1)
+"""How far before the first alert the beginning of an outage is sought: the long window of the fastest tier."""
 
 Change = Callable[["Unit", datetime], Sequence[Event]]
 
@@ -150,22 +154,26 @@ async def resolve_incident(control: Control, incident_id: str, *, actor: str) ->
 
 
 async def impacts(control: Control, incident: Incident) -> tuple[SloImpact, ...]:
-    """What the incident cost each objective of its service, computed from the samples; up to now if it lasts."""
+    """What the incident cost each objective of its service, counted from the samples; up to now if it lasts.
+
+    Alerts notice late: what is counted is the time in which customers suffered, sought from an hour before.
+    """
     service = control.spec.current.services.get(incident.service)
-    if service is None:
-        return ()
     end = incident.mitigated_at or incident.resolved_at or control.clock.now()
-    found = []
-    for slo in service.slos:
-        select = await fetch(control, impact_selections(slo, incident.started_at, end))
-        cost = await asyncio.to_thread(impact, service.name, slo, select, incident.started_at, end)
-        found.append(
-            SloImpact(
-                service.name, slo.name, slo.objective.text, format_duration(slo.window),
-                cost.total, cost.bad, cost.share, cost.consumed, cost.remaining, cost.coverage,
-            )
-        )  # fmt: skip
-    return tuple(found)
+    return tuple([await _impact(control, incident, slo, end) for slo in (service.slos if service else ())])
+
+
+async def _impact(control: Control, incident: Incident, slo: Slo, end: datetime) -> SloImpact:
+    begin = incident.started_at - LOOK_BACK
+    select = await fetch(control, harm_selections(slo, begin, end))
+    suffered = await asyncio.to_thread(harm, slo, select, begin, end)
+    span = suffered or (incident.started_at, end)
+    select = await fetch(control, impact_selections(slo, *span))
+    cost = await asyncio.to_thread(impact, incident.service, slo, select, *span)
+    return SloImpact(
+        incident.service, slo.name, slo.objective.text, format_duration(slo.window),
+        cost.total, cost.bad, cost.share, cost.consumed, cost.remaining, cost.coverage, *(suffered or (None, None)),
+    )  # fmt: skip
 
 
 async def postmortem(control: Control, incident_id: str, language: Language | None = None) -> str:

@@ -62,7 +62,6 @@ class RuleRound:
     async def run(self) -> None:
         """Go round until cancelled."""
         control, interval = self.control, self.control.settings.evaluation_interval
-        await control.database.write(lambda unit: unit.duties.ensure(DUTY, control.clock.now()))
         while True:
             try:
                 await self.once(control.clock.now())

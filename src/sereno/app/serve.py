@@ -17,7 +17,7 @@ from sereno.adapters.sql.unit import Unit
 from sereno.app import wiring
 from sereno.app.commands import reload_spec
 from sereno.app.control import Control
-from sereno.app.evaluate import BudgetRound, RuleRound
+from sereno.app.evaluate import DUTY, BudgetRound, RuleRound
 from sereno.app.http import create_app
 from sereno.app.notifiers import notifiers_of
 from sereno.app.workers import AuditorLoop, DeliveryLoop, DispatchLoop, IncidentLoop, StepLoop
@@ -39,6 +39,7 @@ async def begin(control: Control) -> None:
         last = datetime.fromisoformat(heartbeat) if heartbeat else None
         unit.ledger.add(status.begin(unit.intervals, spec, now, last))
         unit.facts.set("known", {}, now)
+        unit.duties.ensure(DUTY, now)
 
     await control.database.write(write)
 

@@ -74,7 +74,9 @@ class Entry:
 class SloImpact:
     """What the incident cost one objective, computed from the samples of [start, end].
 
-    Counts are events; `consumed` is the share of the whole window's budget; None means unknown.
+    Counts are events; `consumed` is the share of the whole window's budget; None means unknown. `started_at` and
+    `ended_at` bound the time in which customers suffered, as the events themselves show; None when no more failed
+    than the objective allows.
     """
 
     service: str
@@ -87,3 +89,5 @@ class SloImpact:
     consumed: Decimal | None
     remaining: Decimal | None
     coverage: Decimal | None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None

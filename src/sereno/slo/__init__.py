@@ -1,6 +1,7 @@
 """The arithmetic of promises: SLIs, budgets, burn rates, windows."""
 
 from sereno.slo.budgets import budget, budget_selections, burn_chart, impact, impact_selections
+from sereno.slo.harm import harm, harm_selections
 from sereno.slo.model import Budget, BurnChart, DroppedTier, SloCost, SloPlan, Tier
 from sereno.slo.planning import plan, plans_of, rules_of
 
@@ -14,6 +15,8 @@ __all__ = [
     "budget",
     "budget_selections",
     "burn_chart",
+    "harm",
+    "harm_selections",
     "impact",
     "impact_selections",
     "plan",
