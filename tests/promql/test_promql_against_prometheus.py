@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from tests.promql.prometheus_peer import END_MS, START_MS, Store, generated, prometheus
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql import Grid, Result, evaluate, selections
-from tests.promql.prometheus_peer import END_MS, START_MS, Store, generated, prometheus
 
 pytestmark = pytest.mark.prometheus
 
@@ -186,7 +186,7 @@ EXPRESSIONS = [
             "cosh",
             "atanh",
         )
-    ),  # fmt: skip
+    ),
     "sgn(odd)",
     "ceil(odd)",
     "round(temperature)",

@@ -43,31 +43,34 @@ _COMPARE: dict[str, Callable[..., Any]] = {
     ">=": np.greater_equal,
     "<=": np.less_equal,
 }
-_KEEPS_NAME = "atan2"
-"""In 2.42 atan2 alone among the arithmetic operators leaves the metric's name."""
 
 
-def binary(expr: Binary, left: Value, right: Value) -> Value:
+def _drops_name(op: str, dialect: int) -> bool:
+    """Whether the result has no metric's name. In version 2 atan2, alone in arithmetic, leaves it."""
+    return op not in COMPARISONS and not (op == "atan2" and dialect == 2)
+
+
+def binary(expr: Binary, left: Value, right: Value, *, dialect: int = 2) -> Value:
     """The value of `expr`, its sides already evaluated. Raises QueryError where series do not match one to one."""
     if isinstance(left, Scalar) and isinstance(right, Scalar):
         operator = _ARITHMETIC.get(expr.op) or _COMPARE[expr.op]
         return Scalar(operator(left.values, right.values).astype(np.float64))
     if isinstance(left, Vector) and isinstance(right, Scalar):
-        return _with_scalar(expr, left, left.values, right.values, left.values)
+        return _with_scalar(expr, left, left.values, right.values, left.values, dialect)
     if isinstance(left, Scalar) and isinstance(right, Vector):
-        return _with_scalar(expr, right, left.values, right.values, right.values)
+        return _with_scalar(expr, right, left.values, right.values, right.values, dialect)
     assert isinstance(left, Vector)
     assert isinstance(right, Vector)
     if expr.op in SET_OPERATORS:
         return _set_operation(expr, left, right)
-    return _vectors(expr, left, right)
+    return _vectors(expr, left, right, dialect)
 
 
-def _with_scalar(expr: Binary, vector: Vector, left: Float64s, right: Float64s, own: Float64s) -> Vector:
+def _with_scalar(expr: Binary, vector: Vector, left: Float64s, right: Float64s, own: Float64s, dialect: int) -> Vector:
     """A vector against a scalar: a comparison keeps the vector's own value, on whichever side it stands."""
     if expr.op not in COMPARISONS:
         found = replace(vector, values=_ARITHMETIC[expr.op](left, right))
-        return found if expr.op == _KEEPS_NAME else drop_name(found)
+        return drop_name(found) if _drops_name(expr.op, dialect) else found
     holds = _COMPARE[expr.op](left, right)
     if expr.bool_:
         return drop_name(replace(vector, values=holds.astype(np.float64)))
@@ -146,13 +149,13 @@ def _result_labels(many: Labels, one: Labels, matching: Matching, *, drop: bool)
     return found.merged(taken) if taken else found
 
 
-def _vectors(expr: Binary, left: Vector, right: Vector) -> Vector:
+def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int) -> Vector:
     instants = left.values.shape[1]
     if not len(left) or not len(right):
         return empty(instants)
     swapped = expr.matching.many == "right"
     many, one = (right, left) if swapped else (left, right)
-    drop = expr.op not in COMPARISONS and expr.op != _KEEPS_NAME
+    drop = _drops_name(expr.op, dialect)
     pairs = _pairs(many.labels, one.labels, expr.matching, drop=drop, bool_=expr.bool_)
     if pairs.one_shared:
         _refuse_many_to_many(expr, many, one)

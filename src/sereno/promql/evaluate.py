@@ -32,7 +32,7 @@ from sereno.promql.ast import (
 )
 from sereno.promql.binary import binary
 from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Matcher, Result, Select, Selection
-from sereno.promql.histogram import histogram_quantile
+from sereno.promql.histogram import SMALL_DELTA, histogram_quantile
 from sereno.promql.limits import Limits
 from sereno.promql.matching import canonical
 from sereno.promql.parser import parse
@@ -219,7 +219,8 @@ class _Tile:
             case Aggregate():
                 return self.aggregate(expr, grid)
             case Binary():
-                return binary(expr, self.value(expr.left, grid), self.value(expr.right, grid))
+                sides = self.value(expr.left, grid), self.value(expr.right, grid)
+                return binary(expr, *sides, dialect=self.run.query.settings.dialect)
             case Unary():
                 return self.unary(expr, grid)
             case Text():
@@ -252,11 +253,12 @@ class _Tile:
         """The latest value of each series at each instant, or with `times` when it was taken."""
         instants = grid.instants_ms
         looks = self.run.query.reference(expr, grid).instants_ms
-        starts = looks - self.run.query.settings.lookback_ms
+        settings = self.run.query.settings
+        starts = looks - settings.lookback_ms
         samples = self.run.find(expr.matchers, int(starts[0]), int(looks[-1]))
         values = np.zeros((len(samples), len(looks)))
         present = np.zeros(values.shape, dtype=bool)
-        for rows, lane in samples.lanes(starts, looks, looks):
+        for rows, lane in samples.lanes(starts, looks, looks, settings.left_ms):
             frame = lane.frame
             values[rows] = frame.last_time / 1000 if times else lane.last
             here = frame.count > 0
@@ -311,7 +313,7 @@ class _Tile:
         return _OTHERS[name](self, expr, grid)
 
     def over_time(self, expr: Call, grid: Grid) -> Vector:
-        function = overtime.FUNCTIONS[expr.function]
+        function = overtime.function(expr.function, self.run.query.settings.dialect)
         ranged = next(arg for arg in expr.args if kind_of(arg) == "range")
         scalars = [self.scalar(arg, grid) for arg in expr.args if arg is not ranged]
         samples, range_ms, starts, ends = self.windows(ranged, grid)
@@ -320,7 +322,7 @@ class _Tile:
             starts, ends = (np.broadcast_to(edge, instants.shape) for edge in (starts, ends))
         shape = (len(samples), len(ends))
         values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
-        for rows, lane in samples.lanes(starts, ends, instants):
+        for rows, lane in samples.lanes(starts, ends, instants, self.run.query.settings.left_ms):
             values[rows] = function.compute(lane, range_ms, scalars)
             present[rows] = lane.frame.count >= function.least
         vector = _spread(Vector(samples.labels, values, present), len(instants))
@@ -333,7 +335,7 @@ class _Tile:
     def absent_over_time(self, expr: Call, grid: Grid) -> Vector:
         samples, _, starts, ends = self.windows(expr.args[0], grid)
         found = np.zeros(len(ends), dtype=bool)
-        for _, lane in samples.lanes(starts, ends, grid.instants_ms):
+        for _, lane in samples.lanes(starts, ends, grid.instants_ms, self.run.query.settings.left_ms):
             found |= (lane.frame.count > 0).any(axis=0)
         missing = np.broadcast_to(~found[None, :], (1, len(grid.instants_ms)))
         return Vector((fn.absent_labels(expr.args[0]),), np.ones(missing.shape), missing)
@@ -374,6 +376,11 @@ def _clamp(tile: _Tile, expr: Call, grid: Grid) -> Vector:
     return fn.clamp(tile.vector(expr.args[0], grid), least, most)
 
 
+def _histogram_quantile(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    tolerance = SMALL_DELTA if tile.run.query.settings.dialect == 3 else 0.0
+    return histogram_quantile(tile.scalar(expr.args[0], grid), tile.vector(expr.args[1], grid), tolerance)
+
+
 def _vector(tile: _Tile, expr: Call, grid: Grid) -> Vector:
     values = tile.scalar(expr.args[0], grid)[None, :]
     return Vector((Labels(),), values, np.ones(values.shape, dtype=bool))
@@ -384,9 +391,7 @@ _OTHERS: dict[str, Callable[[_Tile, Call, Grid], Value]] = {
     "clamp": _clamp,
     "clamp_max": _clamp,
     "clamp_min": _clamp,
-    "histogram_quantile": lambda tile, expr, grid: histogram_quantile(
-        tile.scalar(expr.args[0], grid), tile.vector(expr.args[1], grid)
-    ),
+    "histogram_quantile": _histogram_quantile,
     "pi": lambda tile, expr, grid: Scalar(np.full(len(grid.instants_ms), np.pi)),
     "round": _round,
     "scalar": lambda tile, expr, grid: fn.scalar(tile.vector(expr.args[0], grid)),

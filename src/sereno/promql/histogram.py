@@ -30,7 +30,11 @@ def _buckets(labels: LabelRows) -> tuple[tuple[Labels, tuple[int, ...], tuple[fl
     )
 
 
-def histogram_quantile(q: Float64s, vector: Vector) -> Vector:
+SMALL_DELTA = 1e-12
+"""The relative difference between neighbouring buckets that Prometheus 3 takes for a rounding error."""
+
+
+def histogram_quantile(q: Float64s, vector: Vector, tolerance: float = 0.0) -> Vector:
     """The q-quantile of each histogram, interpolated inside its bucket; rows without a usable `le` are left out."""
     histograms = _buckets(vector.labels)
     instants = vector.values.shape[1]
@@ -45,7 +49,7 @@ def histogram_quantile(q: Float64s, vector: Vector) -> Vector:
         for chosen, columns in _patterns(here):
             if chosen.any():
                 part = counts[np.ix_(chosen, columns)]
-                values[index, columns] = _quantiles(q[columns], np.array(bounds)[chosen], part)
+                values[index, columns] = _quantiles(q[columns], np.array(bounds)[chosen], part, tolerance)
     return merged(Vector(tuple(labels for labels, _, _ in histograms), values, present))
 
 
@@ -58,12 +62,12 @@ def _patterns(here: Bools) -> list[tuple[Bools, Int64s]]:
     return [(distinct[:, i], np.flatnonzero(ids.reshape(-1) == i)) for i in range(distinct.shape[1])]
 
 
-def _quantiles(q: Float64s, bounds: Float64s, counts: Float64s) -> Float64s:
+def _quantiles(q: Float64s, bounds: Float64s, counts: Float64s, tolerance: float) -> Float64s:
     """The quantile of each column of `counts`, the cumulative buckets at ascending `bounds`."""
     if not math.isinf(bounds[-1]) or bounds[-1] < 0:
         return _outside(q, np.full(len(q), np.nan))
     bounds, counts = _coalesced(bounds, counts)
-    counts = _monotonic(counts)
+    counts = _monotonic(counts, tolerance)
     last = len(bounds) - 1
     if last < 1:
         return _outside(q, np.full(len(q), np.nan))
@@ -94,15 +98,16 @@ def _coalesced(bounds: Float64s, counts: Float64s) -> tuple[Float64s, Float64s]:
     return distinct, np.asarray(np.add.reduceat(counts, starts, axis=0))
 
 
-def _monotonic(counts: Float64s) -> Float64s:
-    """Counts that never fall from bucket to bucket; NaN stays."""
-    if not (counts[1:] < counts[:-1]).any() and not np.isnan(counts).any():
+def _monotonic(counts: Float64s, tolerance: float) -> Float64s:
+    """Counts that never fall from bucket to bucket; NaN stays. What rises by less than `tolerance` is level."""
+    if not tolerance and not (counts[1:] < counts[:-1]).any() and not np.isnan(counts).any():
         return counts
     counts = counts.copy()
     most = counts[0].copy()
     for index in range(1, len(counts)):
         row = counts[index]
-        greater, less = row > most, row < most
+        level = np.abs(row - most) < tolerance * (np.abs(row) + np.abs(most))
+        greater, less = (row > most) & ~level, (row < most) | level
         most = np.where(greater, row, most)
         counts[index] = np.where(less, most, row)
     return counts

@@ -53,16 +53,24 @@ class Kahan:
 # Rates -----------------------------------------------------------------------------------------------------------
 
 
-def extrapolated(lane: Lane, range_ms: int, *, counter: bool, per_second: bool) -> Float64s:
-    """rate, increase and delta: the difference over the window, extrapolated to its edges."""
+def extrapolated(lane: Lane, range_ms: int, *, counter: bool, per_second: bool, dialect: int = 2) -> Float64s:
+    """rate, increase and delta: the difference over the window, extrapolated to its edges.
+
+    A counter is not extrapolated below zero; version 3 applies that after, version 2 before deciding whether the
+    first sample is near enough to the window's start.
+    """
     sampled, average, to_start, beyond = lane.frame.spacing
     first = lane.first
     value = lane.last - first
     if counter:
         value = _with_resets(lane, value)
+        if dialect == 3:
+            to_start = np.where(to_start < average * 1.1, to_start, average / 2)
         to_zero = sampled * (first / value)
         to_start = np.where((value > 0) & (first >= 0) & (to_zero < to_start), to_zero, to_start)
-    reach = sampled + np.where(to_start < average * 1.1, to_start, average / 2) + beyond
+    if not counter or dialect == 2:
+        to_start = np.where(to_start < average * 1.1, to_start, average / 2)
+    reach = sampled + to_start + beyond
     factor = reach / sampled
     if per_second:
         factor = factor / (range_ms / 1000)
@@ -97,14 +105,14 @@ def _with_resets(lane: Lane, value: Float64s) -> Float64s:
     begin = np.searchsorted(resets.at, low, side="right")
     end = np.maximum(begin, np.searchsorted(resets.at, last, side="right"))
     most = int((end - begin).max(initial=0))
-    ordered = np.ones(value.shape, dtype=bool)
+    in_order: Bools = np.full(value.shape, True)
     if most > _RESETS_IN_ORDER_MAX:
         prefix = lane.derived("reset_prefix", lambda _: Prefix(resets.before))
         lost = prefix.between(begin, end)
-        ordered = prefix.doubtful(lost, begin, end)
-        value = np.where(ordered, value, value + lost)
-    for ahead in range(int((end - begin)[ordered].max(initial=0))):
-        live = ordered & (begin + ahead < end)
+        in_order = prefix.doubtful(lost, begin, end)
+        value = np.where(in_order, value, value + lost)
+    for ahead in range(int((end - begin)[in_order].max(initial=0))):
+        live = in_order & (begin + ahead < end)
         value[live] += resets.before[begin[live] + ahead]
     return value
 
@@ -351,3 +359,13 @@ FUNCTIONS: dict[str, OverTime] = {
     "stdvar_over_time": OverTime(lambda lane, w, _: stdvar_over_time(lane)),
     "quantile_over_time": OverTime(lambda lane, w, args: quantile_over_time(lane, args[0])),
 }
+
+_VERSION_3: dict[str, OverTime] = {
+    "rate": OverTime(lambda lane, w, _: extrapolated(lane, w, counter=True, per_second=True, dialect=3), 2),
+    "increase": OverTime(lambda lane, w, _: extrapolated(lane, w, counter=True, per_second=False, dialect=3), 2),
+}
+
+
+def function(name: str, dialect: int) -> OverTime:
+    """The function `name` as that major version of Prometheus computes it."""
+    return _VERSION_3.get(name, FUNCTIONS[name]) if dialect == 3 else FUNCTIONS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from sereno.promql.ast import At, Expr, RangeSelector, Selector, Subquery, children
 from sereno.promql.columns import Grid, Matcher, Selection
@@ -16,10 +17,21 @@ SUBQUERY_STEP_MS = 60_000
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How Prometheus would be configured: `--query.lookback-delta`, and the step of subqueries that name none
-    (its global evaluation interval)."""
+    (its global evaluation interval).
+
+    `dialect` is the major version whose arithmetic is followed. Version 2 (2.42) counts a sample at the very
+    beginning of a window in, version 3 does not; they also differ in how a rate reaches for a counter's zero,
+    in what unevenness of buckets histogram_quantile forgives, and in the name that atan2 leaves.
+    """
 
     lookback_ms: int = LOOKBACK_MS
     subquery_step_ms: int = SUBQUERY_STEP_MS
+    dialect: Literal[2, 3] = 2
+
+    @property
+    def left_ms(self) -> int:
+        """How much later than its nominal start a window begins to hold samples."""
+        return self.dialect - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Query:
         """The grid on which the inside of a subquery is evaluated: multiples of its step, window included."""
         outer = self.reference(expr, grid)
         step = expr.step_ms or self.settings.subquery_step_ms
-        start = -(-(outer.start_ms - expr.range_ms) // step) * step
+        start = -(-(outer.start_ms - expr.range_ms + self.settings.left_ms) // step) * step
         return Grid(start, outer.end_ms, step)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -100,11 +100,23 @@ class Lane:
         return self.values.take(self.frame.last, mode="clip")
 
 
+@lru_cache(maxsize=256)
+def _places(labels: LabelRows) -> tuple[LabelRows, Int64s | None]:
+    """`labels` in order, and the place of each row in that order (None: they are in order as they stand)."""
+    order = sorted(range(len(labels)), key=lambda row: labels[row].pairs)
+    if order == list(range(len(order))):
+        return labels, None
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order))
+    return tuple(labels[row] for row in order), places
+
+
 class Samples:
-    """Columns made ready for windows."""
+    """Columns made ready for windows. Results come in the order of the labels, whatever that of the columns."""
 
     def __init__(self, labels: LabelRows, offsets: Int64s, times: Int64s, values: Float64s) -> None:
-        self.labels = labels
+        self._labels = labels
+        self.labels, self._places = _places(labels)
         self.offsets = offsets
         self.times = times
         self.values = values
@@ -112,10 +124,7 @@ class Samples:
 
     @staticmethod
     def of(columns: Columns) -> Samples:
-        """Columns as they are selected, their series in the order of their labels."""
-        order = sorted(range(len(columns.labels)), key=lambda row: columns.labels[row].pairs)
-        if order != list(range(len(order))):
-            columns = Columns.of([(columns.labels[row], *columns.series(row)) for row in order])
+        """Columns as they are selected."""
         return Samples(columns.labels, columns.offsets, columns.times, columns.values)
 
     def __len__(self) -> int:
@@ -134,7 +143,7 @@ class Samples:
             return self
         keep = ~self.stale
         counts = np.concatenate(([0], np.cumsum(keep)))
-        return Samples(self.labels, counts[self.offsets], self.times[keep], self.values[keep])
+        return Samples(self._labels, counts[self.offsets], self.times[keep], self.values[keep])
 
     @cached_property
     def _flat(self) -> tuple[int, int, Int64s] | None:
@@ -170,28 +179,33 @@ class Samples:
                 found.setdefault(key, []).append(group)
         return groups
 
-    def lanes(self, starts: Int64s, ends: Int64s, instants: Int64s) -> Iterator[tuple[slice, Lane]]:
-        """The windows [starts, ends] of the evaluation at `instants`: which rows, and their lane.
-
-        Rows without any sample do not come up.
+    def lanes(
+        self, starts: Int64s, ends: Int64s, instants: Int64s, left_ms: int = 0
+    ) -> Iterator[tuple[slice | Int64s, Lane]]:
+        """The windows [starts + left_ms, ends] of the evaluation at `instants`: which rows of the result, and their
+        lane. Rows without any sample may not come up.
         """
+        places = self._places
         if len(instants) <= FLAT_INSTANTS_MAX and (flat := self._flat) is not None:
-            yield slice(0, len(self)), self._flat_lane(flat, starts, ends, instants)
+            yield slice(None) if places is None else places, self._flat_lane(flat, starts, ends, instants, left_ms)
             return
         for group in self._alike:
             begin, end = int(self.offsets[group[0]]), int(self.offsets[group[0] + 1])
             times = self.times[begin:end]
-            low = np.searchsorted(times, starts, side="left")[None, :]
+            low = np.searchsorted(times, starts + left_ms, side="left")[None, :]
             high = np.searchsorted(times, ends, side="right")[None, :]
             frame = Frame(times, low, high, starts, ends)
             for row in group:
                 values = self.values[self.offsets[row] : self.offsets[row + 1]]
-                yield slice(row, row + 1), Lane(frame, values, instants, self._kept.setdefault(row, {}))
+                place = row if places is None else int(places[row])
+                yield slice(place, place + 1), Lane(frame, values, instants, self._kept.setdefault(row, {}))
 
-    def _flat_lane(self, flat: tuple[int, int, Int64s], starts: Int64s, ends: Int64s, instants: Int64s) -> Lane:
+    def _flat_lane(
+        self, flat: tuple[int, int, Int64s], starts: Int64s, ends: Int64s, instants: Int64s, left_ms: int
+    ) -> Lane:
         base, stride, keys = flat
         rows = np.arange(len(self), dtype=np.int64)[:, None] * stride
-        low = np.searchsorted(keys, rows + np.clip(starts - base, 0, stride - 1), side="left")
+        low = np.searchsorted(keys, rows + np.clip(starts + left_ms - base, 0, stride - 1), side="left")
         high = np.searchsorted(keys, rows + np.clip(ends - base, -1, stride - 2), side="right")
         frame = Frame(self.times, low, np.maximum(low, high), starts, ends)
         return Lane(frame, self.values, instants, self._kept.setdefault(-1, {}))
