@@ -175,6 +175,17 @@ def test_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "write `99.95%`" in said
 
 
+def test_a_conversation_broken_off_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", read)
+    with pytest.raises(UsageError, match="nothing was written"):
+        init(tmp_path / "reliability")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_reference_of_diagnostics_is_in_step() -> None:
     written = (ROOT / "docs" / "reference" / "diagnostics.md").read_text()
     assert written == reference(), "run: uv run python -m sereno.spec.reference > docs/reference/diagnostics.md"

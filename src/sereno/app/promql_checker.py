@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from sereno.promql.parser import matchers_of, parse
+from sereno.kernel.errors import QueryError
+from sereno.promql import Columns, Grid, Selection, evaluate, kind_of, matchers_of, parse
 
 
 class Checker:
     """Knows PromQL as this version of Sereno computes it."""
 
     def check(self, text: str) -> None:
-        """Accept an expression. Raises QueryError, its position counted in characters of `text`."""
-        parse(text)
+        """Accept an expression that alerts can be made of: it parses, and it is computed once over no samples.
+
+        Raises QueryError, its position counted in characters of `text`; UnsupportedQuery for what is valid PromQL
+        but not computed.
+        """
+        tree = parse(text)
+        kind = kind_of(tree)
+        if kind not in ("vector", "scalar"):
+            hint = "use a function of it, such as max_over_time(…)" if kind == "range" else None
+            start = len(text) - len(text.lstrip())
+            raise QueryError(f"an alert is made of a vector; this is a {kind}", position=start, hint=hint)
+        evaluate(tree, Grid.at(0), _nothing)
 
     def selector(self, text: str) -> tuple[tuple[str, str, str], ...]:
         """The matchers of an instant selector as (label, operator, value). Raises QueryError."""
         return tuple((matcher.name, matcher.op, matcher.value) for matcher in matchers_of(text))
+
+
+def _nothing(selection: Selection) -> Columns:
+    return Columns.of([])

@@ -73,7 +73,10 @@ def init(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("there is no terminal to ask questions on", hint="give --yes, or run it in a terminal")
-        answers = ask(answers, [name for name in QUESTIONS if given[name] is None], input)
+        try:
+            answers = ask(answers, [name for name in QUESTIONS if given[name] is None], input)
+        except EOFError:
+            raise UsageError("the questions were broken off; nothing was written") from None
     _write(path, files_of(answers))
     print(say(WORDS, "written", answers.language, path=path))
     return 0

@@ -6,8 +6,8 @@ from sereno.kernel.language import Phrases
 
 WORDS: Phrases = {
     "welcome": {
-        "es": "Cinco preguntas y media. Entre corchetes está lo habitual; Intro lo acepta.",
-        "en": "Five questions and a half. What is usual stands in brackets; Enter takes it.",
+        "es": "Seis preguntas. Entre corchetes está lo habitual; Intro lo acepta.",
+        "en": "Six questions. What is usual stands in brackets; Enter takes it.",
     },
     "service": {"es": "¿Qué debe seguir funcionando?", "en": "What must keep working?"},
     "metrics": {"es": "¿Dónde están sus métricas de Prometheus?", "en": "Where are its Prometheus metrics?"},
