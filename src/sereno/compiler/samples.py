@@ -13,6 +13,7 @@ from sereno.promql.matching import predicate
 _COMMON = ("", "200", "ok", "x", "GET", "/", "0", "other")
 _GROUP = re.compile(r"(?<!\\)\((?:\?:|\?i:|\?P<\w+>)?([^()]*)\)(\*|\+|\?|\{\d+(?:,\d*)?\})?")
 _TOKEN = re.compile(r"(\\.|\[\^?\]?[^\]]*\]|.)(\*|\+|\?|\{(\d+)(?:,\d*)?\})?\??")
+_CHOICES_MAX = 64
 _CLASSES = {"d": "0", "w": "a", "s": " ", "D": "x", "W": "-", "S": "x", "b": "", "B": ""}
 
 
@@ -68,14 +69,28 @@ def _match(matcher: Matcher, value: str) -> bool:
 
 def _examples(pattern: str) -> list[str]:
     """Texts that `pattern` probably matches, one for each alternative; the caller checks."""
-    flat = pattern.removeprefix("^").removesuffix("$")
-    while (simpler := _GROUP.sub(_group, flat)) != flat:
-        flat = simpler
-    return ["".join(map(_token, _TOKEN.finditer(choice))) for choice in re.split(r"(?<!\\)\|", flat)]
+    flat = _ungrouped([pattern.removeprefix("^").removesuffix("$")])
+    choices = [choice for text in flat for choice in _alternatives(text)]
+    return ["".join(map(_token, _TOKEN.finditer(choice))) for choice in choices]
 
 
-def _group(found: re.Match[str]) -> str:
-    return "" if found[2] in ("*", "?") else found[1].partition("|")[0]
+def _ungrouped(patterns: list[str]) -> list[str]:
+    """The patterns with each innermost group replaced by each of its alternatives, until there is no group."""
+    while any(_GROUP.search(text) for text in patterns):
+        patterns = [text for each in patterns for text in _opened(each)][:_CHOICES_MAX]
+    return patterns
+
+
+def _opened(pattern: str) -> list[str]:
+    found = _GROUP.search(pattern)
+    if found is None:
+        return [pattern]
+    inside = [""] if found[2] in ("*", "?") else _alternatives(found[1])
+    return [pattern[: found.start()] + choice + pattern[found.end() :] for choice in inside]
+
+
+def _alternatives(pattern: str) -> list[str]:
+    return re.split(r"(?<!\\)\|", pattern)
 
 
 def _token(found: re.Match[str]) -> str:
