@@ -10,9 +10,11 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sereno.app.cli.init_words import FILES, WORDS
 from sereno.kernel.errors import UsageError
@@ -161,11 +163,13 @@ def _usual(language: str | None) -> Answers:
 
 def _zone() -> str:
     """This machine's time zone, if it says so; UTC otherwise."""
-    try:
-        name = Path("/etc/timezone").read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        name = ""
-    return name if re.fullmatch(r"[A-Za-z_]+/[A-Za-z_/+-]+", name) else "UTC"
+    said = [str(Path("/etc/localtime").resolve()).rpartition("/zoneinfo/")[2]]
+    with suppress(OSError, UnicodeDecodeError):
+        said.insert(0, Path("/etc/timezone").read_text(encoding="ascii").strip())
+    for name in said:
+        with suppress(ValueError, OSError, KeyError):
+            return ZoneInfo(name).key
+    return "UTC"
 
 
 def _refuse_mistakes(answers: Answers) -> None:

@@ -27,8 +27,8 @@ WORDS: Phrases = {
 }
 
 FILES: Phrases = {
-    "service_name": {"es": "{service}.yaml", "en": "{service}.yaml"},
-    "people_name": {"es": "equipo.{service}.yaml", "en": "people.{service}.yaml"},
+    "service_name": {"es": "servicio.yaml", "en": "service.yaml"},
+    "people_name": {"es": "equipo.yaml", "en": "people.yaml"},
     "runbook_name": {"es": "runbooks/{service}-no-responde.md", "en": "runbooks/{service}-down.md"},
     "service": {
         "es": """\
