@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Int64s, Matcher
+from sereno.promql.regex import compile_regex
 
 Found = dict[str, Int64s]
 """Numbers of series, sorted, for each metric name."""
 
 _CACHED_MAX = 1024
-_LEADING_FLAGS = re.compile(r"\(\?([ims]+)\)")
 
 
 class SeriesIndex:
@@ -93,24 +91,5 @@ def accepts(matcher: Matcher) -> Callable[[str], bool]:
         return lambda value: value == wanted
     if matcher.op == "!=":
         return lambda value: value != wanted
-    pattern = compiled(wanted)
-    if matcher.op == "=~":
-        return lambda value: pattern.fullmatch(value) is not None
-    return lambda value: pattern.fullmatch(value) is None
-
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    """`pattern` for whole values, with the few words of RE2 that Python spells otherwise.
-
-    Raises QueryError if it is not a regular expression.
-    """
-    flags = 0
-    text = pattern.replace(r"\z", r"\Z").replace("[[:alpha:]]", "[a-zA-Z]").replace("[[:digit:]]", "[0-9]")
-    while leading := _LEADING_FLAGS.match(text):
-        for letter in leading.group(1):
-            flags |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}[letter]
-        text = text[leading.end() :]
-    try:
-        return re.compile(text, flags)
-    except (re.error, OverflowError, RecursionError) as problem:
-        raise QueryError(f"{pattern!r} is not a regular expression: {problem}") from problem
+    matches = compile_regex(wanted).matches
+    return matches if matcher.op == "=~" else lambda value: not matches(value)

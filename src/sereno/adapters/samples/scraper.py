@@ -13,6 +13,7 @@ import httpx
 
 from sereno.adapters.samples.exposition import Limits, Parsed, Parser, ScrapeError
 from sereno.adapters.samples.fetching import Allowed, ask
+from sereno.adapters.samples.source import Scrape
 from sereno.adapters.samples.store import SampleStore
 from sereno.adapters.samples.target import Memory, Target, TargetState, answered, ended, failed
 from sereno.kernel.clock import Clock
@@ -170,30 +171,30 @@ class Scraper:
             scrape, memory = failed(target, watch.memory, at_ms, seconds)
         else:
             scrape, memory = answered(target, watch.memory, parsed, at_ms, seconds)
-        samples = 0 if parsed is None else len(parsed.values)
-        try:
-            kept = await self._store.append(scrape)
-        except Unavailable as problem:
-            self.stats.dropped += 1
-            kept, error = False, error or problem.message
-        else:
-            if not kept:  # the store has later samples of this target, from before a restart
-                self.stats.skipped += 1
-                error = error or _CLOCK_WENT_BACK
-        if kept:
+        complaint = await self._append(scrape)
+        if complaint is None:
             watch.memory = memory
             self.stats.samples += len(scrape.values)
         watch.newest_ms = max(watch.newest_ms, at_ms)
-        watch.state = TargetState(
-            job=target.job,
-            url=target.shown,
-            labels=target.labels,
+        watch.state = replace(
+            watch.state,
             health="down" if parsed is None else "up",
             last_scrape=from_ms(at_ms),
             duration_seconds=seconds,
-            samples=samples,
-            error=error,
+            samples=0 if parsed is None else len(parsed.values),
+            error=error or complaint,
         )
+
+    async def _append(self, scrape: Scrape) -> str | None:
+        """Write; the text says why the store did not take it."""
+        try:
+            if await self._store.append(scrape):
+                return None
+        except Unavailable as problem:
+            self.stats.dropped += 1
+            return problem.message
+        self.stats.skipped += 1  # the store has later samples of this target, from before a restart
+        return _CLOCK_WENT_BACK
 
     def _instant(self, watch: _Watch) -> int:
         """Now, or the planned instant if that is as good as now."""
@@ -218,10 +219,9 @@ class Scraper:
         at_ms = max(to_ms(self._clock.now()), watch.newest_ms + 1)
         if not watch.memory.steady:
             return
-        try:
-            await self._store.append(ended(watch.target, watch.memory, at_ms))
-        except Unavailable as problem:
-            _log.warning("the series of %s could not be ended: %s", watch.target.shown, problem.message)
+        complaint = await self._append(ended(watch.target, watch.memory, at_ms))
+        if complaint is not None:
+            _log.warning("the series of %s could not be ended: %s", watch.target.shown, complaint)
 
 
 def first_wait(target: Target, now: datetime) -> timedelta:
