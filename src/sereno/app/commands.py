@@ -195,6 +195,7 @@ async def reload_spec(control: Control, *, actor: str) -> bool:
     good = await asyncio.to_thread(control.spec.reload, now)
     if good:
         control.plan_everything()
+        await control.watch_targets()
     control.metrics.spec_good.set(1 if good else 0)
     details = {"good": str(good).lower(), "mistakes": str(len(control.spec.diagnostics))}
     await control.database.write(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import httpx
 
 from sereno.adapters.clock import RandomIds, SystemClock
 from sereno.app.metrics import Metrics
@@ -81,6 +85,7 @@ class Control:
     metrics: Metrics = field(default_factory=Metrics)
     store: SampleStore | None = None
     scraper: Scraper | None = None
+    http: httpx.AsyncClient | None = None
     rules: tuple[Rule, ...] = ()
     plans: dict[tuple[str, str], SloPlan] = field(default_factory=dict)
     budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
@@ -92,15 +97,22 @@ class Control:
     @property
     def targets(self) -> Sequence[TargetState]:
         """The scrape targets and how they are; empty when a Prometheus scrapes."""
-        return self.scraper.targets() if self.scraper else ()
+        return self.scraper.states() if self.scraper else ()
 
     async def close(self) -> None:
         """Finish what was accepted and let go of the stores."""
         if self.scraper:
             await self.scraper.close()
+        if self.http:
+            await self.http.aclose()
         if self.store:
             self.store.close()
         self.database.close()
+
+    async def watch_targets(self) -> None:
+        """Scrape exactly the targets of the spec in force from now on."""
+        if self.scraper:
+            await self.scraper.update(job for service in self.spec.current.services.values() for job in service.scrape)
 
     async def chart(self, service: str, slo: str) -> BurnChart:
         """How the budget of one objective was spent over its window."""
@@ -122,8 +134,6 @@ class Control:
         }
         self.rules = rules_of(spec, evaluation_interval=interval, language=language)
         self.budgets = {key: budget for key, budget in self.budgets.items() if key in self.plans}
-        if self.scraper:
-            self.scraper.update([job for service in spec.services.values() for job in service.scrape])
 
 
 def secret_of(data_dir: Path) -> bytes:
@@ -151,10 +161,10 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"
     database = await open_database(url, owner=owner)
     try:
-        source, store, scraper = await _open_samples(settings, clock)
+        source, store, scraper, http = await _open_samples(settings, clock)
         control = Control(
             settings=settings, clock=clock, ids=ids, secret=secret_of(settings.data_dir), owner=owner,
-            database=database, spec=spec, source=source, store=store, scraper=scraper,
+            database=database, spec=spec, source=source, store=store, scraper=scraper, http=http,
         )  # fmt: skip
         generated = await database.read(lambda unit: unit.facts.get("generated"))
         control.generated_until = datetime.fromisoformat(generated["until"]) if generated else None
@@ -165,16 +175,30 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     return control
 
 
-async def _open_samples(settings: Settings, clock: Clock) -> tuple[SampleSource, SampleStore | None, Scraper | None]:
+Samples = tuple["SampleSource", "SampleStore | None", "Scraper | None", httpx.AsyncClient]
+
+
+async def _open_samples(settings: Settings, clock: Clock) -> Samples:
     """The embedded store with its scraper, or the reader of a Prometheus if one is named."""
+    from sereno.adapters.samples.fetching import client
+
     if settings.prometheus:
         from sereno.adapters.samples.prometheus import PrometheusReader
 
         token = settings.prometheus_token.get_secret_value() if settings.prometheus_token else None
-        return PrometheusReader(settings.prometheus, token=token), None, None
+        http = client()
+        return PrometheusReader(settings.prometheus, http, token=token), None, None, http
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.store import SampleStore
 
     path, retention = settings.data_dir / "samples.db", settings.retention
     store = await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
-    return store, store, Scraper(store, clock)
+    http = client()
+    return store, store, Scraper(store, http, clock, allowed=may_scrape), http
+
+
+def may_scrape(url: str) -> bool:
+    """Targets are the operator's own and usually private; only link-local addresses (cloud metadata) are refused."""
+    with contextlib.suppress(ValueError):
+        return not ipaddress.ip_address(httpx.URL(url).host).is_link_local
+    return True

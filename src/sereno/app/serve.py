@@ -61,8 +61,6 @@ def loops(control: Control) -> list[Coroutine[None, None, None]]:
         BudgetRound(control).run(),
         watch_spec(control),
     ]
-    if control.scraper:
-        running.append(control.scraper.run())
     if control.store:
         running.append(keep_samples(control))
     return running
@@ -115,6 +113,7 @@ def bind(host: str, port: int) -> socket.socket:
 async def run(control: Control, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT, or until a loop ends in an error that it cannot outlive."""
     await begin(control)
+    await control.watch_targets()
     config = uvicorn.Config(
         create_app(control), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False,
         proxy_headers=False, timeout_keep_alive=15,

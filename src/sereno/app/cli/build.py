@@ -117,7 +117,8 @@ def _earlier(out: Path) -> set[str]:
         return set()
     # Only what lies below `out`: a manifest is a file that anyone may have edited.
     root = out.resolve()
-    return {name for name in names if isinstance(name, str) and (out / name).resolve().is_relative_to(root)}
+    below = {name for name in names if isinstance(name, str) and (out / name).resolve().is_relative_to(root)}
+    return {name for name in below if (out / name).is_file()}
 
 
 def _replace(path: Path, text: str) -> None:

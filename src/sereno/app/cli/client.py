@@ -58,7 +58,8 @@ class Client:
             answer = self._http.request(method, f"/api/v1{path}", **options)
         except httpx.TransportError as error:
             raise Unavailable(
-                f"no control plane answers at {self.url} ({error})", hint="start one with `sereno up`, or set SERENO_URL"
+                f"no control plane answers at {self.url} ({error})",
+                hint="start one with `sereno up`, or set SERENO_URL",
             ) from error
         if answer.is_success:
             return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text

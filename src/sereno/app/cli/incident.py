@@ -20,7 +20,7 @@ def list_incidents(*, json: bool = False) -> int:
     json
         Print JSON for machines.
     """
-    incidents = Client().get("/incidents")["incidents"]
+    incidents = Client().get("/incidents")
     if json:
         print_json(incidents)
     else:
@@ -113,7 +113,9 @@ def resolve(incident: str, *, json: bool = False) -> int:
         Print JSON for machines.
     """
     answer = Client().post(f"/incidents/{incident}/resolve")
-    print_json(answer) if json else print(f"Incident {incident} is resolved. Next: sereno incident postmortem {incident}")
+    print_json(answer) if json else print(
+        f"Incident {incident} is resolved. Next: sereno incident postmortem {incident}"
+    )
     return 0
 
 

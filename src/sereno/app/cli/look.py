@@ -14,9 +14,9 @@ def status(*, json: bool = False) -> int:
         Print JSON for machines.
     """
     client = Client()
-    pages = [p for p in client.get("/pages")["pages"] if p["state"] != "closed"]
-    incidents = [i for i in client.get("/incidents")["incidents"] if i["phase"] not in ("resolved", "reviewed")]
-    blind = [t for t in client.get("/targets")["targets"] if t["health"] != "up"]
+    pages = [p for p in client.get("/pages") if p["state"] != "closed"]
+    incidents = [i for i in client.get("/incidents") if i["phase"] not in ("resolved", "reviewed")]
+    blind = [t for t in client.get("/targets") if t["health"] != "up"]
     if json:
         print_json({"pages": pages, "incidents": incidents, "targets_not_up": blind})
     else:
@@ -37,11 +37,11 @@ def budget(service: str | None = None, *, json: bool = False) -> int:
     json
         Print JSON for machines.
     """
-    budgets = [b for b in Client().get("/budgets")["budgets"] if service in (None, b["service"])]
+    budgets = [b for b in Client().get("/budgets") if service in (None, b["service"])]
     if json:
         print_json(budgets)
     else:
-        names = ["service", "slo", "objective", "window", "sli", "remaining", "burn_rate", "coverage", "state"]
+        names = ["service", "slo", "objective", "sli", "remaining", "burn_rate", "coverage", "state"]
         rows: list[list[object]] = [[b[name] for name in names] for b in budgets]
         print_table("Error budgets", names, rows, empty="No objectives are declared.")
     return 1 if any(b["state"] == "exhausted" for b in budgets) else 0
@@ -55,7 +55,7 @@ def alerts(*, json: bool = False) -> int:
     json
         Print JSON for machines.
     """
-    found = Client().get("/alerts")["alerts"]
+    found = Client().get("/alerts")
     active = [a for a in found if a["state"] != "resolved"]
     if json:
         print_json(active)
@@ -78,8 +78,6 @@ def oncall(*, json: bool = False) -> int:
     if json:
         print_json(found)
     else:
-        rows = [
-            [schedule["schedule"], role, person] for schedule in found["now"] for role, person in schedule["roles"].items()
-        ]
+        rows = [[schedule["name"], role, person] for schedule in found for role, person in schedule["now"].items()]
         print_table("On call now", ["schedule", "role", "person"], rows, empty="No schedule is declared.")
     return 0

@@ -18,7 +18,7 @@ def list_pages(*, json: bool = False) -> int:
     json
         Print JSON for machines.
     """
-    pages = Client().get("/pages")["pages"]
+    pages = Client().get("/pages")
     if json:
         print_json(pages)
     else:
@@ -38,7 +38,7 @@ def acknowledge(page: str, *, json: bool = False) -> int:
     json
         Print JSON for machines.
     """
-    answer = Client().post(f"/pages/{page}/acknowledge", {"via": "command"})
+    answer = Client().post(f"/pages/{page}/acknowledge")
     if json:
         print_json(answer)
     else:

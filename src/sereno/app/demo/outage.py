@@ -74,7 +74,7 @@ class Outage:
         return bool(item["service"] == "pagos")
 
     async def _alert(self) -> Stage | None:
-        for alert in (await self._get("/alerts"))["alerts"]:
+        for alert in await self._get("/alerts"):
             if self._of_payments(alert) and alert["state"] == "firing":
                 return {
                     "seconds": self._since(alert["fired_at"]),
@@ -84,7 +84,7 @@ class Outage:
         return None
 
     async def _page(self) -> Stage | None:
-        for page in (await self._get("/pages"))["pages"]:
+        for page in await self._get("/pages"):
             if self._of_payments(page) and page["state"] == "open":
                 detail = await self._get(f"/pages/{page['id']}")
                 sent = [m for m in detail["messages"] if m["purpose"] == "page" and m["sent_at"]]
@@ -98,7 +98,7 @@ class Outage:
         return None
 
     async def _incident(self) -> Stage | None:
-        for incident in (await self._get("/incidents"))["incidents"]:
+        for incident in await self._get("/incidents"):
             if self._of_payments(incident) and incident["phase"] in ("detected", "triaged"):
                 self.incident = str(incident["number"])
                 return {"seconds": self._since(incident["opened_at"]), "incident": incident["number"]}
@@ -131,5 +131,5 @@ class Outage:
         text = await asyncio.to_thread(self.api.get, f"/incidents/{self.incident}/postmortem")
         path = self.town.folder / f"postmortem-{self.incident}.md"
         path.write_text(text)
-        impacts = (await self._get(f"/incidents/{self.incident}"))["impacts"]
+        impacts = await self._get(f"/incidents/{self.incident}/impact")
         return {"stage": "postmortem", "seconds": self._since(self.clock.now()), "file": str(path), "impacts": impacts}

@@ -156,6 +156,11 @@ def _incidents(routes: APIRouter, control: Control) -> None:
     async def incident(request: Request, me: Viewer, incident_id: str) -> m.IncidentDetailOut:
         return await told(request, incident_id)
 
+    @routes.get("/incidents/{incident_id}/impact", tags=["incidents"], summary="What it cost, counted from the samples")
+    async def impact(me: Viewer, incident_id: str) -> list[m.ImpactOut]:
+        found, _ = await commands.incident_of(control, incident_id)
+        return [m.ImpactOut.model_validate(one) for one in await commands.impacts(control, found)]
+
     @routes.post("/incidents/{incident_id}/notes", tags=["incidents"], summary="Write a line, public or not")
     async def note(request: Request, me: Responder, incident_id: str, body: m.NoteIn) -> m.IncidentDetailOut:
         await commands.add_note(control, incident_id, text=body.text, public=body.public, actor=me.name)
@@ -241,7 +246,7 @@ def service_out(control: Control, service: Service) -> m.ServiceOut:
                 description=slo.description,
                 runbook=slo.runbook,
                 budget=budget_out(budget) if budget else None,
-            )  # fmt: skip
+            )
         )
     return m.ServiceOut(
         name=service.name, title=service.title, team=service.team, description=service.description,

@@ -39,6 +39,23 @@ class ErrorOut(Out):
     error: ErrorBody
 
 
+class ImpactOut(Out):
+    """What an incident cost one objective while customers suffered. Null means unknown."""
+
+    service: str
+    slo: str
+    objective: str
+    window: str
+    total: Exact | None
+    bad: Exact | None
+    share: Exact | None
+    consumed: Exact | None
+    remaining: Exact | None
+    coverage: Exact | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
 class BudgetOut(Out):
     """Where one objective stands. Null means unknown; `remaining` may be negative."""
 
