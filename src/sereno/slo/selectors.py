@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sereno.promql.columns import Selection
-from sereno.promql.parser import matchers_of
+from sereno.promql import Selection, matchers_of
 from sereno.spec.model import LatencySli, Slo
 
 LOOKBACK_MS = 5 * 60_000
