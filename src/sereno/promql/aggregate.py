@@ -11,14 +11,21 @@ import numpy as np
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s
-from sereno.promql.overtime import ranked
+from sereno.promql.overtime import Kahan, ranked
 from sereno.promql.values import Bools, LabelRows, Vector, empty, grouped, merged
 
 _Reduce = Callable[[Vector, Int64s, int], Float64s]
 
 
-def aggregate(op: str, vector: Vector, names: tuple[str, ...], *, without: bool, param: Float64s | None) -> Vector:
-    """`op by (names) (vector)`, or `without`; `param` is k or q at each instant."""
+def aggregate(
+    op: str, vector: Vector, names: tuple[str, ...], *, without: bool, param: Float64s | None, dialect: int = 2
+) -> Vector:
+    """`op by (names) (vector)`, or `without`; `param` is k or q at each instant.
+
+    Version 3 adds with compensation, and takes the deviation of a single NaN or infinity for NaN, not 0.
+    """
+    if op in ("topk", "bottomk") and param is not None and not (np.abs(param) < 2.0**63).all():
+        raise QueryError("the k of topk and bottomk must be a whole number")
     if not len(vector):
         return vector
     labels, ids = grouped(vector.labels, names, without=without)
@@ -29,7 +36,8 @@ def aggregate(op: str, vector: Vector, names: tuple[str, ...], *, without: bool,
         assert param is not None
         return _quantile(vector, labels, ids, param)
     present = _any(vector.present, ids, len(labels))
-    return Vector(labels, _REDUCERS[op](vector, ids, len(labels)), present)
+    reducer = _VERSION_3.get(op, _REDUCERS[op]) if dialect == 3 else _REDUCERS[op]
+    return Vector(labels, reducer(vector, ids, len(labels)), present)
 
 
 def _reduced(ufunc: np.ufunc, values: Float64s, ids: Int64s, groups: int) -> Float64s:
@@ -122,6 +130,31 @@ _REDUCERS: dict[str, _Reduce] = {
 }
 
 
+def _precise_sum(vector: Vector, ids: Int64s, groups: int) -> Float64s:
+    sums = Kahan((groups, vector.values.shape[1]))
+    for row, group in enumerate(ids):
+        sums.add_to(int(group), vector.values[row], vector.present[row])
+    return sums.total
+
+
+def _precise_avg(vector: Vector, ids: Int64s, groups: int) -> Float64s:
+    mean = _precise_sum(vector, ids, groups) / _count(vector, ids, groups)
+    return np.where(np.isinf(mean), _avg(vector, ids, groups), mean)
+
+
+def _strict_stdvar(vector: Vector, ids: Int64s, groups: int) -> Float64s:
+    odd = Vector(vector.labels, np.where(np.isfinite(vector.values), 0.0, np.nan), vector.present)
+    return _stdvar(vector, ids, groups) + _sum(odd, ids, groups)
+
+
+_VERSION_3: dict[str, _Reduce] = {
+    "sum": _precise_sum,
+    "avg": _precise_avg,
+    "stdvar": _strict_stdvar,
+    "stddev": lambda vector, ids, groups: np.sqrt(_strict_stdvar(vector, ids, groups)),
+}
+
+
 def _quantile(vector: Vector, labels: LabelRows, ids: Int64s, q: Float64s) -> Vector:
     values = np.zeros((len(labels), vector.values.shape[1]))
     present = _any(vector.present, ids, len(labels))
@@ -139,8 +172,6 @@ def _quantile(vector: Vector, labels: LabelRows, ids: Int64s, q: Float64s) -> Ve
 
 
 def _top(vector: Vector, ids: Int64s, groups: int, k: Float64s, *, largest: bool) -> Vector:
-    if not (np.abs(k) < 2.0**63).all():
-        raise QueryError("the k of topk and bottomk must be a whole number")
     wanted = np.trunc(k)
     keys = -vector.values if largest else vector.values
     keys = np.where(np.isnan(keys), np.inf, keys)  # NaN is taken last, after infinities

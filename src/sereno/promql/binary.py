@@ -165,6 +165,8 @@ def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int) -> Vector:
     present = _rows(many.present, pairs.many) & _rows(one.present, pairs.one)
     if swapped:
         a, b = b, a
+    if pairs.many_shared and dialect == 3:  # version 2 looks only at what passes the comparison
+        _refuse_unclear(expr, pairs, present)
     if expr.op in COMPARISONS:
         holds = _COMPARE[expr.op](a, b)
         values = holds.astype(np.float64) if expr.bool_ else a

@@ -245,7 +245,8 @@ class _Tile:
             return count_values(vector, label.value, expr.grouping, without=expr.without)
         param = None if expr.param is None else self.scalar(expr.param, grid)
         names = tuple(sorted(set(expr.grouping)))
-        return aggregate(expr.op, vector, names, without=expr.without, param=param)
+        dialect = self.run.query.settings.dialect
+        return aggregate(expr.op, vector, names, without=expr.without, param=param, dialect=dialect)
 
     # Samples -----------------------------------------------------------------------------------------------
 

@@ -44,6 +44,13 @@ class Kahan:
         self.sum = np.where(live, total, self.sum)
         self.low = np.where(live, low, self.low)
 
+    def add_to(self, row: int, inc: Float64s, live: Bools) -> None:
+        """Add `inc` to one row of sums, where `live`."""
+        one = Kahan(inc.shape)
+        one.sum, one.low = self.sum[row], self.low[row]
+        one.add(inc, live)
+        self.sum[row], self.low[row] = one.sum, one.low
+
     @property
     def total(self) -> Float64s:
         """The compensated sum."""
@@ -360,7 +367,15 @@ FUNCTIONS: dict[str, OverTime] = {
     "quantile_over_time": OverTime(lambda lane, w, args: quantile_over_time(lane, args[0])),
 }
 
+
+def _precise_avg_over_time(lane: Lane) -> Float64s:
+    """The mean as the compensated sum by the count, unless that is too large for a float."""
+    mean = sum_over_time(lane) / lane.frame.count
+    return np.where(np.isinf(mean), avg_over_time(lane), mean)
+
+
 _VERSION_3: dict[str, OverTime] = {
+    "avg_over_time": OverTime(lambda lane, w, _: _precise_avg_over_time(lane)),
     "rate": OverTime(lambda lane, w, _: extrapolated(lane, w, counter=True, per_second=True, dialect=3), 2),
     "increase": OverTime(lambda lane, w, _: extrapolated(lane, w, counter=True, per_second=False, dialect=3), 2),
 }
