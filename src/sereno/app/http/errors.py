@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -108,7 +109,9 @@ def answer(request: Request, error: Exception) -> Response:
     """The response to `error`: a page for people (sign-in first if nobody is), JSON for programs."""
     told = problem(error)
     if told.status >= 500 and told.code == "internal":
-        _log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
+        # The trace as text, never as exc_info: pretty renderers add local variables, and those hold cookies and keys.
+        trace = "".join(traceback.format_exception(error))
+        _log.error("request_failed", path=_told_path(request), method=request.method, trace=trace)
     if not wants_html(request):
         return JSONResponse(told.body(), told.status, told.headers)
     if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and _signs_in(request):
@@ -116,6 +119,11 @@ def answer(request: Request, error: Exception) -> Response:
     from sereno.app.http.pages import error_page
 
     return error_page(request, told)
+
+
+def _told_path(request: Request) -> str:
+    path = request.url.path
+    return "/ack/…" if path.startswith("/ack/") else path  # the rest of such a path is a credential
 
 
 def _signs_in(request: Request) -> bool:

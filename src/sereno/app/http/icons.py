@@ -15,7 +15,8 @@ _PATHS = {
     "clock": '<circle cx="12" cy="12" r="8.5"/><path d="M12 7.2V12l3.2 2"/>',
     "person": '<circle cx="12" cy="8.4" r="3.7"/><path d="M4.8 20c.7-4 3.6-6 7.2-6s6.5 2 7.2 6"/>',
     "page": '<path d="M6 10a6 6 0 0 1 12 0c0 5 2 6.2 2 6.2H4S6 15 6 10z"/><path d="M10 19.5a2.2 2.2 0 0 0 4 0"/>',
-    "incident": '<path d="M12 3c.7 3.6 4.9 5.2 4.9 10a4.9 4.9 0 0 1-9.8 0c0-1.8.8-3 1.7-4 .2 1.3.8 2 1.5 2.3C10 8.3 11.1 5.6 12 3z"/>',
+    "incident": '<path d="M12 3c.7 3.6 4.9 5.2 4.9 10a4.9 4.9 0 0 1-9.8 0c0-1.8.8-3 1.7-4 '
+    '.2 1.3.8 2 1.5 2.3C10 8.3 11.1 5.6 12 3z"/>',
     "service": '<rect x="3.5" y="4" width="17" height="6.2" rx="1.5"/>'
     '<rect x="3.5" y="13.8" width="17" height="6.2" rx="1.5"/><path d="M7 7.1h.1M7 16.9h.1"/>',
     "alert": '<path d="M3 12h4l2.5-6.5 4.5 13 2.5-6.5h4.5"/>',
@@ -25,7 +26,8 @@ _PATHS = {
     "now": '<circle cx="12" cy="12" r="3.5"/><path d="M12 2.5v3M12 18.5v3M2.5 12h3M18.5 12h3"/>',
     "out": '<path d="M14 4H6.5A1.5 1.5 0 0 0 5 5.5v13A1.5 1.5 0 0 0 6.5 20H14M10 12h10m-3.5-3.5L20 12l-3.5 3.5"/>',
     "arrow": '<path d="M5 12h13m-5-5 5 5-5 5"/>',
-    "link": '<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1"/>',
+    "link": '<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1'
+    'M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1"/>',
     "status": '<path d="M4 20V10M9.3 20V4M14.6 20v-8M20 20V7"/>',
 }  # fmt: skip
 
@@ -42,6 +44,6 @@ LANTERN = Markup(
 
 def icon(name: str) -> Markup:
     """The icon of that name, 1.1 em high in the colour of its text. Raises KeyError for an unknown one."""
-    return Markup(
+    return Markup(  # noqa: S704
         '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">' + _PATHS[name] + "</svg>"
     )

@@ -128,7 +128,7 @@ class Speech:
         """A burn rate in about three digits, `14.4×`, or the word for unknown."""
         if rate is None:
             return self.t("unknown")
-        size = abs(rate)
+        size = abs(float(rate))
         return number(rate, self.language, 2 if size < 10 else 1 if size < 100 else 0) + "×"
 
     def span(self, duration: timedelta) -> str:
