@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Int64s, Matcher
-from sereno.promql.regex import compile_regex
+from sereno.promql.matching import predicate
 
 Found = dict[str, Int64s]
 """Numbers of series, sorted, for each metric name."""
@@ -63,7 +63,7 @@ class SeriesIndex:
         chosen: set[int] | None = None
         excluded: list[set[int]] = []
         for matcher in matchers:
-            test = accepts(matcher)
+            test = predicate(matcher)
             values = self._postings.get(matcher.name, {})
             if test(""):  # then series without the label match too
                 excluded.extend(numbers for value, numbers in values.items() if not test(value))
@@ -82,14 +82,3 @@ class SeriesIndex:
         for number in sorted(numbers):
             groups.setdefault(self.labels[number].get("__name__", ""), []).append(number)
         return {name: np.array(members, dtype=np.int64) for name, members in groups.items()}
-
-
-def accepts(matcher: Matcher) -> Callable[[str], bool]:
-    """The test that a label's value (empty if the label is missing) must pass. Raises QueryError for a bad pattern."""
-    wanted = matcher.value
-    if matcher.op == "=":
-        return lambda value: value == wanted
-    if matcher.op == "!=":
-        return lambda value: value != wanted
-    matches = compile_regex(wanted).matches
-    return matches if matcher.op == "=~" else lambda value: not matches(value)
