@@ -93,6 +93,7 @@ class World:
     mute: set[str] = field(default_factory=set)
     """Addresses whose peer does not answer now."""
     workers: bool = True
+    ticks: int = 0
     log: list[Event] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     pending: list[Event] = field(default_factory=list)
@@ -105,16 +106,21 @@ class World:
     def fire(self, alert: str, severity: str, of: str = "checkout") -> None:
         labels = {"alertname": alert, "service": of, "severity": severity}
         self.hear(AlertFired(
-            at=self.now, fingerprint=Labels(labels).fingerprint, alert=alert, service=of, severity=severity,
+            at=self._moment(), fingerprint=Labels(labels).fingerprint, alert=alert, service=of, severity=severity,
             labels=labels, annotations={"summary": f"{alert} is wrong"}, value=1.0, active_at=self.now,
         ))  # fmt: skip
 
     def resolve(self, alert: str, severity: str, of: str = "checkout") -> None:
         labels = {"alertname": alert, "service": of, "severity": severity}
         self.hear(AlertResolved(
-            at=self.now, fingerprint=Labels(labels).fingerprint, alert=alert, service=of, severity=severity,
+            at=self._moment(), fingerprint=Labels(labels).fingerprint, alert=alert, service=of, severity=severity,
             labels=labels,
         ))  # fmt: skip
+
+    def _moment(self) -> datetime:
+        """Now, but never the same moment twice."""
+        self.ticks += 1
+        return self.now + self.ticks * timedelta(microseconds=1)
 
     def acknowledge(self, page_id: str, by: str) -> None:
         with self.store.transaction() as store:

@@ -36,7 +36,7 @@ class Signal:
     """What a page knows of one of its alerts, enough to tell people about it.
 
     `since` is when its expression became true, `fired_at` the moment of the AlertFired that brought it here.
-    `value` is the repr of a float: NaN and Inf survive JSON.
+    `resolved_at` is that of the last AlertResolved heard. `value` is the repr of a float: NaN and Inf survive JSON.
     """
 
     fingerprint: str
@@ -46,6 +46,7 @@ class Signal:
     value: str
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
+    resolved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,23 +112,31 @@ def hurry(page: Page, now: datetime) -> Page:
 
 def add_alert(page: Page, event: AlertFired) -> Page:
     """The page with one more alert in its group. Nobody is paged again; an event heard twice changes nothing."""
-    if any(s.fingerprint == event.fingerprint and s.fired_at >= event.at for s in page.signals):
+    # Events are recognised by the very moment they bear, never by which is later: clocks are put back.
+    known = next((s for s in page.signals if s.fingerprint == event.fingerprint), None)
+    if known is not None and known.fired_at == event.at:
         return page
-    others = tuple(s for s in page.signals if s.fingerprint != event.fingerprint)
+    others = tuple(s for s in page.signals if s is not known)
     return replace(
         page,
         alerts=tuple(dict.fromkeys((*page.alerts, event.fingerprint))),
         firing=tuple(dict.fromkeys((*page.firing, event.fingerprint))),
-        signals=(*others, _signal(event)),
+        signals=(*others, replace(_signal(event), resolved_at=known.resolved_at if known else None)),
     )
 
 
 def resolve_alert(page: Page, event: AlertResolved, now: datetime) -> Page:
     """The page without the alert among those that fire; closed if it was the last one."""
-    newer = any(s.fingerprint == event.fingerprint and s.fired_at > event.at for s in page.signals)
-    if page.state == "closed" or newer or event.fingerprint not in page.firing:
+    heard = any(s.fingerprint == event.fingerprint and s.resolved_at == event.at for s in page.signals)
+    if page.state == "closed" or heard or event.fingerprint not in page.firing:
         return page
-    page = replace(page, firing=tuple(one for one in page.firing if one != event.fingerprint))
+    page = replace(
+        page,
+        firing=tuple(one for one in page.firing if one != event.fingerprint),
+        signals=tuple(
+            replace(s, resolved_at=event.at) if s.fingerprint == event.fingerprint else s for s in page.signals
+        ),
+    )
     return page if page.firing else close(page, "resolved", now)
 
 

@@ -165,7 +165,7 @@ def _contacts(spec: Spec, person: str) -> int:
 def _heard(pages: Pages, event: AlertFired) -> bool:
     """Whether a page that is closed by now was about this very firing."""
     return any(
-        signal.fingerprint == event.fingerprint and signal.fired_at >= event.at
+        signal.fingerprint == event.fingerprint and signal.fired_at == event.at
         for page in pages.recent(REMEMBERED)
         if event.fingerprint in page.alerts
         for signal in page.signals
