@@ -19,6 +19,8 @@ from sereno.promql.prefix import Prefix
 from sereno.promql.values import Bools, LabelRows
 
 FLAT_INSTANTS_MAX = 64
+_BLOCK_SAMPLES = 2_000_000
+_KEPT_SAMPLES_MAX = 8_000_000
 _Derived = TypeVar("_Derived")
 
 
@@ -100,6 +102,18 @@ class Lane:
         return self.values.take(self.frame.last, mode="clip")
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows first … last − 1, whose samples are `part`; the key of a sample is row · stride + time − base."""
+
+    first: int
+    last: int
+    part: slice
+    base: int
+    stride: int
+    keys: Int64s
+
+
 @lru_cache(maxsize=256)
 def _places(labels: LabelRows) -> tuple[LabelRows, Int64s | None]:
     """`labels` in order, and the place of each row in that order (None: they are in order as they stand)."""
@@ -146,16 +160,24 @@ class Samples:
         return Samples(self._labels, counts[self.offsets], self.times[keep], self.values[keep])
 
     @cached_property
-    def _flat(self) -> tuple[int, int, Int64s] | None:
-        """A base, a stride, and one ascending key a sample: row · stride + time − base. None if it would overflow."""
+    def _blocks(self) -> list[_Block] | None:
+        """All rows, in blocks of bounded size with one ascending key a sample. None if the keys would overflow."""
         if not len(self.times):
             return None
         base = int(self.times.min())
         stride = int(self.times.max()) - base + 2
         if stride * (len(self) + 1) >= 2**62:
             return None
-        rows = np.repeat(np.arange(len(self), dtype=np.int64) * stride, np.diff(self.offsets))
-        return base, stride, rows + (self.times - base)
+        blocks, first = [], 0
+        while first < len(self):
+            limit = self.offsets[first] + _BLOCK_SAMPLES
+            last = max(first + 1, int(np.searchsorted(self.offsets, limit, side="right")) - 1)
+            part = slice(int(self.offsets[first]), int(self.offsets[last]))
+            sizes = np.diff(self.offsets[first : last + 1])
+            rows = np.repeat(np.arange(last - first, dtype=np.int64) * stride, sizes)
+            blocks.append(_Block(first, last, part, base, stride, rows + (self.times[part] - base)))
+            first = last
+        return blocks
 
     @cached_property
     def _alike(self) -> list[list[int]]:
@@ -186,8 +208,10 @@ class Samples:
         lane. Rows without any sample may not come up.
         """
         places = self._places
-        if len(instants) <= FLAT_INSTANTS_MAX and (flat := self._flat) is not None:
-            yield slice(None) if places is None else places, self._flat_lane(flat, starts, ends, instants, left_ms)
+        if len(instants) <= FLAT_INSTANTS_MAX and self._blocks is not None:
+            for block in self._blocks:
+                target = slice(block.first, block.last) if places is None else places[block.first : block.last]
+                yield target, self._block_lane(block, starts, ends, instants, left_ms)
             return
         for group in self._alike:
             begin, end = int(self.offsets[group[0]]), int(self.offsets[group[0] + 1])
@@ -198,14 +222,16 @@ class Samples:
             for row in group:
                 values = self.values[self.offsets[row] : self.offsets[row + 1]]
                 place = row if places is None else int(places[row])
-                yield slice(place, place + 1), Lane(frame, values, instants, self._kept.setdefault(row, {}))
+                yield slice(place, place + 1), Lane(frame, values, instants, self._kept_for(row))
 
-    def _flat_lane(
-        self, flat: tuple[int, int, Int64s], starts: Int64s, ends: Int64s, instants: Int64s, left_ms: int
-    ) -> Lane:
-        base, stride, keys = flat
-        rows = np.arange(len(self), dtype=np.int64)[:, None] * stride
-        low = np.searchsorted(keys, rows + np.clip(starts + left_ms - base, 0, stride - 1), side="left")
-        high = np.searchsorted(keys, rows + np.clip(ends - base, -1, stride - 2), side="right")
-        frame = Frame(self.times, low, np.maximum(low, high), starts, ends)
-        return Lane(frame, self.values, instants, self._kept.setdefault(-1, {}))
+    def _kept_for(self, key: int) -> dict[str, object]:
+        """Where to keep what is derived of the values; nowhere for long if there are too many of them."""
+        return self._kept.setdefault(key, {}) if len(self.times) <= _KEPT_SAMPLES_MAX else {}
+
+    def _block_lane(self, block: _Block, starts: Int64s, ends: Int64s, instants: Int64s, left_ms: int) -> Lane:
+        base, stride = block.base, block.stride
+        rows = np.arange(block.last - block.first, dtype=np.int64)[:, None] * stride
+        low = np.searchsorted(block.keys, rows + np.clip(starts + left_ms - base, 0, stride - 1), side="left")
+        high = np.searchsorted(block.keys, rows + np.clip(ends - base, -1, stride - 2), side="right")
+        frame = Frame(self.times[block.part], low, np.maximum(low, high), starts, ends)
+        return Lane(frame, self.values[block.part], instants, self._kept_for(-1 - block.first))
