@@ -169,6 +169,28 @@ def test_the_same_page_opening_again_is_not_taken_for_an_echo():
     assert day.incident.phase == "detected"
 
 
+def test_late_echoes_of_what_was_heard_change_nothing():
+    day = Day()
+    opened = PageOpened(at=day.at(0), page="pg_1", service="payments", severity="SEV1", summary="Nobody can pay",
+                        alerts=("f1",), incident_wanted=True)  # fmt: skip
+    answered = PageAcknowledged(at=day.at(10), page="pg_1", service="payments", by="ana", via="link")
+    closed = PageClosed(at=day.at(100), page="pg_1", service="payments", reason="resolved")
+    service.page_opened(day.incidents, SPEC, opened, day.at(0), day.ids)
+    service.page_acknowledged(day.incidents, answered, day.at(10))
+    service.set_phase(day.incidents, "1", "detected", day.at(20), "bo")
+    assert service.page_acknowledged(day.incidents, answered, day.at(30)) == []
+    assert day.incident.phase == "detected"
+    service.page_closed(day.incidents, closed, day.at(100))
+    assert service.page_opened(day.incidents, SPEC, opened, day.at(110), day.ids) == []
+    assert (day.incident.phase, day.incident.open_pages) == ("mitigated", ())
+    day.page("pg_1", 130)
+    assert service.page_closed(day.incidents, closed, day.at(140)) == []
+    assert (day.incident.phase, day.incident.open_pages) == ("detected", ("pg_1",))
+    service.resolve(day.incidents, "1", day.at(200), "ana")
+    assert service.page_opened(day.incidents, SPEC, opened, day.at(210), day.ids) == []
+    assert len(day.incidents.recent()) == 1
+
+
 def test_an_incident_is_mitigated_only_when_its_last_page_closes():
     day = Day()
     day.page("pg_1", 0, severity="SEV2")

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sereno.kernel.moment import to_us
@@ -27,6 +28,8 @@ WEIGHTS: Mapping[ComponentState, Fraction] = {
     "partial_outage": Fraction(3, 10),
     "degraded": Fraction(0),
 }
+_TENTHS: Mapping[ComponentState, int] = {state: int(weight * 10) for state, weight in WEIGHTS.items()}
+_NONE, _ALL = Fraction(0), Fraction(1)
 COVERAGE_MIN = Fraction(1, 2)
 DAYS = 90
 GENERATED = "generated"
@@ -60,12 +63,11 @@ def wanted_states(
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of the local `day`, in UTC, even where clocks change at midnight."""
-    start = datetime.combine(day, time(0), zone).astimezone(UTC)
-    if start.astimezone(zone).date() < day:
-        # Clocks went back at midnight: that wall time comes twice, and the first one still belongs to yesterday.
-        return datetime.combine(day, time(0), zone).replace(fold=1).astimezone(UTC)
-    return start
+    """The first instant of the local `day`, in UTC.
+
+    Where clocks jump over midnight it is the jump; where midnight comes twice it is the first one.
+    """
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 def first_day(now: datetime, zone: str, count: int = DAYS) -> datetime:
@@ -88,14 +90,17 @@ def days(intervals: Iterable[Interval], zone: str, now: datetime, count: int = D
 
     A day has its true length: 23 or 25 hours where clocks change. Costs O(days + intervals).
     """
-    there = ZoneInfo(zone)
-    today = now.astimezone(there).date()
-    dates = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
-    bounds = [*(to_us(midnight(day, there)) for day in dates), to_us(now)]
+    dates, starts = _calendar(zone, now.astimezone(ZoneInfo(zone)).date(), count)
+    bounds = [*starts, to_us(now)]
     tallies = _tallies(intervals, bounds)
-    return tuple(
-        _day(day, tally, bounds[i + 1] - bounds[i]) for i, (day, tally) in enumerate(zip(dates, tallies, strict=True))
-    )
+    return tuple(_day(day, tallies[i], bounds[i + 1] - bounds[i]) for i, day in enumerate(dates))
+
+
+@lru_cache(maxsize=16)
+def _calendar(zone: str, today: date, count: int) -> tuple[tuple[date, ...], tuple[int, ...]]:
+    there = ZoneInfo(zone)
+    dates = tuple(today - timedelta(days=back) for back in range(count - 1, -1, -1))
+    return dates, tuple(to_us(midnight(day, there)) for day in dates)
 
 
 def known_since(intervals: Iterable[Interval]) -> datetime | None:
@@ -173,12 +178,16 @@ def _tallies(intervals: Iterable[Interval], bounds: Sequence[int]) -> list[dict[
 def _judge(tally: Mapping[ComponentState, int], total_us: int) -> Uptime:
     known_us = sum(us for state, us in tally.items() if state != "unknown")
     judged_us = known_us - tally.get("maintenance", 0)
-    down_us = sum((WEIGHTS.get(state, Fraction(0)) * us for state, us in tally.items()), Fraction(0))
-    return Uptime(
-        availability=1 - down_us / judged_us if judged_us else None,
-        coverage=Fraction(known_us, total_us) if total_us else Fraction(0),
-        down_seconds=down_us / 1_000_000,
-    )
+    # Whole numbers in tenths as long as possible: a page judges 1,800 days, most of them without a fault.
+    down = sum(_TENTHS.get(state, 0) * us for state, us in tally.items())
+    judged = _share(10 * judged_us - down, 10 * judged_us) if judged_us else None
+    return Uptime(judged, _share(known_us, total_us), Fraction(down, 10_000_000) if down else _NONE)
+
+
+def _share(part: int, whole: int) -> Fraction:
+    if part == 0:
+        return _NONE
+    return _ALL if part == whole else Fraction(part, whole)
 
 
 def _day(day: date, tally: Mapping[ComponentState, int], total_us: int) -> Day:
