@@ -19,13 +19,14 @@ from sereno.app.metrics import Metrics
 from sereno.app.settings import Settings
 from sereno.kernel.clock import Clock, Ids
 from sereno.kernel.diagnostics import Diagnostic
-from sereno.kernel.errors import SpecError
+from sereno.kernel.errors import SpecError, UsageError
 from sereno.spec.model import Spec
 
 if TYPE_CHECKING:
-    from sereno.adapters.samples.scraper import Scraper, TargetState
+    from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.source import SampleSource
     from sereno.adapters.samples.store import SampleStore
+    from sereno.adapters.samples.target import TargetState
     from sereno.adapters.sql.database import Database
     from sereno.kernel.rule import Rule
     from sereno.slo.model import Budget, BurnChart, SloPlan
@@ -59,15 +60,24 @@ class SpecHolder:
         return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in found)
 
     def reload(self, now: datetime) -> bool:
-        """Read the folder again; True if it is good and now in force."""
+        """Read the folder again; True if it is good and now in force. A folder that is gone is a mistake too."""
         try:
             fresh = SpecHolder.load(self.folder, now)
         except SpecError as error:
             self.diagnostics, self.good = error.diagnostics, False
             return False
+        except (UsageError, OSError) as error:
+            self.diagnostics, self.good = (_unreadable(self.folder, error),), False
+            return False
         self.current, self.loaded_at, self.files = fresh.current, now, fresh.files
         self.diagnostics, self.good = fresh.diagnostics, True
         return True
+
+
+def _unreadable(folder: Path, error: UsageError | OSError) -> Diagnostic:
+    """What is wrong when the folder itself cannot be read."""
+    said = error.message if isinstance(error, UsageError) else (error.strerror or "it cannot be read")
+    return Diagnostic("SER001", said, str(folder), 1, 1, expected="the folder that holds the spec")
 
 
 @dataclass
@@ -169,6 +179,7 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
         generated = await database.read(lambda unit: unit.facts.get("generated"))
         control.generated_until = datetime.fromisoformat(generated["until"]) if generated else None
         control.plan_everything()
+        control.metrics.spec_good.set(1)
     except BaseException:
         database.close()
         raise
@@ -184,10 +195,13 @@ async def _open_samples(settings: Settings, clock: Clock) -> Samples:
 
     if settings.prometheus:
         from sereno.adapters.samples.prometheus import PrometheusReader
+        from sereno.adapters.samples.prometheus_api import PrometheusApi
 
-        token = settings.prometheus_token.get_secret_value() if settings.prometheus_token else None
+        token = settings.prometheus_token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         http = client()
-        return PrometheusReader(settings.prometheus, http, token=token), None, None, http
+        api = PrometheusApi(settings.prometheus, http, allowed=may_scrape, headers=headers)
+        return PrometheusReader(api), None, None, http
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.store import SampleStore
 
@@ -199,6 +213,6 @@ async def _open_samples(settings: Settings, clock: Clock) -> Samples:
 
 def may_scrape(url: str) -> bool:
     """Targets are the operator's own and usually private; only link-local addresses (cloud metadata) are refused."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, httpx.InvalidURL):
         return not ipaddress.ip_address(httpx.URL(url).host).is_link_local
     return True

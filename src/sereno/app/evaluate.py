@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import structlog
 
+from sereno.adapters.sql.errors import DatabaseDied
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts import service as alerts
 from sereno.alerts.model import Evaluation
@@ -65,17 +66,22 @@ class RuleRound:
         while True:
             try:
                 await self.once(control.clock.now())
-            except SerenoError as error:
-                control.evaluation_error = error.message
+            except DatabaseDied:
+                raise
+            except Exception as error:
+                known = isinstance(error, SerenoError)
+                control.evaluation_error = error.message if isinstance(error, SerenoError) else type(error).__name__
                 control.metrics.loop_errors.labels("rules").inc()
-                log.error("evaluation_failed", error=error.message)
+                log.error("evaluation_failed", error=control.evaluation_error, exc_info=None if known else error)
             now = control.clock.now()
             await asyncio.sleep((next_slot(now, interval) - now).total_seconds())
 
     async def once(self, now: datetime) -> Sequence[Evaluation]:
         """One round at `now`, if it is due and nobody else does it: evaluate, then write all states at once."""
-        control = self.control
-        fence = await control.database.write(lambda unit: unit.duties.claim(DUTY, control.owner, now, LEASE))
+        control, interval = self.control, self.control.settings.evaluation_interval
+        fence = await control.database.write(
+            lambda unit: unit.duties.claim(DUTY, control.owner, now, LEASE, period=interval)
+        )
         if fence is None:
             return ()
         began = control.clock.monotonic()
@@ -85,7 +91,7 @@ class RuleRound:
         seconds = control.clock.monotonic() - began
 
         def write(unit: Unit) -> None:
-            if not unit.duties.done(fence, next_slot(now, control.settings.evaluation_interval)):
+            if not unit.duties.done(fence, next_slot(now, interval)):
                 return
             events: list[Event] = list(alerts.record(unit.alerts, asked, evaluations, now))
             events += observed(unit.facts.get("known") or {}, known, now)
@@ -178,9 +184,12 @@ class BudgetRound:
         while True:
             try:
                 await self.once(self.control.clock.now())
-            except SerenoError as error:
+            except DatabaseDied:
+                raise
+            except Exception as error:
+                known = isinstance(error, SerenoError)
                 self.control.metrics.loop_errors.labels("budgets").inc()
-                log.error("budgets_failed", error=error.message)
+                log.error("budgets_failed", error=str(error), exc_info=None if known else error)
             await asyncio.sleep(self.control.settings.budget_interval.total_seconds())
 
     async def once(self, now: datetime) -> None:

@@ -21,7 +21,7 @@ from sereno.app.evaluate import DUTY, BudgetRound, RuleRound
 from sereno.app.http import create_app
 from sereno.app.notifiers import notifiers_of
 from sereno.app.workers import AuditorLoop, DeliveryLoop, DispatchLoop, IncidentLoop, StepLoop
-from sereno.kernel.errors import Conflict, SerenoError
+from sereno.kernel.errors import Conflict, SerenoError, Unavailable
 from sereno.spec.model import Spec
 from sereno.status import service as status
 
@@ -75,8 +75,18 @@ async def watch_spec(control: Control) -> None:
             fresh = await asyncio.to_thread(control.spec.fingerprint)
             if fresh != seen:
                 seen = fresh
-                good = await reload_spec(control, actor="file change")
-                log.info("spec_reloaded" if good else "spec_refused", mistakes=len(control.spec.diagnostics))
+                await _reload(control, actor="file change")
+
+
+async def _reload(control: Control, actor: str) -> None:
+    """Read the spec again. A store that cannot note it (a full disk) costs the note, not the reading."""
+    try:
+        good = await reload_spec(control, actor=actor)
+    except Unavailable as error:
+        control.metrics.loop_errors.labels("spec").inc()
+        log.error("spec_reload_not_noted", error=error.message)
+    else:
+        log.info("spec_reloaded" if good else "spec_refused", mistakes=len(control.spec.diagnostics))
 
 
 async def keep_samples(control: Control) -> None:
@@ -124,7 +134,8 @@ async def run(control: Control, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, lambda: setattr(server, "should_exit", True))
-    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.append(asyncio.create_task(_reload(control))))
+    reloads: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(_reload(control, "SIGHUP"))))
     try:
         done, _ = await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
@@ -132,11 +143,6 @@ async def run(control: Control, listener: socket.socket) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
+        for task in (*tasks, *reloads):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _reload(control: Control) -> None:
-    await reload_spec(control, actor="SIGHUP")
-    await asyncio.Event().wait()  # the end of a task ends the program
+        await asyncio.gather(*tasks, *reloads, return_exceptions=True)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.errors import UsageError
 from sereno.kernel.message import Language
+
+SECOND = timedelta(seconds=1)
 
 
 class Settings(BaseSettings):
@@ -31,11 +41,11 @@ class Settings(BaseSettings):
     prometheus: str | None = None
     """A Prometheus to read samples from; without it the embedded scraper and store do the work."""
     prometheus_token: SecretStr | None = None
-    evaluation_interval: timedelta = timedelta(seconds=15)
-    budget_interval: timedelta = timedelta(seconds=60)
+    evaluation_interval: timedelta = Field(default=timedelta(seconds=15), ge=SECOND)
+    budget_interval: timedelta = Field(default=timedelta(seconds=60), ge=SECOND)
     settle: timedelta = timedelta(seconds=60)
     """How long an automatic incident must stay quiet before it resolves by itself."""
-    retention: timedelta = timedelta(days=45)
+    retention: timedelta = Field(default=timedelta(days=45), ge=timedelta(hours=1))
     language: Language = "en"
     session_hours: float = Field(default=12, gt=0)
     smtp_host: str | None = None
@@ -54,6 +64,14 @@ class Settings(BaseSettings):
     @classmethod
     def _duration(cls, value: object) -> object:
         return parse_duration(value) if isinstance(value, str) else value
+
+    @field_validator("prometheus", "public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an http:// or https:// address is wanted")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -85,3 +103,7 @@ def load_settings(given: Mapping[str, object] | None = None) -> Settings:
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
         raise UsageError("the settings are wrong: " + "; ".join(wrong)) from error
+    except SettingsError as error:  # a list in the environment that is none
+        raise UsageError(f"the settings are wrong: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"sereno.toml cannot be read: {error}") from error
