@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from sereno.app.http.auth import guard_of
 from sereno.app.http.errors import answer
-from sereno.app.http.security import BODY_BYTES_MAX, Catch, Headers, SameOrigin
+from sereno.app.http.security import BodyLimit, Catch, Headers, SameOrigin
 from sereno.kernel.errors import SerenoError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def create_app(control: Control) -> FastAPI:
 
     app = FastAPI(
         title="Sereno", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
-        max_body_size=BODY_BYTES_MAX, redirect_slashes=False,
+        redirect_slashes=False,
     )  # fmt: skip
     app.state.control = control
     for part in (health, signin, ack, api, actions, console):
@@ -50,6 +50,7 @@ def create_app(control: Control) -> FastAPI:
     for kind in (SerenoError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)
     address = urlsplit(control.settings.address)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SameOrigin, hosts=frozenset({address.netloc}))
     app.add_middleware(Catch)
     app.add_middleware(Headers, ids=control.ids, https=is_https(control))

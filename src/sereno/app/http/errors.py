@@ -43,6 +43,16 @@ class TooMany(SerenoError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooLarge(SerenoError):
+    """The request's body is more than anyone needs."""
+
+    code = "too_large"
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("the request is too large", hint="a body has at most one megabyte")
+
+
 class Gone(SerenoError):
     """It was there once; its time has passed."""
 
@@ -73,7 +83,7 @@ def problem(error: Exception) -> Problem:
         case Unavailable() | TooMany():
             wait = {"Retry-After": str(error.retry_after_seconds)}
             return Problem(error.status, error.code, error.message, error.hint, wait)
-        case Unauthenticated():
+        case Unauthenticated() if error.status == 401:
             challenge = {"WWW-Authenticate": 'Bearer realm="sereno"'}
             return Problem(error.status, error.code, error.message, error.hint, challenge)
         case SerenoError():
@@ -114,7 +124,7 @@ def answer(request: Request, error: Exception) -> Response:
         _log.error("request_failed", path=_told_path(request), method=request.method, trace=trace)
     if not wants_html(request):
         return JSONResponse(told.body(), told.status, told.headers)
-    if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and _signs_in(request):
+    if told.status == 401 and request.method in ("GET", "HEAD") and _signs_in(request):
         return RedirectResponse(_sign_in_url(request), 303)
     from sereno.app.http.pages import error_page
 

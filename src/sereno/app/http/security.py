@@ -1,7 +1,7 @@
 """What every answer carries and every request must pass, as plain ASGI.
 
 From outside in: `Headers` (answers are hardened and numbered), `Catch` (whatever is raised leaves in one shape),
-`SameOrigin` (nobody else's page writes here).
+`SameOrigin` (nobody else's page writes here), `BodyLimit` (nobody fills the memory).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders, URLPath
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sereno.app.http.errors import answer
+from sereno.app.http.errors import TooLarge, answer
 from sereno.kernel.clock import Ids
 from sereno.kernel.errors import Forbidden
 
@@ -59,6 +59,45 @@ class SameOrigin:
                     hint="use the console's own buttons, or an API token in `Authorization: Bearer …`",
                 )
         await self.app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses bodies beyond `BODY_BYTES_MAX`, declared or streamed, in the one shape of errors.
+
+    The framework turns whatever is raised while it reads a body into its own answer; that answer is held back.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, counting; raises TooLarge."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = RequestHeaders(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > BODY_BYTES_MAX:
+            raise TooLarge
+        seen, begun = 0, False
+
+        async def count() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > BODY_BYTES_MAX:
+                raise TooLarge
+            return message
+
+        async def hold(message: Message) -> None:
+            nonlocal begun
+            if seen > BODY_BYTES_MAX and not begun:
+                return
+            begun = True
+            await send(message)
+
+        await self.app(scope, count, hold)
+        if seen > BODY_BYTES_MAX and not begun:
+            raise TooLarge
 
 
 class Catch:
