@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -84,6 +84,16 @@ class TestMissingData:
     def test_one_missed_scrape_is_no_gap(self) -> None:
         assert judged(scraped(s200=[0.0, 1, 2, 3, 4, None, 6, 7, 8, 9, 10])).coverage == 1
 
+    def test_two_missed_scrapes_are_one(self) -> None:
+        assert judged(scraped(s200=[0.0, 1, 2, 3, None, None, 6, 7, 8, 9, 10])).coverage == Decimal("0.7")
+
+    def test_what_is_about_to_be_scraped_is_known(self) -> None:
+        scraper = scraped(s200=[float(i) for i in range(11)])
+        for late, coverage in ((timedelta(seconds=110), 1), (timedelta(seconds=130), Decimal(470) / 600)):
+            assert budget("shop", promise(window=10 * MINUTE), scraper.select, NOON + late).coverage == round(
+                Decimal(coverage), 24
+            )
+
     def test_what_was_before_the_first_sample_is_unknown(self) -> None:
         found = judged(scraped(s200=[50.0, 51, 52, 53, 54, 55]))
         assert (found.total, found.coverage) == (5, Decimal("0.5"))
@@ -108,9 +118,10 @@ class TestBirthsAndDeaths:
 
     def test_samples_of_one_scrape_may_be_milliseconds_apart(self) -> None:
         scraper = scraped(s200=[7000.0, 7001, 7002])
-        for at in (NOON - 2 * MINUTE, NOON - MINUTE, NOON):
-            scraper.keep(series("500"), at + timedelta(milliseconds=40) - MINUTE / 1000, 900)
-        assert judged(scraper).bad == 0
+        for at in (NOON - 2 * MINUTE, NOON - MINUTE):
+            scraper.keep(series("500"), at + timedelta(milliseconds=40), 900)
+        found = judged(scraper)
+        assert (found.total, found.bad) == (2, 0)
 
     def test_the_baseline_may_lie_five_minutes_before_the_window_and_no_more(self) -> None:
         window = 3 * MINUTE
@@ -261,23 +272,60 @@ class TestLatency:
             process.take(0.1, ("1",))
         for minute in range(11):
             process.take(0.1 if minute % 2 else 3.0, ("1",))
-            old = Counter_renamed(process) if minute >= 5 else process
+            old = renamed_boundary(process) if minute >= 5 else process
             scraper.scrape(old, NOON - (10 - minute) * MINUTE)
         found = judged(scraper, slo=promise("95%", 10 * MINUTE, SLOW))
         assert (found.total, found.bad) == (10, 5)
 
-    def test_a_restart_that_only_the_count_shows_is_one_of_the_bucket_too(self) -> None:
-        """Before: 100 events, 5 of them fast. After the restart: 50, all fast. Nothing after it was slow."""
+    @pytest.mark.parametrize(
+        ("before", "after", "later", "total", "bad"),
+        [
+            # Only the count fell: 100 events, 5 of them fast; since the restart 50, all fast, and 10 more.
+            ((100, 5), (50, 50), (60, 60), 60, 0),
+            # Only the bucket fell: 10 events, all fast; since the restart 50, of which 5 fast, and 10 slow ones more.
+            ((10, 10), (50, 5), (60, 5), 60, 55),
+        ],
+    )
+    def test_a_restart_of_one_is_a_restart_of_both(
+        self, before: tuple[int, int], after: tuple[int, int], later: tuple[int, int], total: int, bad: int
+    ) -> None:
         scraper = Scraper()
-        for at, count, fast in ((NOON - 2 * MINUTE, 100.0, 5.0), (NOON - MINUTE, 50.0, 50.0), (NOON, 60.0, 60.0)):
-            name = "http_request_duration_seconds"
-            scraper.keep(Labels(__name__=f"{name}_count", job="shop", instance="a"), at, count)
-            scraper.keep(Labels(__name__=f"{name}_bucket", job="shop", instance="a", le="1"), at, fast)
+        for at, seen in zip((NOON - 2 * MINUTE, NOON - MINUTE, NOON), (before, after, later), strict=True):
+            histogram(scraper, at, *seen)
         found = judged(scraper, slo=promise("95%", 2 * MINUTE, SLOW))
-        assert (found.total, found.bad) == (60, 0)
+        assert (found.total, found.bad) == (total, bad)
+
+    def test_a_newborn_whose_boundary_came_late_counts_from_the_boundary(self) -> None:
+        """The pages of one process are watched; a new one is born with 100 events, its boundary known at 90 of 120."""
+        scraper = Scraper()
+        for minute in range(11):
+            at = NOON - (10 - minute) * MINUTE
+            histogram(scraper, at, 10, 10, path="/old")
+            if minute >= 3:
+                histogram(scraper, at, 100 + 10 * (minute - 3), 90 if minute >= 5 else None, path="/new")
+        found = judged(scraper, slo=promise("95%", 10 * MINUTE, SLOW))
+        assert (found.total, found.bad) == (50, 50)
+
+    def test_a_newborn_known_from_the_beginning_counts_from_zero(self) -> None:
+        scraper = Scraper()
+        for minute in range(11):
+            at = NOON - (10 - minute) * MINUTE
+            histogram(scraper, at, 10, 10, path="/old")
+            if minute >= 3:
+                histogram(scraper, at, 100, 90, path="/new")
+        found = judged(scraper, slo=promise("95%", 10 * MINUTE, SLOW))
+        assert (found.total, found.bad) == (100, 10)
 
 
-def Counter_renamed(process: Process) -> Process:
+def histogram(scraper: Scraper, at: datetime, count: float, fast: float | None, path: str = "/") -> None:
+    """One scrape of one histogram; `fast` None: the boundary was not exported."""
+    labels = Labels(__name__="http_request_duration_seconds_count", job="shop", instance="a", path=path)
+    scraper.keep(labels, at, count)
+    if fast is not None:
+        scraper.keep(labels.with_(__name__="http_request_duration_seconds_bucket", le="1"), at, fast)
+
+
+def renamed_boundary(process: Process) -> Process:
     """The same process under a scraper that writes le="1.0"."""
     renamed = Process(process.instance)
     for key, count in process.counts.items():

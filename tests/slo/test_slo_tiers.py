@@ -78,6 +78,11 @@ def test_the_worked_table(target: str, period: str) -> None:
     assert (tiers(found), dropped(found)) == TABLE[target, period]
 
 
+def test_what_only_a_total_outage_would_reach_is_never_exceeded() -> None:
+    """40 days at 87.5 %: 8 × 12.5 % is all of the events, and nothing is more than all."""
+    assert "6h ×8 unreachable" in dropped(planned("87.5%", "40d"))
+
+
 def test_longer_periods_keep_all_four() -> None:
     found = planned("99.9%", "90d")
     assert [str(t.factor) for t in found.tiers] == ["43.2", "18", "9", "3"]
