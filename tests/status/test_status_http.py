@@ -186,6 +186,15 @@ async def test_what_the_reader_has_is_not_sent_again(shop):
     assert first.headers["vary"] == "Accept-Encoding, Accept-Language, Cookie"
 
 
+async def test_what_differs_by_language_says_so_to_caches(shop):
+    async with client(shop) as web:
+        for end, spoken in (("", True), (".json", True), ("/history.atom", False), ("/api/v2/summary.json", False)):
+            spanish = await web.get(f"/status/public{end}", headers={"accept-language": "es"})
+            english = await web.get(f"/status/public{end}", headers={"accept-language": "en"})
+            assert (spanish.text != english.text) == spoken
+            assert ("Accept-Language" in spanish.headers["vary"]) == spoken
+
+
 async def test_what_is_not_there_is_not_found(shop):
     async with client(shop) as web:
         for path in ("/status/nope", "/status/nope.json", "/status/public/api/v2/nope.json"):
@@ -215,6 +224,13 @@ async def test_a_new_installation_has_no_data_and_says_so():
     assert "Todavía no tenemos datos" in page
     assert "disponibilidad sin datos suficientes" in page
     assert "100 %" not in page
+
+
+async def test_a_day_of_which_less_than_half_is_known_gets_no_figure(shop):
+    async with client(shop) as web:
+        page = (await web.get("/status/public")).text
+    assert '<th scope="row">14/11/2025</th><td>Sin datos</td><td>—</td><td>35 %</td>' in page
+    assert '<th scope="row">13/11/2025</th><td>Operativo</td><td>100 %</td><td>60 %</td>' in page
 
 
 async def test_made_up_history_is_called_so():

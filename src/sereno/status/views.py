@@ -243,12 +243,12 @@ def _notable(day: Day, component: ComponentBoard, zone: str) -> bool:
 
 
 def _row(day: Day, speak: _Speaker) -> DayRow:
-    available = day.availability
+    available = shown(day)
     return DayRow(
         day=speak.day(day.day),
         state=day.worst,
         state_text=speak.state(day.worst),
-        availability=percent(floor_ratio(available), speak.language) if available is not None else "—",
+        availability="—" if available is None else _percent(available, 2, speak),
         coverage=percent(floor_ratio(day.coverage, 0), speak.language, 0),
     )
 
@@ -257,11 +257,16 @@ def _uptime(component: ComponentBoard, speak: _Speaker) -> str:
     found = shown(component.uptime)
     if found is None:
         return speak.page("no_uptime")
-    text = percent(floor_ratio(found, 3), speak.language, 0 if found == 1 else 3)
+    text = _percent(found, 3, speak)
     if component.known_since is None:
         return speak.page("available", percent=text, days=DAYS)
     born = component.known_since.astimezone(ZoneInfo(speak.zone)).date()
     return speak.page("available_since", percent=text, day=speak.day(born))
+
+
+def _percent(ratio: Fraction, decimals: int, speak: _Speaker) -> str:
+    """Rounded down; a whole 100 % is written without decimals, so that it is not taken for a rounded one."""
+    return percent(floor_ratio(ratio, decimals), speak.language, 0 if ratio == 1 else decimals)
 
 
 def _coverage(component: ComponentBoard, speak: _Speaker) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -44,6 +44,9 @@ CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
+GUARDED = {"content-security-policy": CSP}
+SHARED = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+SPOKEN = {"vary": "Accept-Encoding, Accept-Language, Cookie"}
 _HERE = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
@@ -243,20 +246,17 @@ class Shelf:
         root = self._control.settings.address
         address = f"{root}/status/{quote(snapshot.page.name)}"
         if kind == "html":
-            return _shelve(render(board, language).encode(), "text/html; charset=utf-8", html=True)
+            return _shelve(render(board, language).encode(), "text/html; charset=utf-8", {**SPOKEN, **GUARDED})
         if kind == "atom":
             host = urlsplit(root).hostname or "localhost"
-            return _shelve(feed(board, address, host, language), "application/atom+xml; charset=utf-8")
-        made = document(board) if kind == "json" else DOCUMENTS[kind](board, address)
-        return _shelve(msgspec.json.encode(made), "application/json")
+            return _shelve(feed(board, address, host, language), "application/atom+xml; charset=utf-8", SHARED)
+        if kind == "json":
+            return _shelve(msgspec.json.encode(document(board)), "application/json", {**SPOKEN, **SHARED})
+        return _shelve(msgspec.json.encode(DOCUMENTS[kind](board, address)), "application/json", SHARED)
 
 
-def _shelve(body: bytes, content_type: str, *, html: bool = False) -> Document:
-    headers = {"content-type": content_type, "cache-control": CACHE_CONTROL, "vary": "Accept-Encoding"}
-    if html:
-        headers |= {"content-security-policy": CSP, "vary": "Accept-Encoding, Accept-Language, Cookie"}
-    else:
-        headers |= {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+def _shelve(body: bytes, content_type: str, more: Mapping[str, str]) -> Document:
+    headers = {"content-type": content_type, "cache-control": CACHE_CONTROL, "vary": "Accept-Encoding", **more}
     return Document(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:24], headers)
 
 
