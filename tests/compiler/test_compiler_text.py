@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from sereno.compiler.samples import labels_matching
 from sereno.compiler.text import yaml
 from sereno.kernel.errors import UsageError
-from sereno.promql.matching import matches
-from sereno.promql.parser import matchers_of
+from sereno.promql import matchers_of, matches
 
 words = st.text() | st.sampled_from(
     ["yes", "NO", "null", "~", "1e3", "0x1", "12:30", " a\n b", "a\n", "- x", "# y", "a: b"]

@@ -12,8 +12,8 @@ import numpy as np
 
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import to_ms
+from sereno.promql import matches
 from sereno.promql.columns import STALE, Columns, Selection
-from sereno.promql.matching import matches
 from sereno.spec.model import EventsSli, LatencySli, Objective, Slo
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from sereno.kernel.errors import QueryError, UsageError
 from sereno.kernel.labels import Labels
+from sereno.promql import matches
 from sereno.promql.columns import Matcher
-from sereno.promql.matching import predicate
 
 _COMMON = ("", "200", "ok", "x", "GET", "/", "0", "other")
 _GROUP = re.compile(r"(?<!\\)\((?:\?:|\?i:|\?P<\w+>)?([^()]*)\)(\*|\+|\?|\{\d+(?:,\d*)?\})?")
@@ -62,7 +62,7 @@ def _all_match(matchers: tuple[Matcher, ...], value: str) -> bool:
 
 def _match(matcher: Matcher, value: str) -> bool:
     try:
-        return predicate(matcher)(value)
+        return matches((matcher,), {matcher.name: value})
     except QueryError:
         return False
 

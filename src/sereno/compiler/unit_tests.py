@@ -13,7 +13,7 @@ from sereno.kernel.duration import format_duration
 from sereno.kernel.errors import UsageError
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
-from sereno.promql.parser import matchers_of
+from sereno.promql import matchers_of
 from sereno.slo.model import SloPlan
 from sereno.slo.selectors import counts_good, part_selector, total_selector
 from sereno.spec.model import Slo
