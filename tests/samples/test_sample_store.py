@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sereno.adapters.samples.source import Scrape
 from sereno.adapters.samples.store import SampleStore
-from sereno.kernel.errors import Conflict, QueryError, Unavailable
+from sereno.kernel.errors import Conflict, QueryError, QueryLimit, Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
 from sereno.promql.columns import STALE, Matcher, Selection
@@ -293,6 +293,30 @@ def test_the_cache_stays_within_its_bound_and_is_never_wrong():
     columns.values[:] = -1  # what was handed out is the caller's own
     again = store.select(Selection(matchers(("__name__", "=", "m")), T0, T0 + 10 * DAY))
     assert (again.values.reshape(3, -1)[1] == rows[1][2]).all()
+
+
+def test_a_selection_that_would_fill_the_memory_is_refused():
+    store = SampleStore(None, samples_max=5_000)
+    times = T0 + np.arange(0, DAY, 60_000)
+    store.backfill_sync([(metric(name, i=i), times, np.zeros(len(times))) for name in "ab" for i in "12"])
+    assert len(everything(store, Matcher("__name__", "=", "a"))) == 2
+    with pytest.raises(QueryLimit, match="more than 5000 samples"):
+        everything(store)
+
+
+def test_labels_that_change_at_every_scrape_do_not_pile_up():
+    store = SampleStore(None, retention=timedelta(days=1))
+    for i in range(1500):
+        labels = (UP, metric("job_seconds", run=str(i)))
+        assert store.append_sync(Scrape("api", T0 + i * 15_000, labels, np.array([1.0, i])))
+        if i % 4 == 0:
+            store.maintain_sync(from_ms(T0 + i * 15_000))
+    assert len(everything(store)) == 1501
+    assert len(everything(store)[UP]) == 1500
+    assert len(store._registry.layouts) < 1_100
+    for day in (2, 3):
+        store.maintain_sync(from_ms(T0 + day * DAY))
+    assert store.stats().series == 0
 
 
 async def test_the_same_from_a_coroutine():

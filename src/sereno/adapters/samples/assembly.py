@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sereno.adapters.samples.codec import Bools
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,12 @@ class Piece:
     present: Bools | None = None
 
     def cut(self, wanted: Int64s, start_ms: int, end_ms: int) -> Piece | None:
-        """Only the series in `wanted` (sorted) with start <= t <= end; None if nothing is left. Copies."""
-        rows = np.flatnonzero(contains(wanted, self.numbers))
+        """Only the series in `wanted` (sorted) with start <= t <= end; None if nothing is left. May share memory."""
+        inside = contains(wanted, self.numbers)
         a, b = np.searchsorted(self.times, (start_ms, end_ms + 1)).tolist()
-        if not len(rows) or a >= b:
+        if a >= b or not inside.any():
             return None
+        rows = slice(None) if inside.all() else np.flatnonzero(inside)
         present = None if self.present is None else self.present[rows, a:b]
         return Piece(self.numbers[rows], self.times[a:b], self.values[rows, a:b], present)
 
@@ -59,9 +64,15 @@ def columns_of(pieces: Sequence[Piece], labels: Mapping[int, Labels]) -> Columns
     return Columns(
         tuple(out_labels),
         offsets,
-        np.concatenate(times) if times else np.zeros(0, np.int64),
-        np.concatenate(values) if values else np.zeros(0, np.float64),
+        _end_to_end(times, np.int64),
+        _end_to_end(values, np.float64),
     )
+
+
+def _end_to_end(parts: list[npt.NDArray[T]], kind: type[T]) -> npt.NDArray[T]:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
 def _bundles(pieces: Sequence[Piece]) -> list[tuple[Int64s, list[Piece]]]:
@@ -77,7 +88,7 @@ def _bundles(pieces: Sequence[Piece]) -> list[tuple[Int64s, list[Piece]]]:
 
 
 def _joined(numbers: Int64s, parts: list[Piece]) -> tuple[Int64s, Float64s, Bools | None]:
-    """The parts side by side in order of time, rows in the order of `numbers`."""
+    """The parts side by side in order of time, rows in the order of `numbers`; always copies."""
     times = np.concatenate([part.times for part in parts])
     rows = [_rows(part, numbers) for part in parts]
     values = np.concatenate([part.values[at] for part, at in zip(parts, rows, strict=True)], axis=1)
@@ -93,7 +104,10 @@ def _joined(numbers: Int64s, parts: list[Piece]) -> tuple[Int64s, Float64s, Bool
     return times, values, present
 
 
-def _rows(part: Piece, numbers: Int64s) -> Int64s:
+def _rows(part: Piece, numbers: Int64s) -> Int64s | slice:
+    """Where the series `numbers` are in `part`."""
+    if np.array_equal(part.numbers, numbers):
+        return slice(None)
     order = np.argsort(part.numbers)
     return np.asarray(order[np.searchsorted(part.numbers, numbers, sorter=order)], dtype=np.int64)
 

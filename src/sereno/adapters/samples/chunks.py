@@ -11,6 +11,7 @@ import numpy as np
 
 from sereno.adapters.samples.assembly import Piece, contains, union
 from sereno.adapters.samples.codec import CorruptChunk, decode_matrix, decode_times, encode_matrix, encode_times
+from sereno.kernel.errors import QueryLimit
 from sereno.promql.columns import Int64s
 
 _log = logging.getLogger(__name__)
@@ -21,11 +22,13 @@ _TIMES_MAX = 128
 class Chunks:
     """Reads and writes blocks (timestamps of a stream) and their chunks (values of one metric).
 
-    Writing happens inside the caller's transaction. `cache_bytes` bounds what is kept decoded.
+    Writing happens inside the caller's transaction. `cache_bytes` bounds what is kept decoded, `samples_max` what
+    one request may read.
     """
 
-    def __init__(self, connection: sqlite3.Connection, cache_bytes: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, cache_bytes: int, samples_max: int) -> None:
         self._connection = connection
+        self._samples_max = samples_max
         self._cache: OrderedDict[int, Piece] = OrderedDict()
         self._cached_bytes = 0
         self._cache_bytes = cache_bytes
@@ -47,7 +50,7 @@ class Chunks:
         """The samples of the series in `wanted` (sorted), all of `metric`, start <= t <= end, in order of writing.
 
         One request may fill only half of the cache, with its latest chunks: a report over a month does not push
-        out what the rules read every few seconds.
+        out what the rules read every few seconds. Raises QueryLimit when there are too many.
         """
         known = self._metrics.get(metric)
         if known is None:
@@ -58,6 +61,7 @@ class Chunks:
         ).fetchall()
         budget = self._cache_bytes // 2
         found: list[tuple[int, Piece]] = []
+        samples = 0
         for chunk, blob in rows:
             if not contains(wanted, np.frombuffer(blob, _NUMBERS)).any():
                 continue
@@ -74,6 +78,8 @@ class Chunks:
             part = piece.cut(wanted, start_ms, end_ms)
             if part is not None:
                 found.append((chunk, part))
+                samples += part.values.size
+                check_samples(samples, self._samples_max)
         found.sort(key=lambda pair: pair[0])
         return [part for _, part in found]
 
@@ -198,6 +204,13 @@ class Chunks:
         for (blob,) in self._connection.execute("SELECT DISTINCT numbers FROM chunk"):
             found.update(np.frombuffer(blob, _NUMBERS).tolist())
         return found
+
+
+def check_samples(samples: int, samples_max: int) -> None:
+    """Raises QueryLimit if a request reads more than `samples_max`."""
+    if samples > samples_max:
+        hint = "ask for a shorter time, or fewer series"
+        raise QueryLimit(f"one selection would read more than {samples_max} samples", hint=hint)
 
 
 def _size(piece: Piece) -> int:

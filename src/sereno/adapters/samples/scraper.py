@@ -80,6 +80,7 @@ class Scraper:
         self._sleep = sleep
         self._watches: dict[str, _Watch] = {}
         self._wrong: tuple[TargetState, ...] = ()
+        self._updating = asyncio.Lock()
         self.stats = ScraperStats()
 
     def states(self) -> tuple[TargetState, ...]:
@@ -88,6 +89,10 @@ class Scraper:
 
     async def update(self, jobs: Iterable[ScrapeJob]) -> None:
         """Watch exactly the targets of `jobs` from now on. The series of those that are left out end at once."""
+        async with self._updating:
+            await self._update(jobs)
+
+    async def _update(self, jobs: Iterable[ScrapeJob]) -> None:
         wanted, self._wrong = _targets(jobs)
         for stream in self._watches.keys() - wanted.keys():
             gone = self._watches.pop(stream)

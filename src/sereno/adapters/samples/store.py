@@ -26,7 +26,7 @@ from typing import TypeVar
 import numpy as np
 
 from sereno.adapters.samples.assembly import Piece, columns_of
-from sereno.adapters.samples.chunks import Chunks
+from sereno.adapters.samples.chunks import Chunks, check_samples
 from sereno.adapters.samples.database import connect, hold, transaction
 from sereno.adapters.samples.head import Layout, Stream
 from sereno.adapters.samples.registry import Registry
@@ -39,6 +39,7 @@ from sereno.promql.columns import Columns, Float64s, Int64s, Selection
 
 T = TypeVar("T")
 CACHE_BYTES = 48 << 20
+SAMPLES_MAX = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,10 @@ class SampleStore:
     """Keeps samples; hands them out as columns.
 
     `path` is the file (None: in memory only), `retention` how long samples are kept, `cache_bytes` the bound of
-    the cache of decoded chunks. The plain methods may be called from any thread, one at a time each; the
-    asynchronous ones run them in one thread of the store's own. Raises Conflict if another process holds the
-    file, Unavailable if it cannot be opened. With `read_only` it shows the file as it was when opened.
+    the cache of decoded chunks, `samples_max` the most that one selection may read. The plain methods may be called
+    from any thread; the asynchronous ones run them in one thread of the store's own. Raises Conflict if another
+    process holds the file, Unavailable if it cannot be opened. With `read_only` it shows the file as it was when
+    opened.
     """
 
     def __init__(
@@ -69,16 +71,18 @@ class SampleStore:
         *,
         retention: timedelta = timedelta(days=90),
         cache_bytes: int = CACHE_BYTES,
+        samples_max: int = SAMPLES_MAX,
         read_only: bool = False,
     ) -> None:
         self.path = path
         self.refused = 0
+        self._samples_max = samples_max
         self._lock = RLock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="samples")
         self._hold = hold(path) if path is not None and not read_only else None
         try:
             self._connection = connect(path, read_only=read_only)
-            self._chunks = Chunks(self._connection, cache_bytes)
+            self._chunks = Chunks(self._connection, cache_bytes, samples_max)
             self._registry = Registry(self._connection)
             retention_ms = retention // timedelta(milliseconds=1)
             self._upkeep = Upkeep(self._connection, self._registry, self._chunks, retention_ms)
@@ -91,7 +95,8 @@ class SampleStore:
     def select(self, selection: Selection) -> Columns:
         """The samples with start <= t <= end of the series that match; series without any are left out.
 
-        Raises QueryError for a wrong regular expression, Unavailable if the file cannot be read.
+        Raises QueryError for a wrong regular expression, QueryLimit for more than `samples_max` samples, Unavailable
+        if the file cannot be read.
         """
         with self._lock, _reading():
             found = self._registry.index.find(selection.matchers)
@@ -99,6 +104,7 @@ class SampleStore:
             start, end = selection.start_ms, selection.end_ms
             for metric, wanted in found.items():
                 pieces.extend(self._chunks.pieces(metric, wanted, start, end))
+                check_samples(sum(piece.values.size for piece in pieces), self._samples_max)
             if found:
                 wanted = np.unique(np.concatenate(list(found.values())))
                 for stream in self._registry.streams.values():

@@ -18,6 +18,7 @@ DAY_MS = 86_400_000
 _SEGMENTS_MAX = 256
 _HEAD_BYTES_MAX = 16 << 20
 _FREE_PAGES = 2_000
+_LAYOUTS_MAX = 1_000
 
 
 class Upkeep:
@@ -42,7 +43,8 @@ class Upkeep:
             with self.undoable(), transaction(self._connection):
                 self._chunks.merge(stream_id, day * DAY_MS, (day + 1) * DAY_MS)
             yield
-        if now_ms // DAY_MS != self._swept_day:
+        crowded = len(self._registry.layouts) > _LAYOUTS_MAX + 4 * len(self._registry.streams)
+        if crowded or now_ms // DAY_MS != self._swept_day:
             self.sweep(now_ms - self._retention_ms)
             self._swept_day = now_ms // DAY_MS
         yield
@@ -75,11 +77,11 @@ class Upkeep:
             self._connection.executemany("DELETE FROM series WHERE id=?", [(number,) for number in dead])
             execute("DELETE FROM stream WHERE id NOT IN (SELECT stream FROM head UNION SELECT stream FROM block)")
             streams = {stream for (stream,) in execute("SELECT id FROM stream").fetchall()}
+            execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
         self._registry.layouts = layouts
         self._registry.index.remove(dead)
         self._registry.streams = {n: s for n, s in self._registry.streams.items() if s.id in streams}
         self._registry.recent.clear()
-        execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
 
     @contextmanager
     def undoable(self) -> Iterator[None]:
