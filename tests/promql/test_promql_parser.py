@@ -129,6 +129,9 @@ def test_deep_nesting_is_refused_and_does_not_crash():
         parse("(" * 5000 + "1" + ")" * 5000)
     with pytest.raises(QueryError, match="deep"):
         parse("-" * 5000 + "up")
+    with pytest.raises(QueryError, match="deep"):
+        parse(" + ".join(["up"] * 20_000))
+    assert parse(" or ".join(f"m{i}" for i in range(200)))
 
 
 def test_matchers_of_a_selector():

@@ -10,8 +10,9 @@ from sereno.promql.columns import STALE, Columns, Grid, Matcher, Result, Select,
 from sereno.promql.evaluate import evaluate, selections
 from sereno.promql.limits import Limits
 from sereno.promql.matching import matches, selector_text
-from sereno.promql.parser import conditions_of, matchers_of, parse
+from sereno.promql.parser import parse
 from sereno.promql.plan import Settings
+from sereno.promql.selectors import conditions_of, matchers_of
 from sereno.promql.signatures import kind_of
 
 __all__ = [

@@ -38,6 +38,7 @@ from sereno.promql.matching import canonical
 from sereno.promql.parser import parse
 from sereno.promql.plan import Query, Settings, needs, united
 from sereno.promql.signatures import kind_of
+from sereno.promql.tiles import joined, steps_of, tiles
 from sereno.promql.values import (
     Scalar,
     String,
@@ -48,9 +49,6 @@ from sereno.promql.values import (
     without_name,
 )
 from sereno.promql.windows import Samples, stale_of
-
-_TILE_CELLS = 4_000_000
-_TILE_STEPS_MIN = 64
 
 
 def selections(expr: Expr | str, grid: Grid, *, settings: Settings | None = None) -> tuple[Selection, ...]:
@@ -82,63 +80,24 @@ def evaluate(
     if kind == "range":
         raise UnsupportedQuery("a range vector as a result; use a function such as last_over_time",
                                position=tree.position)  # fmt: skip
-    steps = _steps(grid)
+    steps = steps_of(grid)
     limits.check("steps_max", steps, "instants", tree.position)
     if kind == "string":
         return _string(tree, steps)
     run = _Run(Query(grid.start_ms, grid.end_ms, settings), limits)
-    run.load(tree, grid, select)
-    with np.errstate(all="ignore"):
-        tiles = [_Tile(run).value(tree, tile) for tile in _tiles(grid, steps, run.series)]
-        return _result(tiles, limits)
-
-
-def _steps(grid: Grid) -> int:
-    if grid.step_ms <= 0 or grid.end_ms < grid.start_ms:
-        raise QueryError("a grid needs a step above zero and an end not before its start")
-    return (grid.end_ms - grid.start_ms) // grid.step_ms + 1
+    try:
+        run.load(tree, grid, select)
+        with np.errstate(all="ignore"):
+            parts = [_Tile(run).value(tree, tile) for tile in tiles(grid, steps, run.series)]
+            return joined(parts, limits)
+    except RecursionError:
+        raise QueryError("the expression is nested too deep", position=tree.position) from None
 
 
 def _string(expr: Expr, steps: int) -> Result:
     inner = bare(expr)
     text = inner.value if isinstance(inner, Text) else ""
     return Result("string", (), np.zeros((0, steps)), np.zeros((0, steps), dtype=bool), text=text)
-
-
-def _tiles(grid: Grid, steps: int, series: int) -> list[Grid]:
-    """`grid` in parts small enough to hold."""
-    size = max(_TILE_STEPS_MIN, _TILE_CELLS // max(1, series))
-    parts = []
-    for first in range(0, steps, size):
-        last = min(first + size, steps) - 1
-        start = grid.start_ms + first * grid.step_ms
-        parts.append(Grid(start, grid.start_ms + last * grid.step_ms, grid.step_ms))
-    return parts
-
-
-def _result(tiles: list[Value], limits: Limits) -> Result:
-    if isinstance(tiles[0], Scalar):
-        values = np.concatenate([tile.values for tile in tiles if isinstance(tile, Scalar)])[None, :]
-        return Result("scalar", (Labels(),), values, np.ones(values.shape, dtype=bool))
-    vectors = [pruned(tile) for tile in tiles if isinstance(tile, Vector)]
-    if len(vectors) == 1:
-        return Result("vector", vectors[0].labels, vectors[0].values, vectors[0].present)
-    rows: dict[Labels, int] = {}
-    for vector in vectors:
-        for labels in vector.labels:
-            rows.setdefault(labels, len(rows))
-    steps = sum(vector.values.shape[1] for vector in vectors)
-    limits.check("samples_max", len(rows) * steps, "values in its result")
-    values = np.zeros((len(rows), steps))
-    present = np.zeros((len(rows), steps), dtype=bool)
-    begin = 0
-    for vector in vectors:
-        end = begin + vector.values.shape[1]
-        ids = [rows[labels] for labels in vector.labels]
-        values[ids, begin:end] = vector.values
-        present[ids, begin:end] = vector.present
-        begin = end
-    return Result("vector", tuple(rows), values, present)
 
 
 @dataclass(slots=True)
@@ -197,7 +156,12 @@ class _Tile:
             return Scalar(np.full(len(grid.instants_ms), expr.value))
         key = (expr, grid)
         if key not in self.known:
-            self.known[key] = self.compute(expr, grid)
+            try:
+                self.known[key] = self.compute(expr, grid)
+            except QueryError as error:
+                if error.position is None:
+                    error.position = expr.position
+                raise
         return self.known[key]
 
     def vector(self, expr: Expr, grid: Grid) -> Vector:
@@ -286,7 +250,7 @@ class _Tile:
         inner = self.run.query.inner(expr, grid)
         if inner.start_ms > inner.end_ms:
             return Samples.of(Columns.of([]))
-        steps = _steps(inner)
+        steps = steps_of(inner)
         self.run.limits.check("steps_max", steps, "instants in a subquery", expr.position)
         self.run.limits.check("samples_max", steps * max(1, self.run.series), "values in a subquery", expr.position)
         vector = self.vector(expr.expr, inner)

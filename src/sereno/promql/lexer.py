@@ -105,3 +105,16 @@ def _unescape(escape: str, quote: str, position: int) -> bytes:
     elif len(escape) == 3 and int(escape, 8) <= 255:
         return bytes([int(escape, 8)])
     raise QueryError(f"unknown escape \\{escape}", position=position)
+
+
+def number_of(token: Token) -> float:
+    """The number that `token` writes, read as Go reads it: 0x1f is hexadecimal and 010 octal."""
+    text = token.text
+    try:
+        if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
+            return float(int(text, 16))
+        if re.fullmatch(r"0[0-7]+", text):
+            return float(int(text, 8))
+        return float(text)
+    except ValueError:
+        raise QueryError(f"{text!r} is not a number", position=token.position) from None

@@ -28,7 +28,7 @@ from sereno.promql.ast import (
 )
 from sereno.promql.check import check, check_selector
 from sereno.promql.columns import Matcher
-from sereno.promql.lexer import Token, tokens, unquote
+from sereno.promql.lexer import Token, number_of, tokens, unquote
 from sereno.promql.regex import compile_regex
 from sereno.promql.signatures import AGGREGATIONS, FUNCTIONS, LATER, WITH_PARAM
 
@@ -57,36 +57,20 @@ def parse(text: str) -> Expr:
     in later versions of Prometheus only.
     """
     parser = _Parser(text)
-    expr = parser.expression(0)
-    parser.expect_end()
-    check(expr)
+    try:
+        expr = parser.expression(0)
+        parser.expect_end()
+        check(expr)
+    except RecursionError:
+        raise QueryError("the expression is nested too deep", position=parser.here.position) from None
     return expr
 
 
-@lru_cache(maxsize=2048)
-def matchers_of(selector_text: str) -> tuple[Matcher, ...]:
-    """The matchers of an instant selector, its metric's name as a matcher on `__name__`. Raises QueryError."""
-    expr = parse(selector_text)
-    if not isinstance(expr, Selector) or expr.offset_ms or expr.at is not None:
-        raise QueryError('expected a selector such as http_requests_total{job="api"}', position=expr.position)
-    return expr.matchers
-
-
-@lru_cache(maxsize=2048)
-def conditions_of(text: str) -> tuple[Matcher, ...]:
-    """The matchers written as between the braces of a selector, braces optional: `status=~"5..",job="api"`."""
-    inner = text.strip()
-    shift = 0
-    if not inner.startswith("{"):
-        inner, shift = "{" + inner + "}", 1
-    try:
-        parser = _Parser(inner)
-        matchers = parser.braces()
-        parser.expect_end()
-    except QueryError as error:
-        if error.position is not None:
-            error.position = min(max(0, error.position - shift), len(text))
-        raise
+def matchers_in_braces(text: str) -> tuple[Matcher, ...]:
+    """The matchers of `text`, braces and all. Raises QueryError."""
+    parser = _Parser(text)
+    matchers = parser.braces()
+    parser.expect_end()
     return matchers
 
 
@@ -207,7 +191,7 @@ class _Parser:
         token = self.here
         if token.kind == "number":
             self.take()
-            return Number(_number(token), token.position, token.end)
+            return Number(number_of(token), token.position, token.end)
         if token.kind == "string":
             self.take()
             return Text(unquote(token), token.position, token.end)
@@ -401,7 +385,7 @@ class _Parser:
         if token.kind != "number" and self.word not in ("inf", "nan"):
             self.unexpected("the @ modifier", "a timestamp in seconds, start() or end()")
         self.take()
-        seconds = sign * (_number(token) if token.kind == "number" else float(token.text))
+        seconds = sign * (number_of(token) if token.kind == "number" else float(token.text))
         if not math.isfinite(seconds) or abs(seconds) >= 2**63:
             raise QueryError("timestamp out of bounds for @", position=token.position)
         return int(math.copysign(math.floor(abs(seconds * 1000) + 0.5), seconds))
@@ -412,16 +396,3 @@ def _put_back(expr: Expr, selector: Selector | Subquery) -> Expr:
     if isinstance(expr, RangeSelector) and isinstance(selector, Selector):
         return replace(expr, selector=selector, end=selector.end)
     return selector
-
-
-def _number(token: Token) -> float:
-    """The number that `token` writes, read as Go reads it: 0x1f is hexadecimal and 010 octal."""
-    text = token.text
-    try:
-        if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
-            return float(int(text, 16))
-        if re.fullmatch(r"0[0-7]+", text):
-            return float(int(text, 8))
-        return float(text)
-    except ValueError:
-        raise QueryError(f"{text!r} is not a number", position=token.position) from None

@@ -10,8 +10,9 @@ import re
 from functools import lru_cache
 
 from sereno.kernel.errors import QueryError
+from sereno.promql.regex_chars import TOP
 from sereno.promql.regex_machine import Machine
-from sereno.promql.regex_syntax import TOP, Alt, Cat, Chars, Edge, Group, Node, Repeat, parse_regex
+from sereno.promql.regex_syntax import Alt, Cat, Chars, Edge, Group, Node, Repeat, parse_regex
 
 _MANY = 16
 _LOOPS_MAX = 2

@@ -9,10 +9,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sereno.kernel.errors import QueryError
+from sereno.kernel.errors import QueryError, QueryLimit
 from sereno.promql.regex_syntax import Alt, Cat, Chars, Edge, Group, Node, Repeat
 
 _SIZE_MAX = 20_000
+_WORK_MAX = 300_000
 Spans = tuple[int, ...]
 
 
@@ -88,30 +89,42 @@ class Machine:
         return start
 
     def match(self, text: str) -> Spans | None:
-        """Begin and end of every group (-1: took no part), the first the whole text; None if it does not match."""
+        """Begin and end of every group (-1: took no part), the first the whole text; None if it does not match.
+
+        Raises QueryLimit if that takes too long.
+        """
+        work = 0
         threads: dict[int, Spans] = {}
-        self._follow(self.start, (0, len(text)) + (-1,) * (2 * self.groups), text, 0, threads)
+        self._follow(self.start, (0, len(text)) + (-1,) * (2 * self.groups), text, 0, threads, set())
         for index, char in enumerate(text):
             code = ord(char)
             following: dict[int, Spans] = {}
+            seen: set[int] = set()
             for at, spans in threads.items():
                 step = self.steps[at]
                 if step.op == "take":
                     found = bisect_right(step.lows, code) - 1
                     if found >= 0 and code <= step.highs[found]:
-                        self._follow(step.next, spans, text, index + 1, following)
+                        self._follow(step.next, spans, text, index + 1, following, seen)
             threads = following
+            work += len(seen)
+            if work > _WORK_MAX:
+                raise QueryLimit("the regular expression is too costly", hint="make it simpler: fewer nested counts")
             if not threads:
                 return None
         return next((spans for at, spans in threads.items() if self.steps[at].op == "accept"), None)
 
-    def _follow(self, start: int, spans: Spans, text: str, index: int, threads: dict[int, Spans]) -> None:
-        """Add to `threads`, in order of preference, all instructions reached from `start` without a character."""
+    def _follow(
+        self, start: int, spans: Spans, text: str, index: int, threads: dict[int, Spans], seen: set[int]
+    ) -> None:
+        """Add to `threads`, in order of preference, all instructions reached from `start` without a character.
+
+        `seen` are those already reached at this position: whoever comes first is preferred.
+        """
         stack = [(start, spans)]
-        seen: set[int] = set()
         while stack:
             at, noted = stack.pop()
-            if at in threads or at in seen:
+            if at in seen:
                 continue
             seen.add(at)
             step = self.steps[at]

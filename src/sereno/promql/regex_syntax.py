@@ -5,15 +5,12 @@ Source: https://github.com/google/re2/wiki/Syntax, and regexp/syntax of Go for w
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from sereno.kernel.errors import QueryError, UnsupportedQuery
+from sereno.promql.regex_chars import CONTROL, PERL, POSIX, TOP, CharRange, category, folded, inverted, merged
 
-CharRange = tuple[int, int]
-TOP = 0x10FFFF
 REPEAT_MAX = 1000
 
 
@@ -66,74 +63,6 @@ class Group:
 
 Node = Chars | Edge | Cat | Alt | Repeat | Group
 
-_DIGIT: tuple[CharRange, ...] = ((48, 57),)
-_SPACE: tuple[CharRange, ...] = ((9, 10), (12, 13), (32, 32))
-_WORD: tuple[CharRange, ...] = ((48, 57), (65, 90), (95, 95), (97, 122))
-_PERL = {"d": _DIGIT, "s": _SPACE, "w": _WORD}
-_POSIX: dict[str, tuple[CharRange, ...]] = {
-    "alnum": ((48, 57), (65, 90), (97, 122)),
-    "alpha": ((65, 90), (97, 122)),
-    "ascii": ((0, 127),),
-    "blank": ((9, 9), (32, 32)),
-    "cntrl": ((0, 31), (127, 127)),
-    "digit": _DIGIT,
-    "graph": ((33, 126),),
-    "lower": ((97, 122),),
-    "print": ((32, 126),),
-    "punct": ((33, 47), (58, 64), (91, 96), (123, 126)),
-    "space": ((9, 13), (32, 32)),
-    "upper": ((65, 90),),
-    "word": _WORD,
-    "xdigit": ((48, 57), (65, 70), (97, 102)),
-}
-_CONTROL = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
-_KELVIN_AND_LONG_S = {107: 0x212A, 75: 0x212A, 0x212A: 107, 115: 0x17F, 83: 0x17F, 0x17F: 115}
-
-
-def merged(ranges: list[CharRange]) -> tuple[CharRange, ...]:
-    """The same characters as sorted ranges that do not touch."""
-    found: list[CharRange] = []
-    for low, high in sorted(ranges):
-        if found and low <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(high, found[-1][1]))
-        else:
-            found.append((low, high))
-    return tuple(found)
-
-
-def inverted(ranges: tuple[CharRange, ...]) -> tuple[CharRange, ...]:
-    """All other characters."""
-    found: list[CharRange] = []
-    start = 0
-    for low, high in ranges:
-        if low > start:
-            found.append((start, low - 1))
-        start = high + 1
-    if start <= TOP:
-        found.append((start, TOP))
-    return tuple(found)
-
-
-def folded(ranges: tuple[CharRange, ...]) -> tuple[CharRange, ...]:
-    """`ranges` with the other cases of their characters (ranges of more than 3,000 characters are left as they are)."""
-    if sum(high - low + 1 for low, high in ranges) > 3000:
-        return ranges
-    found = list(ranges)
-    for low, high in ranges:
-        for code in range(low, high + 1):
-            char = chr(code)
-            others = {ord(other) for other in (char.lower(), char.upper(), char.title()) if len(other) == 1}
-            others |= {_KELVIN_AND_LONG_S[c] for c in (code, *others) if c in _KELVIN_AND_LONG_S}
-            found += [(other, other) for other in others if other < 0x250 or code >= 0x80 or other == 0x212A]
-    return merged(found)
-
-
-@lru_cache(maxsize=64)
-def _category(name: str) -> tuple[CharRange, ...]:
-    """The characters of a general category of Unicode, such as L or Lu."""
-    codes = [c for c in range(TOP + 1) if unicodedata.category(chr(c)).startswith(name)]
-    return merged([(c, c) for c in codes])
-
 
 class _Syntax:
     """A cursor over one pattern."""
@@ -180,6 +109,11 @@ class _Syntax:
     def sequence(self) -> Node:
         items: list[Node] = []
         while self.more() and self.text[self.index] not in "|)":
+            if self.looking_at("\\Q"):
+                items += self.quoted()
+                if items:
+                    items.append(self.repeated(items.pop()))
+                continue
             found = self.item()
             if found is not None:
                 items.append(self.repeated(found))
@@ -288,24 +222,26 @@ class _Syntax:
         self.index += 1
         return found
 
+    def quoted(self) -> list[Node]:
+        """The characters from \\Q to \\E, each for itself: a repetition after them takes the last alone."""
+        end = self.text.find("\\E", self.index)
+        end = len(self.text) if end < 0 else end
+        inside = self.text[self.index + 2 : end]
+        self.index = min(end + 2, len(self.text))
+        return [self.one(ord(char)) for char in inside]
+
     def escape(self) -> Node:
         char = self.take()
         if char in "Az":
             return Edge("text_begin" if char == "A" else "text_end")
         if char in "bB":
             return Edge("b" if char == "b" else "B")
-        if char == "Q":
-            end = self.text.find("\\E", self.index)
-            end = len(self.text) if end < 0 else end
-            quoted = self.text[self.index : end]
-            self.index = min(end + 2, len(self.text))
-            return Cat(tuple(self.one(ord(c)) for c in quoted))
         ranges = self.escaped_class(char)
         return self.of(ranges) if ranges is not None else self.one(self.escaped_char(char))
 
     def escaped_class(self, char: str) -> tuple[CharRange, ...] | None:
-        if char.lower() in _PERL:
-            ranges = _PERL[char.lower()]
+        if char.lower() in PERL:
+            ranges = PERL[char.lower()]
             return inverted(ranges) if char.isupper() else ranges
         if char not in "pP":
             return None
@@ -319,14 +255,14 @@ class _Syntax:
         name = name.lstrip("^")
         if len(name) > 2:
             raise UnsupportedQuery(f"the script \\p{{{name}}} in a regular expression", position=self.offset)
-        ranges = _category(name)
+        ranges = category(name)
         if not ranges:
             raise self.wrong(f"there is no class \\p{{{name}}}")
         return inverted(ranges) if negated else ranges
 
     def escaped_char(self, char: str) -> int:
-        if char in _CONTROL:
-            return _CONTROL[char]
+        if char in CONTROL:
+            return CONTROL[char]
         if char == "x":
             if self.looking_at("{"):
                 end = self.text.find("}", self.index)
@@ -364,9 +300,9 @@ class _Syntax:
         if self.looking_at("[:"):
             end = self.text.find(":]", self.index)
             name = self.text[self.index + 2 : end] if end > 0 else ""
-            if end > 0 and name.lstrip("^") in _POSIX:
+            if end > 0 and name.lstrip("^") in POSIX:
                 self.index = end + 2
-                ranges = _POSIX[name.lstrip("^")]
+                ranges = POSIX[name.lstrip("^")]
                 return list(inverted(ranges) if name.startswith("^") else ranges)
             if end > 0:
                 raise self.wrong(f"there is no class [:{name}:]")
