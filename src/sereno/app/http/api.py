@@ -30,9 +30,7 @@ Viewer = Annotated[Principal, Depends(require("viewer"))]
 Responder = Annotated[Principal, Depends(require("responder"))]
 Admin = Annotated[Principal, Depends(require("admin"))]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most")]
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": m.ErrorOut} for status in (400, 401, 403, 404, 409, 413, 422, 503)
-}
+ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": m.ErrorOut, "description": "What went wrong"}}
 
 
 def router(control: Control) -> APIRouter:

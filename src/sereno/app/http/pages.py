@@ -75,8 +75,10 @@ def accepted(header: str, default: Language) -> Language:
 
 def theme_of(request: Request) -> str:
     """The reader's theme: `?theme=`, else the cookie, else as the system has it."""
-    wish = request.query_params.get("theme") or request.cookies.get("theme")
-    return wish if wish in THEMES else "auto"
+    for wish in (request.query_params.get("theme"), request.cookies.get("theme")):
+        if wish in THEMES:
+            return str(wish)
+    return "auto"
 
 
 def zone_of(spec: Spec, service: str | None = None) -> str:
