@@ -298,6 +298,28 @@ def test_one_number_among_giants_keeps_its_digits():
     assert at("sum_over_time(wide[1m])", 60, wide) == [({}, pytest.approx(1e20))]
 
 
+def test_numbers_of_four_magnitudes_are_summed_afresh():
+    wide = series("wide", {t * 10: v for t, v in enumerate([1e200, 1e100, 1e50, 1.0, 2.0])})
+    assert at("sum_over_time(wide[10s])", 40, wide) == [({}, 3.0)]
+    assert at("avg_over_time(wide[10s])", 40, wide) == [({}, 1.5)]
+
+
+def test_a_quantile_on_the_edge_of_an_empty_bucket_is_its_lower_edge():
+    counts = {"1": 10.0, "2": 10.0, "3": 20.0, "+Inf": 20.0}
+    buckets = [series("b", {0: count}, le=le) for le, count in counts.items()]
+    assert at("histogram_quantile(0.5, b)", 1, *buckets) == [({}, 1.0)]
+    assert at("histogram_quantile(0.51, b)", 1, *buckets) == [({}, pytest.approx(2.02))]
+
+
+def test_series_that_match_twice_hurt_only_where_there_is_something_to_match():
+    left = series("left", {0: 1}, i="1")
+    right = [series("right", {600: 2}, i="1", copy=copy) for copy in "ab"]
+    grid = Grid(0, 660 * S, 60 * S)
+    assert evaluate("left * on (i) right", grid, Store.of([left, *right]).select).labels == ()
+    with pytest.raises(QueryError, match="duplicate series on the right side"):
+        evaluate("left * on (i) right", grid, Store.of([series("left", {600: 1}, i="1"), *right]).select)
+
+
 def test_many_resets_are_added_without_walking_the_window():
     saw = np.arange(10_000) % 3 * 1.0
     times = np.arange(10_000, dtype=np.int64) * S
