@@ -94,11 +94,13 @@ def test_time_only_moves_forward_within_a_stream():
     assert everything(store)[UP] == [(T0, 0.0), (T0 + 15_000, 1.0)]
 
 
-def test_a_series_twice_in_one_scrape_is_refused_whole():
-    store = SampleStore(None)
+def test_a_series_twice_in_one_scrape_is_refused_whole(tmp_path):
+    store = SampleStore(tmp_path / "samples.db")
     with pytest.raises(ValueError, match="twice"):
-        store.append_sync(Scrape("api", T0, (A, A), np.zeros(2)))
+        store.append_sync(Scrape("api", T0, (A, B, A), np.zeros(3)))
     assert store.stats().series == 0
+    store.close()
+    assert SampleStore(tmp_path / "samples.db").stats().series == 0  # nothing half-written
 
 
 def test_two_streams_with_one_series_are_merged_and_the_later_writer_wins():
