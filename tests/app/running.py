@@ -286,7 +286,12 @@ _PEOPLE = """
 ---
 {{person: bo, title: Bo Díaz, contacts: [{{webhook: '{hook}'}}]}}
 ---
-{{schedule: shop, zone: America/Lima, handover: monday 09:00, start: 2026-03-02, people: [ana, bo], roles: [primary, secondary]}}
+schedule: shop
+zone: America/Lima
+handover: monday 09:00
+start: 2026-03-02
+people: [ana, bo]
+roles: [primary, secondary]
 ---
 {{escalation: shop, schedule: shop, steps: [{{page: primary}}, {{page: secondary, after: {after}}}], repeat_every: 1h}}
 ---

@@ -15,8 +15,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.app.running import Neighbour, Running, running, spec_of, wait_for
+from tests.app.running import Neighbour, Running, free_port, running, spec_of, wait_for
+from tests.app.town import SPEC, opened
+from tests.peers.http_peer import Reply, http_peer
 from tests.samples import peers
+
+from sereno.app.notifiers import notifiers_of
+from sereno.app.workers import DeliveryLoop
 
 MISTAKES = """\
 service: payments
@@ -202,6 +207,44 @@ def fill(up: Running) -> None:
 def make_room(up: Running) -> None:
     assert up.process is not None
     resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+# -- the mail server -----------------------------------------------------------------------------------
+
+
+async def test_mail_is_down_so_it_is_tried_again_then_the_next_contact_then_the_next_step(tmp_path: Path):
+    closed = free_port()
+    async with http_peer(Reply(404)) as gone, http_peer() as phone:
+        spec = (
+            SPEC.replace("{slack: 'https://hooks.slack.example/x'}", f"{{webhook: '{gone.url}'}}")
+            .replace("{email: bo@shop.example}", f"{{email: bo@shop.example}}, {{webhook: '{phone.url}'}}")
+        )  # fmt: skip
+        town = await opened(tmp_path, spec=spec)
+        told = {"smtp_host": "127.0.0.1", "smtp_port": closed, "smtp_security": "none", "allow_private": True}
+        notifiers = notifiers_of(town.settings.model_copy(update=told), town.clock)
+        town.delivery = DeliveryLoop(town.control.database, town.clock, notifiers, lambda: 0.5)
+        town.broken = True
+
+        async def heard() -> bool:
+            return bool(phone.requests)
+
+        await town.until(heard)
+        (page,) = await town.pages()
+        messages = await town.control.database.read(lambda unit: unit.outbox.of_page(page.id))
+        walked = [(m.person, m.channel, m.state, m.attempt) for m in sorted(messages, key=lambda m: m.created_at)]
+        assert walked == [
+            ("ana", "email", "failed", 3),
+            ("ana", "webhook", "failed", 1),
+            ("bo", "email", "failed", 3),
+            ("bo", "webhook", "sent", 1),
+        ]
+        assert len(gone.requests) == 1
+        assert town.clock.now() - page.opened_at < timedelta(minutes=1), "nobody waits for someone unreachable"
+        incident = await town.incident()
+        timeline = await town.control.database.read(lambda unit: unit.incidents.timeline(incident.id))
+        said = [entry.kind for entry in timeline if entry.kind == "delivery"]
+        assert len(said) == 4, "three failures and one success are in the timeline"
+        await town.close()
 
 
 # -- the process ---------------------------------------------------------------------------------------
