@@ -42,7 +42,7 @@ def expand(text: str, labels: Mapping[str, str], value: float) -> str:
 
 
 def show(value: Value) -> str:
-    """`value` as Go's `%v` prints it: the shortest text, with an exponent below 1e-4 and from 1e21 on."""
+    """`value` as Go's `%v` prints it: the shortest text, with an exponent below 1e-4 and from 1e6 on."""
     if isinstance(value, str):
         return value
     if not math.isfinite(value):
@@ -50,7 +50,7 @@ def show(value: Value) -> str:
     exact = Decimal(repr(float(value))).normalize()
     sign, digits, exponent = exact.as_tuple()
     power = len(digits) + int(exponent) - 1
-    if value == 0 or -4 <= power < 21:
+    if value == 0 or -4 <= power < 6:
         return f"{exact:f}"
     first, *others = map(str, digits)
     mantissa = first + ("." + "".join(others) if others else "")
@@ -188,7 +188,7 @@ def _printf(pattern: Value, *values: Value) -> str:
         value = rest.pop(0)  # too few raise IndexError
         if kind in "feg" and isinstance(value, float):
             if not math.isfinite(value):
-                return _not_finite(value).rjust(int(width or 0))
+                return _padded(_not_finite(value), flags.replace("0", "").replace("+", ""), int(width or 0))
             precision = precision if precision is not None or kind == "g" else "6"
             text = f"{value:.{precision}{kind}}" if precision is not None else show(value)
             return _padded(text, flags, int(width or 0))
