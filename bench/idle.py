@@ -57,7 +57,7 @@ def exposition(rounds: int) -> bytes:
     lines = ["# TYPE http_requests counter"]
     for endpoint in range(20):
         for status in ("200", "404", "500"):
-            value = rounds * (100 if status == "200" else 1)
+            value = 0 if status == "500" else rounds * 100
             lines.append(f'http_requests_total{{endpoint="/e{endpoint}",method="GET",status="{status}"}} {value}')
         for le in ("0.005", "0.01", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "+Inf"):
             lines.append(f'http_request_duration_seconds_bucket{{endpoint="/e{endpoint}",le="{le}"}} {rounds * 90}')

@@ -137,7 +137,9 @@ def next_slot(now: datetime, interval: timedelta) -> datetime:
 
 
 def signs_of_life(service: Service, now: datetime) -> tuple[Selection, ...]:
-    """The samples by which one knows that anything is known about `service`: its targets' `up`, or its totals."""
+    """The samples by which one knows that anything is known about `service`: its targets' `up`; without targets
+    of its own, whatever its objectives and alerts look at.
+    """
     end = to_ms(now)
     if service.scrape:
         return tuple(
@@ -149,7 +151,9 @@ def signs_of_life(service: Service, now: datetime) -> tuple[Selection, ...]:
             for job in service.scrape
         )
     texts = [slo.sli.total if isinstance(slo.sli, EventsSli) else slo.sli.count for slo in service.slos]
-    return tuple(Selection(matchers_of(text), end - 300_000, end) for text in texts)
+    matchers = [matchers_of(text) for text in texts]
+    matchers += [one.matchers for rule in service.alerts for one in selections(parsed(rule.expr), Grid.at(end))]
+    return tuple(Selection(one, end - 300_000, end) for one in matchers)
 
 
 def alive(signs: Sequence[Selection], select: Select) -> bool:

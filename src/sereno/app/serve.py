@@ -27,6 +27,7 @@ from sereno.status import service as status
 
 log = structlog.get_logger()
 WATCH_SECONDS = 2.0
+FOLLOW_SECONDS = 60.0
 UPKEEP_SECONDS = 300.0
 
 
@@ -38,7 +39,8 @@ async def begin(control: Control) -> None:
         heartbeat = unit.facts.get("heartbeat")
         last = datetime.fromisoformat(heartbeat) if heartbeat else None
         unit.ledger.add(status.begin(unit.intervals, spec, now, last))
-        unit.facts.set("known", {}, now)
+        unseen = status.unknown_services(unit.intervals, spec)
+        unit.facts.set("known", {name: name not in unseen for name in spec.services}, now)
         unit.duties.ensure(DUTY, now)
 
     await control.database.write(write)
@@ -60,10 +62,19 @@ def loops(control: Control) -> list[Coroutine[None, None, None]]:
         RuleRound(control).run(),
         BudgetRound(control).run(),
         watch_spec(control),
+        follow_changes(control),
     ]
     if control.store:
         running.append(keep_samples(control))
     return running
+
+
+async def follow_changes(control: Control) -> None:
+    """Have the public page built anew once something that it shows was committed."""
+    signal_of_change = control.database.wake.listen("events", "incidents")
+    while True:
+        if await signal_of_change.wait(FOLLOW_SECONDS):
+            control.status_version += 1
 
 
 async def watch_spec(control: Control) -> None:

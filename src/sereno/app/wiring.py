@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sereno.app.dispatch import Hearer, Hearing
 from sereno.incidents import service as incidents
 from sereno.incidents.model import Incident
+from sereno.incidents.rules import affecting
 from sereno.kernel.events import (
     AlertFired,
     AlertResolved,
@@ -120,14 +121,9 @@ def fired(unit: Unit, fingerprint: str, opened: PageOpened) -> AlertFired | None
 
 def tell_public(unit: Unit, spec: Spec, now: datetime, cause: str) -> Sequence[Event]:
     """Bring the public components into the states that open incidents and missing data call for."""
-    hurting = [(incident.service, incident.severity) for incident in unit.incidents.unresolved() if hurts(incident)]
-    unknown = [name for name, known in (unit.facts.get("known") or {}).items() if not known]
-    return status.refresh(unit.intervals, hurting, unknown, spec, now, cause)
-
-
-def hurts(incident: Incident) -> bool:
-    """Whether the public still feels it: until it is mitigated."""
-    return incident.mitigated_at is None
+    known = unit.facts.get("known") or {}
+    unknown = [name for name in spec.services if not known.get(name)]
+    return status.refresh(unit.intervals, affecting(unit.incidents.unresolved()), unknown, spec, now, cause)
 
 
 def advance_page(control: Control) -> Callable[[Unit, Page, Spec, datetime, Ids], Sequence[Event]]:

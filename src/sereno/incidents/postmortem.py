@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -93,7 +93,7 @@ def draft(
     incident, one an objective.
     """
     writer = _Writer(language, zone, people)
-    when = moments(timeline)
+    incident, when = _from_its_beginning(incident, impacts), moments(timeline)
     parts = [
         _heading(writer, incident),
         _summary(writer, incident, when, impacts),
@@ -107,6 +107,18 @@ def draft(
         _references(writer, incident),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _from_its_beginning(incident: Incident, impacts: Iterable[SloImpact]) -> Incident:
+    """The incident from when its events began to fail: the alert that opened it noticed only later."""
+    began = [impact.started_at for impact in impacts if impact.started_at is not None]
+    return replace(incident, started_at=min(began)) if began else incident
+
+
+def _suffering(incident: Incident, impacts: Iterable[SloImpact]) -> tuple[datetime, datetime | None]:
+    """From when until when events failed; as long as the incident hurt where the samples cannot tell."""
+    ended = [impact.ended_at for impact in impacts if impact.ended_at is not None]
+    return incident.started_at, max(ended) if ended else incident.mitigated_at or incident.resolved_at
 
 
 def _heading(writer: _Writer, incident: Incident) -> str:
@@ -125,7 +137,7 @@ def _summary(writer: _Writer, incident: Incident, when: Moments, impacts: Sequen
         writer.say(
             SECTIONS, "summary_what",
             service=escape(incident.service), started=local(incident.started_at, writer.zone, writer.language),
-            duration=_duration(writer, incident), title=escape(incident.title),
+            duration=writer.since(*_suffering(incident, impacts), "not_mitigated"), title=escape(incident.title),
         )
     ]  # fmt: skip
     if worst is not None and worst.bad is not None and worst.total is not None:
@@ -165,13 +177,14 @@ def _event(writer: _Writer, entry: Entry) -> str:
 
 
 def _impact(writer: _Writer, incident: Incident, impacts: Sequence[SloImpact]) -> str:
+    start, end = _suffering(incident, impacts)
     lines = [
         writer.say(IMPACT, "impact"),
         "",
         writer.say(
-            IMPACT, "duration", duration=_duration(writer, incident),
-            start=local(incident.started_at, writer.zone, writer.language),
-            end=_when(writer, incident.mitigated_at, "not_mitigated"),
+            IMPACT, "duration", duration=writer.since(start, end, "not_mitigated"),
+            start=local(start, writer.zone, writer.language, seconds=True),
+            end=_when(writer, end, "not_mitigated"),
         ),
         writer.say(IMPACT, "users"),
         "",
@@ -243,13 +256,8 @@ def _references(writer: _Writer, incident: Incident) -> str:
     return writer.say(SECTIONS, "references", number=incident.number, id=incident.id, pages=pages)
 
 
-def _duration(writer: _Writer, incident: Incident) -> str:
-    end = incident.mitigated_at or incident.resolved_at
-    return writer.since(incident.started_at, end, "not_mitigated")
-
-
 def _when(writer: _Writer, instant: datetime | None, reason: str) -> str:
-    return writer.unknown(reason) if instant is None else local(instant, writer.zone, writer.language)
+    return writer.unknown(reason) if instant is None else local(instant, writer.zone, writer.language, seconds=True)
 
 
 def _known(value: Decimal | None) -> Decimal | None:

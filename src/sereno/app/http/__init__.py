@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -32,7 +30,7 @@ OPEN_PATHS = ("/static", "/status/", "/api/v1/openapi.json")
 def create_app(control: Control) -> FastAPI:
     """The whole HTTP face of `control`. Raises RuntimeError if a route declares no requirement."""
     from sereno import __version__
-    from sereno.app.http import ack, actions, api, console, health, signin
+    from sereno.app.http import ack, actions, api, console, health, signin, status
     from sereno.app.http.auth import is_https
     from sereno.app.http.pages import STATIC
 
@@ -41,11 +39,9 @@ def create_app(control: Control) -> FastAPI:
         redirect_slashes=False,
     )  # fmt: skip
     app.state.control = control
-    for part in (health, signin, ack, api, actions, console):
+    # Routes are tried in order, and the public page is asked for most when the most depends on it.
+    for part in (status, health, signin, ack, api, actions, console):
         app.include_router(part.router(control))
-    if importlib.util.find_spec("sereno.app.http.status") is not None:
-        status = importlib.import_module("sereno.app.http.status")
-        app.include_router(status.router(control))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind in (SerenoError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)
