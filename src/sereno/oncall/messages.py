@@ -11,6 +11,7 @@ from sereno.kernel.clock import Ids
 from sereno.kernel.language import local, number, say, span
 from sereno.kernel.message import Language, Message
 from sereno.kernel.moment import iso
+from sereno.kernel.severity import DEFAULT_SEVERITIES
 from sereno.oncall.model import Page, Signal
 from sereno.oncall.ports import Links
 from sereno.oncall.rules import Demand, people_of
@@ -105,17 +106,22 @@ class Writer:
         to, signal = person.language, self._first()
         facts = [say(PHRASES, "service", to, service=self._service_title())]
         facts += self._line("component", to, component=", ".join(self._components()))
-        severity = self.spec.severities.find(self.page.severity)
-        described = "severity_described" if severity and severity.description else "severity"
-        facts.append(
-            say(PHRASES, described, to, severity=self.page.severity, description=severity and severity.description)
-        )
+        facts += self._severity(to)
         if signal is None:
             return facts
         age = span(self.now - signal.since, to)
         facts.append(say(PHRASES, "since", to, since=local(signal.since, person.zone, to), age=age))
         facts.append(say(PHRASES, "value", to, value=figure(signal.value, to)))
         return [clean(fact) for fact in (*facts, *self._budget(signal, to), *self._also(signal, to))]
+
+    def _severity(self, to: Language) -> list[str]:
+        """The severity with its description, unless that is ours and so in English only."""
+        severity = self.spec.severities.find(self.page.severity)
+        description = severity.description if severity else ""
+        if to != "en" and severity in DEFAULT_SEVERITIES.scale:
+            description = ""
+        described = self._line("severity_described", to, severity=self.page.severity, description=description)
+        return described or [say(PHRASES, "severity", to, severity=self.page.severity)]
 
     def _budget(self, signal: Signal, to: Language) -> list[str]:
         labels = signal.labels
@@ -143,12 +149,21 @@ class Writer:
             return ""
         to = person.language
         people = people_of(self.page, self.page.step, self.spec, due_at)
-        moment = local(due_at, person.zone, to)
+        moment = self._moment(due_at, person)
         if not people:
             return say(PHRASES, "next_nobody", to, time=moment)
         you = say(PHRASES, "you", to)
         names = ", ".join(you if name == person.name else self._person_title(name) for name in people)
         return say(PHRASES, "next", to, time=moment, people=names)
+
+    def _moment(self, instant: datetime, person: Person) -> str:
+        """`instant` on the person's clock, with its date unless it is today's."""
+        text = local(instant, person.zone, person.language)
+        today = local(self.now, person.zone, person.language).split()[0]
+        date, _, time = text.partition(" ")
+        if date == today:
+            return say(PHRASES, "time_today", person.language, time=time)
+        return say(PHRASES, "time_later", person.language, time=text)
 
     def _data(self, kind: str, demand: Demand | None) -> dict[str, object]:
         page, due_at = self.page, self.page.due_at
