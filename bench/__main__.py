@@ -15,7 +15,7 @@ NAMES = {
     "page-delay": "from the evaluation that fires to the first byte of the page",
     "status-page": "requests per second and latency of the public page at 50 connections",
     "store": "cost of appending and reading samples, bytes per sample",
-    "promql": "one burn-rate ratio over 30 days, beside the packaged Prometheus",
+    "promql": "the evaluator over 30 days, and how its cost grows with the window",
 }
 
 

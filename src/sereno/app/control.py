@@ -193,26 +193,27 @@ async def _open_samples(settings: Settings, clock: Clock) -> Samples:
     """The embedded store with its scraper, or the reader of a Prometheus if one is named."""
     from sereno.adapters.samples.fetching import client
 
+    http = client()
     if settings.prometheus:
         from sereno.adapters.samples.prometheus import PrometheusReader
         from sereno.adapters.samples.prometheus_api import PrometheusApi
 
         token = settings.prometheus_token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-        http = client()
-        api = PrometheusApi(settings.prometheus, http, allowed=may_scrape, headers=headers)
+        api = PrometheusApi(settings.prometheus, http, allowed=may_call, headers=headers)
         return PrometheusReader(api), None, None, http
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.store import SampleStore
 
     path, retention = settings.data_dir / "samples.db", settings.retention
     store = await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
-    http = client()
-    return store, store, Scraper(store, http, clock, allowed=may_scrape), http
+    return store, store, Scraper(store, http, clock, allowed=may_call), http
 
 
-def may_scrape(url: str) -> bool:
-    """Targets are the operator's own and usually private; only link-local addresses (cloud metadata) are refused."""
+def may_call(url: str) -> bool:
+    """Targets and the Prometheus are the operator's own and usually private; only link-local addresses, where
+    clouds keep their metadata, are refused.
+    """
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         return not ipaddress.ip_address(httpx.URL(url).host).is_link_local
     return True
