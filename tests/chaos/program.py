@@ -162,7 +162,7 @@ class Program:
         raise SystemExit(0)  # the test is over
 
     async def _obey(self, order: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        answer = await self.database.write(lambda unit: self._do(unit, order))
+        answer = await self.database.write(lambda unit: self._do(unit, order), snapshot=order["do"] == "audit")
         writer.write(json.dumps({"id": order["id"], "answer": answer}).encode() + b"\n")
 
     def _do(self, unit: Unit, order: dict[str, Any]) -> Any:

@@ -99,7 +99,7 @@ class Town:
         self.lines.add(writer)
         for number in self.orders:
             self._send(number, writer)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             while line := await reader.readline():
                 told = json.loads(line)
                 if self.orders.pop(told["id"], None):
@@ -230,7 +230,7 @@ async def look(url: str, peer: str) -> Found:
             unheard=len(unit.ledger.unheard()),
         )
 
-    found = await database.write(read)
+    found = await database.write(read, snapshot=True)
     database.close()
     return found
 

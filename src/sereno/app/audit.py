@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts.model import Alert
-from sereno.kernel.events import AlertFired
+from sereno.kernel.events import AlertFired, AlertResolved
 from sereno.oncall.model import Page
 from sereno.spec.model import Spec
 
@@ -25,31 +25,41 @@ NOTE = "repaired"
 class Audit:
     """What one look found.
 
-    `stalled_pages` were open with nothing to move them on; `unpaged_alerts` fired without a page;
-    `distant_moments` waited for a moment that only a clock set back explains; all of these were mended.
-    `overdue` moments are past by a minute or more and in nobody's hands: the loops are behind, or were down.
+    `stalled_pages` were open with nothing to move them on; `unpaged_alerts` fired without a page; `unended_pages`
+    still counted alerts that had ended; `distant_moments` waited for a moment that only a clock set back explains;
+    all of these were mended. `overdue` moments are past by a minute or more and in nobody's hands: the loops are
+    behind, or were down.
     """
 
     pages: int
     alerts: int
     stalled_pages: int = 0
     unpaged_alerts: int = 0
+    unended_pages: int = 0
     distant_moments: int = 0
     overdue: int = 0
 
     @property
     def passed(self) -> bool:
         """Whether the promise held."""
-        return not (self.stalled_pages or self.unpaged_alerts or self.distant_moments)
+        return not any(self.repairs().values())
 
     def repairs(self) -> dict[str, int]:
         """What was mended, by kind."""
-        kinds = ("stalled_pages", "unpaged_alerts", "distant_moments")
-        return {kind: getattr(self, kind) for kind in kinds}
+        return {
+            "stalled_pages": self.stalled_pages,
+            "unpaged_alerts": self.unpaged_alerts,
+            "unended_pages": self.unended_pages,
+            "distant_moments": self.distant_moments,
+        }
 
 
 def audit_once(unit: Unit, spec: Spec, now: datetime) -> Audit:
-    """Look at every open page and every firing alert at `now`, mend what is broken, and say what it was."""
+    """Look at every open page and every firing alert at `now`, mend what is broken, and say what it was.
+
+    The unit must read one state (`Database.write(…, snapshot=True)`): an event that is handed out between two
+    reads would look lost.
+    """
     unclosed = unit.pages.unclosed()
     firing = unit.alerts.firing()
     overdue = unit.pages.overdue(now - OVERDUE) + unit.outbox.overdue(now - OVERDUE, now)
@@ -59,6 +69,7 @@ def audit_once(unit: Unit, spec: Spec, now: datetime) -> Audit:
         overdue=overdue + unit.ledger.overdue(now - OVERDUE),
         stalled_pages=_mend_pages(unit, unclosed, now),
         unpaged_alerts=_mend_alerts(unit, spec, unclosed, firing, now),
+        unended_pages=_mend_endings(unit, unclosed, now),
         distant_moments=_mend_moments(unit, unclosed, now),
     )
 
@@ -81,6 +92,18 @@ def _mend_alerts(unit: Unit, spec: Spec, unclosed: Iterable[Page], firing: Itera
     announced = {e.event.fingerprint for e in unit.ledger.unheard(AlertFired) if isinstance(e.event, AlertFired)}
     lost = [a for a in missing if a.fingerprint not in announced and not _put_aside(unit, spec, a)]
     unit.ledger.add([_announcement(alert, now) for alert in lost])
+    return len(lost)
+
+
+def _mend_endings(unit: Unit, unclosed: Iterable[Page], now: datetime) -> int:
+    """Alerts that ended without their page hearing of it are announced as ended again. Unknown alerts are left."""
+    found = ((fingerprint, unit.alerts.find(fingerprint)) for page in unclosed for fingerprint in page.firing)
+    over = [alert for _, alert in found if alert is not None and alert.state == "resolved"]
+    if not over:
+        return 0
+    announced = {getattr(entry.event, "fingerprint", None) for entry in unit.ledger.unheard()}
+    lost = [alert for alert in over if alert.fingerprint not in announced]
+    unit.ledger.add([_ending(alert, now) for alert in lost])
     return len(lost)
 
 
@@ -132,4 +155,15 @@ def _announcement(alert: Alert, now: datetime) -> AlertFired:
         annotations={**alert.annotations, NOTE: "the auditor found this alert firing without a page"},
         value=alert.value,
         active_at=alert.active_at,
+    )
+
+
+def _ending(alert: Alert, now: datetime) -> AlertResolved:
+    return AlertResolved(
+        at=now,
+        fingerprint=alert.fingerprint,
+        alert=alert.alert,
+        service=alert.service,
+        severity=alert.severity,
+        labels=dict(alert.labels),
     )

@@ -50,6 +50,7 @@ class Loop:
     name = "loop"
     topics: tuple[Topic, ...] = ()
     poll_seconds = POLL_SECONDS
+    pause_seconds = POLL_SECONDS
 
     def __init__(self, database: Database, clock: Clock, metrics: Metrics | None = None) -> None:
         self.database = database
@@ -60,14 +61,18 @@ class Loop:
     async def run(self) -> None:
         """Go on until cancelled, whatever fails. Raises DatabaseDied: then the program must end."""
         while True:
-            await self._signal.wait(await self._tick_safely())
+            seconds = await self._tick_safely()
+            if seconds is None:
+                await asyncio.sleep(self.pause_seconds)  # whatever rouses it: what fails does not spin
+            else:
+                await self._signal.wait(seconds)
 
     async def tick(self) -> datetime | None:
         """Do what is due; returns the next moment known."""
         raise NotImplementedError
 
-    async def _tick_safely(self) -> float:
-        """Seconds to sleep after one tick."""
+    async def _tick_safely(self) -> float | None:
+        """Seconds to sleep after one tick, or None if it failed."""
         try:
             due = await self.tick()
         except DatabaseDied:
@@ -77,7 +82,7 @@ class Loop:
             expected = isinstance(error, Unavailable)
             log.error("loop_failed", loop=self.name, error=str(error), exc_info=None if expected else error)
             self.metrics.loop_errors.labels(self.name).inc()
-            return POLL_SECONDS
+            return None
         if due is None:
             return self.poll_seconds
         left = (due - self.clock.now()).total_seconds()
@@ -376,7 +381,7 @@ class AuditorLoop(Loop):
     async def tick(self) -> datetime | None:
         """Look once."""
         spec, now = self._spec(), self.clock.now()
-        audit = self.last = await self.database.write(lambda unit: audit_once(unit, spec, now))
+        audit = self.last = await self.database.write(lambda unit: audit_once(unit, spec, now), snapshot=True)
         self.metrics.audits.inc()
         for kind, count in audit.repairs().items():
             self.metrics.repairs.labels(kind).inc(count)

@@ -24,8 +24,11 @@ class Database(Protocol):
     owner: str
     wake: Wake
 
-    async def write(self, work: Callable[[Unit], T]) -> T:
+    async def write(self, work: Callable[[Unit], T], *, snapshot: bool = False) -> T:
         """What `work` returns, once all it wrote is durable; if it raises, nothing of it is.
+
+        With `snapshot` all its reads see one state (SQLite's always do); without it, each read on PostgreSQL sees
+        what was committed before that read.
 
         `work` may be run again (a deadlock): it must do nothing but read and write through the unit. Raises
         Unavailable when the store cannot take it now, DatabaseDied when it never will again.

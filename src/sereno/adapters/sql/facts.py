@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sereno.adapters.sql.rows import upsert
+from sereno.adapters.sql.rows import insert_new, upsert
 from sereno.adapters.sql.tables import fact
 from sereno.kernel.moment import to_us
 
@@ -28,6 +28,11 @@ class SqlFacts:
     def set(self, name: str, value: Any, now: datetime) -> None:
         """Insert or replace."""
         upsert(self._unit, fact, [{"name": name, "value": value, "at_us": to_us(now)}], key="name")
+
+    def agree(self, name: str, value: Any, now: datetime) -> Any:
+        """The value of that name; `value` if there was none. Of several who propose at once, one is taken by all."""
+        insert_new(self._unit, fact, [{"name": name, "value": value, "at_us": to_us(now)}], key=("name",))
+        return self.get(name)
 
     def drop(self, name: str) -> bool:
         """Forget; says whether it was there."""

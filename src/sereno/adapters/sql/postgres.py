@@ -36,6 +36,7 @@ class PostgresDatabase:
         except Exception as error:
             self._engine.dispose()
             raise translate(error) from None
+        self._snapshot = self._engine.execution_options(isolation_level="REPEATABLE READ")
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sereno-postgres")
         self._listener = Listener(url, self.wake)
@@ -43,9 +44,9 @@ class PostgresDatabase:
         self._waiting = 0
         self._units = 0
 
-    async def write(self, work: Callable[[Unit], T]) -> T:
+    async def write(self, work: Callable[[Unit], T], *, snapshot: bool = False) -> T:
         """See `Database.write`."""
-        value = await self._run(self._write, work)
+        value = await self._run(self._write_snapshot if snapshot else self._write, work)
         self._units += 1
         return value
 
@@ -64,10 +65,13 @@ class PostgresDatabase:
         finally:
             self._waiting -= 1
 
-    def _write(self, work: Callable[[Unit], T]) -> T:
+    def _write_snapshot(self, work: Callable[[Unit], T]) -> T:
+        return self._write(work, self._snapshot)
+
+    def _write(self, work: Callable[[Unit], T], engine: sa.Engine | None = None) -> T:
         for attempt in range(_TRIES):
             try:
-                value, topics = self._once(work)
+                value, topics = self._once(work, engine or self._engine)
             except sa.exc.DBAPIError as error:
                 if not is_retryable(error) or attempt == _TRIES - 1:
                     raise translate(error) from error
@@ -79,8 +83,8 @@ class PostgresDatabase:
                 return value
         raise AssertionError("unreachable")
 
-    def _once(self, work: Callable[[Unit], T]) -> tuple[T, set[str]]:
-        with self._engine.connect() as connection, connection.begin():
+    def _once(self, work: Callable[[Unit], T], engine: sa.Engine) -> tuple[T, set[str]]:
+        with engine.connect() as connection, connection.begin():
             unit = Unit(connection, writing=True)
             value = work(unit)
             if unit.topics:

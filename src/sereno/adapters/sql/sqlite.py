@@ -56,7 +56,7 @@ class SqliteDatabase:
             unit.outbox.release()
             unit.duties.release()
 
-    async def write(self, work: Callable[[Unit], T]) -> T:
+    async def write(self, work: Callable[[Unit], T], *, snapshot: bool = False) -> T:
         """See `Database.write`."""
         value: T = await self._writer.submit(work)
         return value

@@ -19,6 +19,8 @@ class Signal:
 
     def rouse(self) -> None:
         """End the present or the next wait."""
+        if self._roused:
+            return  # whoever waits looks at the store after this, and finds what was committed before it
         self._roused = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)
@@ -26,7 +28,9 @@ class Signal:
     async def wait(self, seconds: float) -> bool:
         """Sleep for `seconds` or until roused; says whether it was roused."""
         self._loop = asyncio.get_running_loop()
-        if not self._roused:
+        if self._roused:
+            await asyncio.sleep(0)  # others have a turn, however often this one is roused
+        else:
             try:
                 async with asyncio.timeout(seconds):
                     await self._event.wait()
