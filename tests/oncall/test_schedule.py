@@ -145,6 +145,7 @@ def test_small_rings() -> None:
         ("2026-03-07T10:00", "America/Lima", "2026-03-09T14:00"),
         ("2026-03-06T22:59", "America/Lima", "2026-03-06T22:59"),  # 17:59 in Lima
         ("2026-03-06T23:00", "America/Lima", "2026-03-09T14:00"),
+        ("2011-12-30T04:00", "Pacific/Apia", "2012-01-01T19:00"),  # Thursday evening; there was no Friday
     ],
 )  # fmt: skip
 def test_working_hours(at: str, zone: str, next_moment: str) -> None:

@@ -13,12 +13,17 @@ BEGINS, ENDS = time(9), time(18)
 def next_working_moment(at: datetime, zone: str) -> datetime:
     """`at` itself if people in `zone` are working then, else the instant at which they next begin."""
     there = ZoneInfo(zone)
-    local = at.astimezone(there)
-    if local.weekday() < 5 and BEGINS <= local.time() < ENDS:
+    if _working(at, there):
         return at
-    day = local.date()
+    day = at.astimezone(there).date()
     while True:
         begins = resolve(datetime.combine(day, BEGINS), there)
-        if day.weekday() < 5 and begins > at:
+        # Asked again because a clock change may have swallowed the morning, or, in Apia in 2011, the Friday.
+        if begins > at and _working(begins, there):
             return begins
         day += timedelta(days=1)
+
+
+def _working(at: datetime, zone: ZoneInfo) -> bool:
+    local = at.astimezone(zone)
+    return local.weekday() < 5 and BEGINS <= local.time() < ENDS
