@@ -98,7 +98,15 @@ class SqliteDatabase:
         self._writer.close()
         self._readers.shutdown()
         self._reading.dispose()
-        with contextlib.suppress(sa.exc.DBAPIError), self._engine.connect() as connection:
+        try:
+            self._checkpoint()
+        finally:
+            self._engine.dispose()
+            self._lock.release()
+
+    def _checkpoint(self) -> None:
+        """Move the log into the file; on a full disk it stays where it is, and is read from there."""
+        import sqlite3
+
+        with contextlib.suppress(sa.exc.DBAPIError, sqlite3.Error), self._engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        self._engine.dispose()
-        self._lock.release()
