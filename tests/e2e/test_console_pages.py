@@ -13,6 +13,7 @@ from tests.e2e.axe import TAGS, axe_source, violations
 from tests.e2e.serving import ARGUMENTS, chromium, house, served
 
 pytestmark = pytest.mark.chromium
+expect.set_options(timeout=20_000)  # two cores, shared
 PAGES = [
     "/", "/services", "/services/pagos", "/alerts", "/oncall", "/incidents", "/incidents/12", "/incidents/11",
     "/incidents/12/postmortem", "/pages", "/pages/pg_01open", "/settings", "/nothing-here",
@@ -164,6 +165,36 @@ def test_the_page_keeps_itself_true_while_someone_looks(browser: Browser, tmp_pa
         assert watcher.title().startswith("Hay quien se ocupa")
         watcher.context.close()
         doer.context.close()
+
+
+def test_an_old_page_does_not_pass_for_the_present(browser: Browser, busy: str) -> None:
+    page = enter(browser, busy)
+    page.goto(f"{busy}/services/pagos")
+    expect(page.locator("#lost")).to_be_hidden()
+    look_again = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.evaluate("document.querySelector('[data-live=as-of]').textContent = 'old'")
+    page.evaluate("document.querySelector('h1').textContent = 'old'")
+    page.locator("summary").first.click()
+    with page.expect_response(re.compile("/services/pagos")):
+        page.evaluate(look_again)
+    page.wait_for_timeout(100)
+    assert page.locator("[data-live=as-of]").inner_text() == "old"  # the reader holds a table open: nothing is swapped
+    page.locator("summary").first.click()
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate(look_again)
+    expect(page.locator("h1")).to_have_text("Pagos")
+    expect(page.locator("[data-live=as-of]")).to_contain_text("Visto")
+    page.route("**/services/pagos", lambda route: route.abort())
+    for _ in range(2):
+        with page.expect_event("requestfailed"):
+            page.evaluate(look_again)
+        page.wait_for_timeout(50)
+    expect(page.locator("#lost")).to_be_visible()
+    assert "lo que ves es de la hora de abajo" in page.locator("#lost").inner_text()
+    page.unroute("**/services/pagos")
+    page.evaluate(look_again)
+    expect(page.locator("#lost")).to_be_hidden()
+    page.context.close()
 
 
 def test_the_keyboard_reaches_everything_and_one_sees_where_one_is(browser: Browser, busy: str) -> None:

@@ -57,7 +57,7 @@ async def test_a_closed_page_says_so(house: House) -> None:
 async def test_bad_old_and_orphaned_links_are_refused_kindly(house: House) -> None:
     phone = await house.visitor()
     good = link(house)
-    cases = [(good[:-2] + "xx", 401), ("/ack/x", 401), ("/ack/" + "v1." * 300, 401), (link(house, hours=-1), 410), (link(house, page="pg_none"), 410)]  # fmt: skip  # noqa: E501
+    cases = [(good[:-2] + "xx", 401), ("/ack/x", 401), ("/ack/" + "v1." * 300, 401), (link(house, hours=-1), 410), (link(house, page="pg_none"), 410)]  # fmt: skip
     for path, status in cases:
         for answer in (await phone.get(path), await phone.post(path)):
             assert answer.status_code == status, path

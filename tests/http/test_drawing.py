@@ -105,7 +105,7 @@ def test_no_draft_can_write_markup_of_its_own(one: str, other: str) -> None:
 
 
 def test_drafts_are_read_as_meant() -> None:
-    text = "# Title\n\n**Bold** and _soft_ and `code` \\*not\\* a\\|b &lt;x&gt;\n\n- one\n- [x] done\n\n| A | B |\n|---|--:|\n| 1\\|2 | **3** |\n\n---\n"  # noqa: E501
+    text = "# Title\n\n**Bold** and _soft_ and `code` \\*not\\* a\\|b &lt;x&gt;\n\n- one\n- [x] done\n\n| A | B |\n|---|--:|\n| 1\\|2 | **3** |\n\n---\n"
     html = to_html(text)
     assert "<h2>Title</h2>" in html
     assert "<strong>Bold</strong> and <em>soft</em> and <code>code</code> *not* a|b &lt;x&gt;" in html

@@ -132,7 +132,7 @@ async def test_a_megabyte_is_enough(house: House) -> None:
 def test_the_credential_in_an_acknowledge_link_is_not_logged() -> None:
     from starlette.requests import Request
 
-    scope = {"type": "http", "path": "/ack/v1.secret", "query_string": b"", "headers": [], "method": "GET", "server": ("x", 80), "scheme": "http", "root_path": ""}  # fmt: skip  # noqa: E501
+    scope = {"type": "http", "path": "/ack/v1.secret", "query_string": b"", "headers": [], "method": "GET", "server": ("x", 80), "scheme": "http", "root_path": ""}  # fmt: skip
     with structlog.testing.capture_logs() as logs:
         errors.answer(Request(scope), RuntimeError("boom"))
     assert logs[0]["path"] == "/ack/…"

@@ -11,7 +11,7 @@ from tests.http.badday import BURN, DISK, LIVE, OPEN, TAKEN
 from tests.http.house import Target
 from tests.http.shop import NOW, shop
 
-from sereno.app.http.situation import judge, what_is_missing
+from sereno.app.http.situation import judge, what_is_missing, without_userinfo
 from sereno.slo.model import Budget
 from sereno.spec.model import Spec
 
@@ -61,6 +61,12 @@ def missing(**change: object) -> list[str]:
         **change,
     }  # fmt: skip
     return [gap.phrase for gap in what_is_missing(**given)]  # type: ignore[arg-type]
+
+
+def test_credentials_in_addresses_are_not_told() -> None:
+    assert without_userinfo("http://ana:clave@a:9100/metrics?x=@") == "http://a:9100/metrics?x=@"
+    assert without_userinfo("http://a/metrics") == "http://a/metrics"
+    assert without_userinfo("a:9100") == "a:9100"
 
 
 def test_everything_known_is_nothing_missing() -> None:

@@ -47,6 +47,10 @@ _CONSOLE: Phrases = {
         "en": "The last reload of the spec failed: the one before it, of {when}, stays in force.",
     },
     "spec_bad.see": {"es": "Ver los {count} problemas", "en": "See the {count} problems"},
+    "lost": {
+        "es": "Sin contacto con Sereno: lo que ves es de la hora de abajo, no de ahora.",
+        "en": "No contact with Sereno: what you see is of the time below, not of now.",
+    },
     # Sign-in
     "sign_in": {"es": "Entrar", "en": "Sign in"},
     "sign_in.title": {"es": "Buenas noches", "en": "Good evening"},
@@ -159,7 +163,7 @@ _CONSOLE: Phrases = {
     "error.number": {"es": "Petición {id}", "en": "Request {id}"},
     # Acknowledging by link
     "ack.title": {"es": "Un aviso te espera", "en": "A page waits for you"},
-    "ack.button": {"es": "Reconocer: me encargo yo", "en": "Acknowledge: I have it"},
+    "ack.button": {"es": "Reconocer el aviso", "en": "Acknowledge the page"},
     "ack.hello": {"es": "Hola, {person}.", "en": "Hello, {person}."},
     "ack.explain": {
         "es": "Al reconocer, nadie más recibirá este aviso. Abrir esta página no reconoce nada.",

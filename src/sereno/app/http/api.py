@@ -12,6 +12,7 @@ from sereno.app import commands
 from sereno.app.http import api_models as m
 from sereno.app.http.auth import Principal, require
 from sereno.app.http.pages import language_of, zone_of
+from sereno.app.http.situation import without_userinfo
 from sereno.incidents.words import render as render_line
 from sereno.kernel.errors import NotFound
 from sereno.kernel.message import Language
@@ -68,7 +69,13 @@ def _services(routes: APIRouter, control: Control) -> None:
 
     @routes.get("/targets", tags=["services"], summary="Scrape targets and how they are")
     async def targets(me: Viewer) -> list[m.TargetOut]:
-        return [m.TargetOut.model_validate(target) for target in control.targets]
+        return [
+            m.TargetOut(
+                url=without_userinfo(target.url), job=target.job, health=target.health,
+                last_scrape=target.last_scrape, error=target.error,
+            )
+            for target in control.targets
+        ]  # fmt: skip
 
 
 def _pages(routes: APIRouter, control: Control) -> None:

@@ -173,6 +173,8 @@ async def sign_in(
     def begin(unit: Unit) -> None:
         if old:
             unit.accounts.drop_session(digest(control, "session", old))
+        unit.accounts.drop_expired(now)
+        unit.throttle.forget(now - timedelta(hours=1))
         expires = now + timedelta(days=SESSION_DAYS_MAX)
         unit.accounts.add_session(Session(digest(control, "session", value), user.name, now, now, expires))
         unit.audit.write(now, user.name, "sign_in", "session", {"address": address})

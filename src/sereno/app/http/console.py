@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from sereno.app.http.auth import Principal, require
 from sereno.app.http.pages import Speech, render, speech_of, zone_of
-from sereno.app.http.situation import Situation, judge, what_is_missing
+from sereno.app.http.situation import Situation, judge, what_is_missing, without_userinfo
 from sereno.app.http.trends import Trends, series_of, slo_view
 from sereno.incidents.model import PHASES, ROLES, Entry
 from sereno.incidents.words import render as render_line
@@ -165,7 +165,7 @@ def router(control: Control) -> APIRouter:
         users = await control.database.read(lambda unit: unit.accounts.users()) if me.may("admin") else None
         return render(
             request, "settings.html", spec=control.spec.current, settings=control.settings, users=users,
-            targets=control.targets, version=__version__, masked=masked,
+            targets=control.targets, version=__version__, masked=masked, without_userinfo=without_userinfo,
             postgres=control.settings.database is not None,
         )  # fmt: skip
 

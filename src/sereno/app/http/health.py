@@ -19,11 +19,11 @@ def router(control: Control) -> APIRouter:
     """The routes of /health and /metrics."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(public)])
 
-    @routes.get("/health/live")
+    @routes.api_route("/health/live", methods=["GET", "HEAD"])
     async def live() -> Response:
         return JSONResponse({"live": True})
 
-    @routes.get("/health/ready")
+    @routes.api_route("/health/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
         try:
             await control.database.read(lambda unit: unit.facts.get("heartbeat"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders, URLPath
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sereno.app.http.errors import TooLarge, answer
@@ -120,6 +120,8 @@ class Catch:
 
         try:
             await self.app(scope, receive, watch)
+        except ClientDisconnect:
+            return  # nobody is there to answer
         except Exception as error:
             if begun:
                 raise

@@ -90,6 +90,13 @@ def judge(
     return Situation(mood, tuple(pages), tuple(incidents), firing, tuple(worrying), tuple(missing))
 
 
+def without_userinfo(url: str) -> str:
+    """An address less the name and password that may stand in it."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else url
+
+
 def what_is_missing(
     spec: Spec,
     targets: Sequence[Target],
@@ -112,9 +119,9 @@ def what_is_missing(
         found.append(Missing("missing.late", since=evaluated_at))
     for target in targets:
         if target.health == "down":
-            found.append(Missing("missing.target", target.url, target.error or ""))
+            found.append(Missing("missing.target", without_userinfo(target.url), target.error or ""))
         elif target.health != "up":
-            found.append(Missing("missing.target.unknown", target.url))
+            found.append(Missing("missing.target.unknown", without_userinfo(target.url)))
     for service in spec.services.values():
         for slo in service.slos:
             budget, name = budgets.get((service.name, slo.name)), f"{service.title or service.name} · {slo.name}"
