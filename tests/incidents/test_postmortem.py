@@ -48,7 +48,7 @@ def test_the_spanish_draft_holds_the_true_numbers():
         "Duración: 34 min.",
         "Fallaron 12.500 de 35.714 peticiones (35,00 %), según el objetivo payments/availability.",
         "| Hora (America/Lima, UTC-05:00) | Evento |",
-        "| 14:36:00 | La alerta PaymentsDown se activó (P1) |",
+        "| 14:36:00 | La alerta PaymentsDown se disparó (P1) |",
         "| 14:45:00 | Bo Ruiz: pool at 100 \\| &lt;script&gt;alert(1)&lt;/script&gt; |",
         "| payments/availability | 99,95 % / 30d | 35.714 | 12.500 | 35,00 % | 115,00 % | -15,00 % | 100,00 % |",
         "- **Cómo se detectó**: alerta PaymentsDown",

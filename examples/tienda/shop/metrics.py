@@ -24,7 +24,11 @@ class ShopMetrics:
             "http_requests", "Requests answered", ["method", "endpoint", "status"], registry=registry
         )
         self.duration = Histogram(
-            "http_request_duration_seconds", "Time to answer", ["method", "endpoint"], buckets=SECONDS, registry=registry
+            "http_request_duration_seconds",
+            "Time to answer",
+            ["method", "endpoint"],
+            buckets=SECONDS,
+            registry=registry,
         )
         self.search = Histogram(
             "search_latency_seconds", "Time to search", buckets=(0.1, 0.5, 1, 2, 5), registry=registry

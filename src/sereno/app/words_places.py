@@ -86,7 +86,7 @@ PLACES: Phrases = {
     # Service
     "service.team": {"es": "Equipo {team}", "en": "Team {team}"},
     "service.links": {"es": "Enlaces", "en": "Links"},
-    "service.runbook": {"es": "Procedimiento", "en": "Runbook"},
+    "service.runbook": {"es": "Runbook", "en": "Runbook"},
     "service.tiers": {"es": "Cuándo avisa", "en": "When it alerts"},
     "service.dropped": {"es": "Descartados, y por qué", "en": "Left out, and why"},
     "service.rules": {"es": "Reglas", "en": "Rules"},

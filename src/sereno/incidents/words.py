@@ -18,7 +18,7 @@ PHRASES: Phrases = {
         "es": "{actor} declaró el incidente n.º {number}, de severidad {severity}: {title}",
         "en": "{actor} declared incident #{number} with severity {severity}: {title}",
     },
-    "alert_fired": {"es": "La alerta {alert} se activó ({severity})", "en": "Alert {alert} fired ({severity})"},
+    "alert_fired": {"es": "La alerta {alert} se disparó ({severity})", "en": "Alert {alert} fired ({severity})"},
     "alert_resolved": {"es": "La alerta {alert} se resolvió", "en": "Alert {alert} resolved"},
     "alert_rule_removed": {
         "es": "La alerta {alert} terminó porque se retiró su regla",
@@ -109,7 +109,7 @@ PUBLIC: Phrases = {
 _WORDS: dict[str, Phrases] = {
     "phase": {
         "detected": {"es": "detectado", "en": "detected"},
-        "triaged": {"es": "en tratamiento", "en": "triaged"},
+        "triaged": {"es": "evaluado", "en": "triaged"},
         "mitigated": {"es": "mitigado", "en": "mitigated"},
         "resolved": {"es": "resuelto", "en": "resolved"},
         "reviewed": {"es": "revisado", "en": "reviewed"},

@@ -61,9 +61,10 @@ class Writer:
         )  # fmt: skip
 
     def _subject(self, phrase: str, language: Language) -> str:
+        title = self._service_title()
         line = say(
             PHRASES, phrase, language,
-            severity=self.page.severity, service=self._service_title(), summary=self.page.summary,
+            severity=self.page.severity, service=title, summary=self.page.summary.removeprefix(f"{title}: "),
         )  # fmt: skip
         return clipped(" ".join(clean(line).split()), SUBJECT_MAX)
 
