@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sereno.kernel.rule import Rule
     from sereno.slo.model import Budget, BurnChart, SloPlan
 
+SECRET_FILE = "secret.key"  # noqa: S105 - a file's name, not a secret
+
 
 @dataclass
 class SpecHolder:
@@ -148,13 +150,22 @@ class Control:
 
 def secret_of(data_dir: Path) -> bytes:
     """The installation's secret key, made at first start in a file that only its owner may read."""
-    path = data_dir / "secret.key"
+    path = data_dir / SECRET_FILE
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
         made = RandomIds().secret().encode()
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(made)
     return path.read_bytes().strip()
+
+
+async def _agreed_secret(settings: Settings, database: Database, now: datetime) -> bytes:
+    """The secret key; replicas on one PostgreSQL take the same, or a link signed by one would not open at another."""
+    own = secret_of(settings.data_dir)
+    if settings.database is None:
+        return own
+    agreed: str = await database.write(lambda unit: unit.facts.agree(SECRET_FILE, own.decode(), now))
+    return agreed.encode()
 
 
 async def open_control(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Control:
@@ -171,9 +182,10 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"
     database = await open_database(url, owner=owner)
     try:
+        secret = await _agreed_secret(settings, database, clock.now())
         source, store, scraper, http = await _open_samples(settings, clock)
         control = Control(
-            settings=settings, clock=clock, ids=ids, secret=secret_of(settings.data_dir), owner=owner,
+            settings=settings, clock=clock, ids=ids, secret=secret, owner=owner,
             database=database, spec=spec, source=source, store=store, scraper=scraper, http=http,
         )  # fmt: skip
         generated = await database.read(lambda unit: unit.facts.get("generated"))
