@@ -28,6 +28,16 @@ async def test_every_route_declares_who_may_and_only_these_are_open(house: House
     assert len(found) > 40
 
 
+async def test_whatever_changes_something_asks_for_a_responder_at_least(house: House) -> None:
+    higher = {"/api/v1/spec/reload": "admin", "/settings/reload": "admin", "/api/v1/audit": "admin"}
+    open_to_all = {"/sign-in": "public", "/ack/{token}": "public", "/sign-out": "viewer"}
+    for route in every_route(house.app.routes):
+        if isinstance(route, APIRoute) and not is_open(route):
+            usual = "viewer" if route.methods <= {"GET", "HEAD"} else "responder"
+            usual = "public" if route.path in PUBLIC else usual
+            assert guard_of(route) == {**higher, **open_to_all}.get(route.path, usual), (route.methods, route.path)
+
+
 def test_a_route_that_forgets_is_not_served() -> None:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
