@@ -132,7 +132,8 @@ class Writer:
         except Exception as error:
             job.error = translate(error)
             if not unit.alive:
-                raise sa.exc.OperationalError("", None, Exception(str(job.error))) from error
+                ended = error if isinstance(error, sa.exc.DBAPIError) else None
+                raise ended or sa.exc.OperationalError("", None, Exception("the transaction was ended")) from error
             return set()
         return set(unit.topics)
 
