@@ -32,29 +32,47 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SERENO_", toml_file="sereno.toml", frozen=True, extra="forbid")
 
     spec: Path = Path("reliability")
+    """The folder of the spec."""
     data_dir: Path = Path(".sereno")
+    """Where state, samples, the secret key and the operator's token lie."""
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int = Field(default=8420, ge=0, le=65535)
+    """The port to listen on."""
     public_url: str = ""
+    """How people reach this installation (`https://sereno.shop.example`): it stands in every message and link."""
     database: SecretStr | None = None
     """A `postgresql://` address; without it the state lives in `data_dir`/state.db."""
     prometheus: str | None = None
     """A Prometheus to read samples from; without it the embedded scraper and store do the work."""
     prometheus_token: SecretStr | None = None
+    """A bearer token for that Prometheus."""
     evaluation_interval: timedelta = Field(default=timedelta(seconds=15), ge=SECOND)
+    """How often rules are evaluated."""
     budget_interval: timedelta = Field(default=timedelta(seconds=60), ge=SECOND)
+    """How often budgets are counted."""
     settle: timedelta = timedelta(seconds=60)
     """How long an automatic incident must stay quiet before it resolves by itself."""
     retention: timedelta = Field(default=timedelta(days=45), ge=timedelta(hours=1))
+    """How long the embedded store keeps samples. An objective's window cannot see further back."""
     language: Language = "en"
+    """The language of what has no reader of its own: alert texts, drafts. People and status pages have theirs."""
     session_hours: float = Field(default=12, gt=0)
+    """Hours without a request after which a console session ends."""
     smtp_host: str | None = None
+    """The server that takes mail. Without it mail fails at once and the person's next contact is tried."""
     smtp_port: int = 587
+    """Its port."""
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls` (must succeed), `tls` (from the first byte) or `none`."""
     smtp_user: str | None = None
+    """The name to sign in to it with, if it wants one."""
     smtp_password: SecretStr | None = None
+    """The password for that."""
     smtp_from: str = "sereno@localhost"
+    """The sender of mails."""
     webhook_secret: SecretStr | None = None
+    """The key that signs webhooks; without it they are not signed."""
     allow_private: bool = False
     """Let webhooks go to private and loopback addresses. Off, so that nobody steers them at inner services."""
     allowed_hosts: tuple[str, ...] = ()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json as json_module
 import os
+import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ _BY_STATUS: dict[int, type[SerenoError]] = {
     409: Conflict,
     422: UsageError,
 }
+_SENTENCES = ("title", "summary")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 
 
 class Client:
@@ -40,7 +44,7 @@ class Client:
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         port = os.environ.get("SERENO_PORT", "8420")
-        self.url = (url or os.environ.get("SERENO_URL") or f"http://127.0.0.1:{port}").rstrip("/")
+        self.url = _address(url or os.environ.get("SERENO_URL") or f"http://127.0.0.1:{port}")
         self.token = token or os.environ.get("SERENO_TOKEN") or _operator_token()
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=15)
@@ -61,9 +65,24 @@ class Client:
                 f"no control plane answers at {self.url} ({error})",
                 hint="start one with `sereno up`, or set SERENO_URL",
             ) from error
-        if answer.is_success:
-            return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
-        raise _error_of(answer)
+        if not answer.is_success:
+            raise _error_of(answer)
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        with suppress(ValueError):
+            if kind in ("application/json", "text/markdown"):
+                return answer.json() if kind == "application/json" else answer.text
+        raise Unavailable(f"what answers at {self.url} is no control plane of Sereno", hint="look at SERENO_URL")
+
+
+def _address(url: str) -> str:
+    """`url` without slashes at its end. Raises UsageError if no client could call it."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"{url!r} is no address of a control plane: {error}", hint="look at SERENO_URL") from error
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise UsageError(f"{url!r} is no http:// or https:// address", hint="look at SERENO_URL")
+    return url.rstrip("/")
 
 
 def _operator_token() -> str | None:
@@ -102,7 +121,14 @@ def print_table(title: str, columns: list[str], rows: list[list[object]], *, emp
         return
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column)
+        # Only sentences may be broken: an identity that is cut off cannot be given to the next command.
+        table.add_column(column, no_wrap=column not in _SENTENCES)
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(escape(_shown(cell)) for cell in row))
     console.print(table)
+
+
+def _shown(cell: object) -> str:
+    """`cell` for people: nothing for None, instants to the second."""
+    text = "" if cell is None else str(cell)
+    return _INSTANT.sub(r"\1 \2Z", text) if _INSTANT.fullmatch(text) else text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sereno.app.cli.client import Client, print_json, print_table
+from sereno.kernel.language import percent
 
 
 def status(*, json: bool = False) -> int:
@@ -14,8 +17,8 @@ def status(*, json: bool = False) -> int:
         Print JSON for machines.
     """
     client = Client()
-    pages = [p for p in client.get("/pages") if p["state"] != "closed"]
-    incidents = [i for i in client.get("/incidents") if i["phase"] not in ("resolved", "reviewed")]
+    pages = client.get("/pages", unclosed="true")
+    incidents = client.get("/incidents", unresolved="true")
     blind = [t for t in client.get("/targets") if t["health"] != "up"]
     if json:
         print_json({"pages": pages, "incidents": incidents, "targets_not_up": blind})
@@ -42,9 +45,20 @@ def budget(service: str | None = None, *, json: bool = False) -> int:
         print_json(budgets)
     else:
         names = ["service", "slo", "objective", "sli", "remaining", "burn_rate", "coverage", "state"]
-        rows: list[list[object]] = [[b[name] for name in names] for b in budgets]
+        rows: list[list[object]] = [[_shown(name, b[name]) for name in names] for b in budgets]
         print_table("Error budgets", names, rows, empty="No objectives are declared.")
     return 1 if any(b["state"] == "exhausted" for b in budgets) else 0
+
+
+def _shown(name: str, value: str | None) -> str:
+    """A figure of a budget for people: shares as percentages, rounded down; all the digits are in the JSON."""
+    if value is None:
+        return "unknown"
+    if name == "objective":
+        return f"{(Decimal(value) * 100).normalize():f}%"
+    if name in ("sli", "remaining", "coverage"):
+        return percent(Decimal(value), "en")
+    return f"{Decimal(value):,.2f}" if name == "burn_rate" else value
 
 
 def alerts(*, json: bool = False) -> int:

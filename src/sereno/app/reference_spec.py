@@ -1,0 +1,237 @@
+"""The reference of the spec: keys and examples from the code of `sereno.spec`, meanings from here."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+MODULES = ("service", "sli", "people", "public")
+HEADINGS = {
+    "a service": "service",
+    "a scrape job": "service · scrape[]",
+    "an alert": "service · alerts[]",
+    "a service's status": "service · status",
+    "an objective": "service · slos[]",
+    "an indicator": "service · slos[] · sli",
+    "an indicator of events": "service · slos[] · sli · events",
+    "an indicator of latency": "service · slos[] · sli · latency",
+    "a team": "team",
+    "a person": "person",
+    "a contact": "person · contacts[]",
+    "a schedule": "schedule",
+    "an escalation": "escalation",
+    "a step": "escalation · steps[]",
+    "the scale of severities": "severities",
+    "a severity": "severities[]",
+    "a status page": "status_page",
+    "a component": "status_page · components[]",
+}
+NAME = "its name: letters a-z, digits, `-`, `_`, `.`; at most 63"
+TITLE = "what people read; its name by default"
+ZONE = "IANA time zone; `UTC` by default"
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "a service": {
+        "service": NAME,
+        "team": "the team that owns it",
+        "title": TITLE,
+        "description": "one sentence for people",
+        "links": "a mapping of names to addresses",
+        "scrape": "what the embedded scraper reads; leave it out when a Prometheus scrapes",
+        "slos": "the promises",
+        "alerts": "rules of your own",
+        "status": "where the public sees it",
+        **dict.fromkeys(
+            ("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
+            "understood, not read yet: skipped with a warning",
+        ),
+    },
+    "a scrape job": {
+        "job": "the `job` label of its samples",
+        "targets": "addresses of Prometheus metrics; the host and port are the `instance` label",
+        "every": "how often, 1s to 1h; `15s` by default",
+        "timeout": "at most `every`; the shorter of `10s` and `every` by default",
+        "labels": "labels added to every sample",
+    },
+    "an alert": {
+        "alert": NAME,
+        "expr": "PromQL; it fires for each series of the result",
+        "severity": "a name or alias of the scale",
+        "for": "how long it must hold before it fires; `0s` by default",
+        "keep_firing_for": "how long it goes on firing after the expression has become false; `0s` by default",
+        "summary": "one line; `{{ $value }}` and `{{ $labels.x }}` are filled in",
+        "description": "more of the same",
+        "runbook": "a file inside the spec's folder, counted from this file, or a web address",
+        "labels": "labels added to the alert",
+    },
+    "a service's status": {"page": "a status page", "component": "one of its components"},
+    "an objective": {
+        "name": NAME,
+        "objective": "a percentage above 0 and below 100, with its sign, exactly as meant: `99.95%`",
+        "window": "a rolling window, 5m to 400d",
+        "sli": "what is counted",
+        "description": "one sentence for people",
+        "runbook": "as in an alert",
+        "severity": "of a fast burn, which pages; the second of the scale by default",
+        "ticket": "of a slow burn; the third of the scale by default",
+    },
+    "an indicator": {"events": "good and bad events; or", "latency": "events that were fast enough. Exactly one"},
+    "an indicator of events": {
+        "total": "the counter of all events: one metric with matchers",
+        "bad": "the bad ones: matchers added to `total`, or a counter of its own; or",
+        "good": "the good ones, likewise. Exactly one of the two",
+        "except": "events that do not count: one condition, or a list (what matches any is left out)",
+    },
+    "an indicator of latency": {
+        "histogram": "a classic histogram, without `_bucket`",
+        "within": "the threshold; it must be a boundary (`le`) of the histogram",
+        "except": "events that do not count, as above",
+    },
+    "a team": {
+        "team": NAME,
+        "escalation": "what its services' pages walk",
+        "title": TITLE,
+        "zone": ZONE + ". Working hours and post-mortems are told in it",
+    },
+    "a person": {
+        "person": NAME,
+        "contacts": "where they are reached, tried in this order",
+        "title": TITLE,
+        "zone": ZONE,
+        "language": "`es` or `en` (the default): of the messages to this person",
+    },
+    "a contact": {
+        "email": "a mail address",
+        "slack": "an incoming webhook of Slack: a secret, write `env:NAME`",
+        "webhook": "an https address that takes signed JSON",
+        "terminal": "`true` (standard error of `sereno up`), or a path. Any of the four may be `env:NAME`. Exactly one",
+    },
+    "a schedule": {
+        "schedule": NAME,
+        "zone": "IANA time zone of the hand-over",
+        "handover": "a weekday and a local time: `monday 09:00`, `lunes 09:00`",
+        "start": "the date of a hand-over at which the first of `people` takes the first of `roles`",
+        "people": "the ring; every week it moves by one",
+        "roles": "role *i* is held by the person *i* places further round the ring; `[primary]` by default",
+    },
+    "an escalation": {
+        "escalation": NAME,
+        "steps": "who is paged, in order",
+        "schedule": "whose roles the steps name; not needed if every target is a person",
+        "repeat_every": "how long after the last step it all begins again; `15m` by default",
+    },
+    "a step": {
+        "page": "a role of the schedule, or a person; or a list of them, paged together",
+        "after": "counted from the opening of the page, or of its round; `0s` by default, later at each step",
+    },
+    "the scale of severities": {"severities": "the scale, worst first; without it `SEV1` … `SEV4` hold (see below)"},
+    "a severity": {
+        "name": NAME,
+        "page": "`always` (the default), `working_hours` (Monday to Friday, 09:00 to 18:00, of the team) or `never`",
+        "incident": "whether its pages open an incident; `false` by default",
+        "acknowledge_within": "the promised time to answer; `5m` by default",
+        "update_every": "the promised time between public updates; `15m` by default",
+        "status": "what the component shows meanwhile: `operational`, `degraded` (the default), `partial_outage`, "
+        "`major_outage`",
+        "description": "what it means",
+        "aliases": "other names for it, of any case",
+    },
+    "a status page": {
+        "status_page": NAME + "; its address is `/status/NAME`",
+        "components": "what the public sees, in this order",
+        "title": TITLE,
+        "description": "one sentence for the public",
+        "language": "`es` or `en` (the default), unless the reader's browser asks for the other",
+        "zone": ZONE + ". Its days begin at this zone's midnight",
+    },
+    "a component": {
+        "component": "its name, any text; a plain word instead of a mapping will do",
+        "description": "one sentence for the public",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The keys that one mapping of the spec may have."""
+
+    what: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    planned: tuple[str, ...] = ()
+
+
+def shapes(module: ModuleType) -> Iterator[Shape]:
+    """Every mapping that `module` reads, as its calls of `Fields` say."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Fields":
+            keys = {word.arg or "": _names(word.value, module) for word in node.keywords}
+            yield Shape(str(ast.literal_eval(node.args[2])), **keys)
+
+
+def _names(node: ast.expr, module: ModuleType) -> tuple[str, ...]:
+    """A tuple written out, or `tuple(NAME)` of something in the module."""
+    if isinstance(node, ast.Call) and isinstance(node.args[0], ast.Name):
+        return tuple(getattr(module, node.args[0].id))
+    return tuple(ast.literal_eval(node))
+
+
+def example(module: ModuleType) -> str:
+    """The annotated YAML at the top of the module."""
+    written = (module.__doc__ or "").partition("```yaml\n")[2].partition("\n```")[0]
+    return written.replace("see sli.py", "see Objectives below")
+
+
+def page() -> str:
+    """The reference of the spec as Markdown. Raises KeyError for a key that nobody has explained."""
+    parts = [INTRODUCTION]
+    for name in MODULES:
+        module = importlib.import_module(f"sereno.spec.{name}")
+        # Mappings of mappings come in the order of the headings: the whole before its parts.
+        found = sorted(shapes(module), key=lambda shape: list(HEADINGS).index(shape.what))
+        parts.append(f"## {TITLES[name]}\n\n```yaml\n{example(module)}\n```")
+        parts += [_table(shape) for shape in found]
+    parts.append(_severities())
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(shape: Shape) -> str:
+    meanings = MEANINGS[shape.what]
+    rows = [f"| `{key}` | yes | {meanings[key]} |" for key in shape.required]
+    rows += [f"| `{key}` | | {meanings[key]} |" for key in (*shape.optional, *shape.planned)]
+    return "\n".join([f"### {HEADINGS[shape.what]}", "", "| key | needed | meaning |", "| --- | --- | --- |", *rows])
+
+
+def _severities() -> str:
+    from sereno.kernel.duration import format_duration
+    from sereno.kernel.severity import DEFAULT_SEVERITIES
+
+    rows = [
+        f"| `{s.name}` | {s.page} | {'yes' if s.incident else 'no'} | {format_duration(s.acknowledge_within)} "
+        f"| {format_duration(s.update_every)} | {s.status} | {', '.join(s.aliases)} |"
+        for s in DEFAULT_SEVERITIES
+    ]
+    head = ["name", "page", "incident", "acknowledge within", "update every", "status", "aliases"]
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *rows]
+    return "\n".join(["### The scale that holds without a `severities` document", "", *lines])
+
+
+TITLES = {
+    "service": "Services",
+    "sli": "Objectives",
+    "people": "Teams, people, schedules, escalations",
+    "public": "Severities and status pages",
+}
+INTRODUCTION = """\
+# The spec
+
+<!-- Generated: scripts/reference -->
+
+A folder, `reliability/` by default, of any number of `.yaml` files; a file may hold several documents between `---`.
+A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page` or
+`severities`. Documents refer to one another by name, in any order, over any files. Durations are written as
+Prometheus does: `500ms`, `30s`, `5m`, `1h30m`, `30d`. `sereno check` reads all of it and says what is wrong, with
+the codes of [diagnostics](diagnostics.md); an unknown key is a mistake."""
