@@ -153,8 +153,10 @@ class World:
 
     def settle(self) -> None:
         """Do everything that is due now."""
-        while self.workers and (self._dispatch() or self._step() or self._deliver()):
-            pass
+        for _ in range(10_000):
+            if not self.workers or not (self._dispatch() or self._step() or self._deliver()):
+                return
+        raise AssertionError("a storm: there is no end to what is due now")
 
     def _next_due(self) -> datetime | None:
         moments = (self.store.pages.next_due(), self.store.outbox.next_due())
