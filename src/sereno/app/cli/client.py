@@ -31,7 +31,7 @@ _BY_STATUS: dict[int, type[SerenoError]] = {
     409: Conflict,
     422: UsageError,
 }
-_SENTENCES = ("title", "summary")
+_WIDTH_OF_PIPES = 200
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 
 
@@ -115,14 +115,14 @@ def print_table(title: str, columns: list[str], rows: list[list[object]], *, emp
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
     if not rows:
         console.print(empty)
         return
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        # Only sentences may be broken: an identity that is cut off cannot be given to the next command.
-        table.add_column(column, no_wrap=column not in _SENTENCES)
+        # Nothing is cut off, and an identity stays whole: it is given to the next command.
+        table.add_column(column, no_wrap=column in ("id", "#"), overflow="fold")
     for row in rows:
         table.add_row(*(escape(_shown(cell)) for cell in row))
     console.print(table)

@@ -31,6 +31,7 @@ Viewer = Annotated[Principal, Depends(require("viewer"))]
 Responder = Annotated[Principal, Depends(require("responder"))]
 Admin = Annotated[Principal, Depends(require("admin"))]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most")]
+Unended = Annotated[bool, Query(description="All that are not over, however old; `limit` does not count")]
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": m.ErrorOut, "description": "What went wrong"}}
 
 
@@ -91,8 +92,10 @@ def _pages(routes: APIRouter, control: Control) -> None:
         return m.PageDetailOut(**dict(out), messages=sent)
 
     @routes.get("/pages", tags=["pages"], summary="Pages, newest first")
-    async def pages(me: Viewer, limit: Limit = 50) -> list[m.PageOut]:
-        found = await control.database.read(lambda unit: unit.pages.recent(limit))
+    async def pages(me: Viewer, limit: Limit = 50, unclosed: Unended = False) -> list[m.PageOut]:
+        found = await control.database.read(
+            lambda unit: unit.pages.unclosed() if unclosed else unit.pages.recent(limit)
+        )
         return [m.PageOut.model_validate(page) for page in found]
 
     @routes.get("/pages/{page_id}", tags=["pages"], summary="One page with its messages")
@@ -146,8 +149,10 @@ def _incidents(routes: APIRouter, control: Control) -> None:
         return m.IncidentDetailOut(**dict(m.IncidentOut.model_validate(incident)), timeline=lines)
 
     @routes.get("/incidents", tags=["incidents"], summary="Incidents, newest first")
-    async def incidents(me: Viewer, limit: Limit = 50) -> list[m.IncidentOut]:
-        found = await control.database.read(lambda unit: unit.incidents.recent(limit))
+    async def incidents(me: Viewer, limit: Limit = 50, unresolved: Unended = False) -> list[m.IncidentOut]:
+        found = await control.database.read(
+            lambda unit: unit.incidents.unresolved() if unresolved else unit.incidents.recent(limit)
+        )
         return [m.IncidentOut.model_validate(incident) for incident in found]
 
     @routes.post("/incidents", tags=["incidents"], status_code=201, summary="Declare an incident")
