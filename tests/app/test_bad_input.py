@@ -69,7 +69,7 @@ def test_a_spec_that_breaks_while_running_keeps_the_last_good_one_and_says_so(tm
         assert mistake["file"].endswith("zz.yaml")
         assert mistake["line"] >= 2
         with up.browser() as browser:
-            assert "banner-bad" in browser.get("/").text
+            assert "/settings#diagnostics" in browser.get("/").text
             assert "zz.yaml:" in browser.get("/settings").text
 
         neighbour.broken.add("shop")
@@ -78,7 +78,7 @@ def test_a_spec_that_breaks_while_running_keeps_the_last_good_one_and_says_so(tm
         (up.folder / "reliability" / "zz.yaml").unlink()
         wait_for(lambda: up.metric("sereno_spec_good") == 1, "the metric says that the spec is good again")
         with up.browser() as browser:
-            assert "banner-bad" not in browser.get("/").text
+            assert "/settings#diagnostics" not in browser.get("/").text
 
 
 def test_a_folder_that_disappears_is_a_bad_spec_and_not_the_end(tmp_path: Path, neighbour: Neighbour):
@@ -90,7 +90,7 @@ def test_a_folder_that_disappears_is_a_bad_spec_and_not_the_end(tmp_path: Path, 
         assert not told["good"]
         assert "there is no folder" in told["diagnostics"][0]["message"]
         with up.browser() as browser:
-            assert "banner-bad" in browser.get("/").text
+            assert "/settings#diagnostics" in browser.get("/").text
 
         assert up.process is not None
         up.process.send_signal(signal.SIGHUP)  # an impatient operator

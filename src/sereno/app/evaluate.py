@@ -90,17 +90,20 @@ class RuleRound:
         evaluations, known = await self._look(asked, services, now)
         seconds = control.clock.monotonic() - began
 
-        def write(unit: Unit) -> None:
+        def write(unit: Unit) -> dict[str, str]:
             if not unit.duties.done(fence, next_slot(now, interval)):
-                return
-            events: list[Event] = list(alerts.record(unit.alerts, asked, evaluations, now))
+                return {}
+            recorded = alerts.record_round(unit.alerts, asked, evaluations, now)
+            events: list[Event] = list(recorded.events)
             events += observed(unit.facts.get("known") or {}, known, now)
             unit.facts.set("known", known, now)
             unit.facts.set("heartbeat", iso(now), now)
             unit.ledger.add(events)
+            return recorded.unknown
 
-        await control.database.write(write)
-        control.evaluated_at, control.evaluation_error = now, None
+        unknown = await control.database.write(write)
+        control.evaluated_at = now
+        control.evaluation_error = "; ".join(f"{key}: {why}" for key, why in unknown.items()) or None
         control.metrics.evaluation_seconds.observe(seconds)
         for evaluation in evaluations:
             control.metrics.evaluations.labels("error" if evaluation.error else "ok").inc()
