@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import shutil
@@ -9,19 +10,27 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from tests.app.running import Neighbour, Running, free_port, running, spec_of, wait_for
 from tests.app.town import SPEC, opened
 from tests.peers.http_peer import Reply, http_peer
 from tests.samples import peers
 
+from sereno.adapters.clock import SystemClock
+from sereno.app.control import open_control
+from sereno.app.evaluate import RuleRound
 from sereno.app.notifiers import notifiers_of
+from sereno.app.serve import begin
+from sereno.app.settings import Settings
 from sereno.app.workers import DeliveryLoop
+from sereno.kernel.labels import Labels
+from sereno.kernel.moment import to_ms
 
 MISTAKES = """\
 service: payments
@@ -207,6 +216,57 @@ def fill(up: Running) -> None:
 def make_room(up: Running) -> None:
     assert up.process is not None
     resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+# -- the clock -----------------------------------------------------------------------------------------
+
+
+class Shifted(SystemClock):
+    """The system's clock, set wrong."""
+
+    shift = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.shift
+
+
+async def test_a_clock_that_goes_back_makes_everything_unknown_until_it_has_caught_up(
+    tmp_path: Path, neighbour: Neighbour
+):
+    town, clock = Running(tmp_path, spec_of(neighbour, "shop")), Shifted()
+    settings = Settings(
+        spec=tmp_path / "reliability", data_dir=town.data, evaluation_interval=timedelta(seconds=1), allow_private=True
+    )
+    control = await open_control(settings, clock=clock)
+    rounds = RuleRound(control)
+
+    async def known() -> bool | None:
+        """Evaluate once more, a slot later than before, and say whether anything is known about the shop."""
+        await asyncio.sleep(1.1)
+        assert await rounds.once(clock.now()), "a slot that a wrong clock named does not stop the next"
+        return (await control.database.read(lambda unit: unit.facts.get("known"))).get("shop")
+
+    try:
+        await begin(control)
+        assert control.store is not None
+        times = to_ms(clock.now()) - np.arange(7200, 5, -1, dtype=np.int64) * 1000
+        up = Labels(__name__="up", job="shop", instance=neighbour.address.removeprefix("http://"))
+        control.store.backfill_sync([(up, times, np.ones(len(times)))])  # an hour ago all was well
+        await control.watch_targets()
+        while not await known():
+            pass
+        clock.shift = timedelta(hours=-1)
+        assert await until_false(known)
+        clock.shift = timedelta(0)
+        while not await known():
+            pass
+    finally:
+        await control.close()
+
+
+async def until_false(question: Callable[[], Awaitable[bool | None]]) -> bool:
+    """Whether the answer becomes no; one scrape may still be under way."""
+    return any([await question() is False for _ in range(4)])
 
 
 # -- the mail server -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import structlog
 
+from sereno.adapters.samples.target import TargetState
 from sereno.adapters.sql.errors import DatabaseDied
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts import service as alerts
@@ -117,11 +118,12 @@ class RuleRound:
         wanted = [one for expression in expressions.values() for one in selections(expression, grid)]
         signs = {name: signs_of_life(service, now) for name, service in services.items()}
         wanted += [one for signs_of_one in signs.values() for one in signs_of_one]
-        select = await fetch(self.control, wanted)
+        select, targets = await fetch(self.control, wanted), self.control.targets
 
         def compute() -> tuple[list[Evaluation], dict[str, bool]]:
             found = [_evaluation(key, expression, grid, select, now) for key, expression in expressions.items()]
-            return found, {name: alive(signs[name], select) for name in services if signs[name]}
+            known = {name: alive(signs[name], select) for name in services if signs[name]}
+            return found, {name: lives and not blind(services[name], targets) for name, lives in known.items()}
 
         return await asyncio.to_thread(compute)
 
@@ -169,6 +171,13 @@ def alive(signs: Sequence[Selection], select: Select) -> bool:
         if ((values == 1) if is_up else (values == values)).any():
             return True
     return False
+
+
+def blind(service: Service, targets: Iterable[TargetState]) -> bool:
+    """Whether what is read of `service` is none of its samples of now: the clock went back, and none are taken."""
+    jobs = {job.job for job in service.scrape}
+    mine = [target for target in targets if target.job in jobs]
+    return bool(mine) and all(target.health == "unknown" and target.error is not None for target in mine)
 
 
 def observed(before: Mapping[str, bool], after: Mapping[str, bool], now: datetime) -> list[Event]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json as json_module
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +31,8 @@ WELCOME = """
 
   The month before now is generated, so that budgets and bars are not empty; everything since is measured.
 """
+
+LEAVE = "q"
 
 
 def demo(*, outage: Literal["payments"] | None = None, json: bool = False, folder: Path | None = None) -> int:
@@ -91,16 +95,35 @@ async def _by_hand(town: Town) -> int:
         ),
         flush=True,
     )  # fmt: skip
+    keys = _keyboard()
     async with httpx.AsyncClient() as client:
-        while True:
-            key = (await asyncio.to_thread(sys.stdin.readline)).strip().lower()
-            if key == "b":
-                await client.post(f"{town.url('pagos')}/_fault", json={"mode": "down"})
-                print("Payments are broken. Look at the mailbox and the console in about half a minute.", flush=True)
-            elif key == "m":
-                await client.delete(f"{town.url('pagos')}/_fault")
-                print("Payments are mended. The alert clears when its five-minute window is clean.", flush=True)
-            elif key == "q":
-                return 0
-            elif key == "" and not sys.stdin.isatty():
-                await asyncio.Event().wait()
+        while (key := await keys.get()) != LEAVE:
+            try:
+                if key == "b":
+                    await client.post(f"{town.url('pagos')}/_fault", json={"mode": "down"})
+                    print("Payments are broken. Look at the mailbox and the console in half a minute.", flush=True)
+                elif key == "m":
+                    await client.delete(f"{town.url('pagos')}/_fault")
+                    print("Payments are mended. The alert clears when its five-minute window is clean.", flush=True)
+            except httpx.TransportError:
+                print(f"Payments do not answer. {town.dead() or ''}", flush=True)
+    return 0
+
+
+def _keyboard() -> asyncio.Queue[str]:
+    """The characters that come in, as they come. Where nobody can type (no terminal, no pipe) none ever does.
+
+    No thread reads them: a thread that waits for a key would hold up the end of the program.
+    """
+    loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
+
+    def read() -> None:
+        typed = os.read(0, 1024)
+        if not typed:
+            loop.remove_reader(0)
+        for key in typed.decode(errors="replace").lower() or (LEAVE if os.isatty(0) else ""):
+            keys.put_nowait(key)
+
+    with contextlib.suppress(OSError):
+        loop.add_reader(0, read)
+    return keys
