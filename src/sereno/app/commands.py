@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sereno.app.evaluate import fetch
-from sereno.app.wiring import SignedLinks
+from sereno.app.wiring import SignedLinks, tell_public
 from sereno.incidents import postmortem as drafts
 from sereno.incidents import service as incidents
 from sereno.incidents.model import Entry, Incident, SloImpact
@@ -191,15 +191,23 @@ async def postmortem(control: Control, incident_id: str, language: Language | No
 
 async def reload_spec(control: Control, *, actor: str) -> bool:
     """Read the spec again; a broken one leaves the last good one in force. True if it is good."""
-    now = control.clock.now()
-    good = await asyncio.to_thread(control.spec.reload, now)
-    if good:
-        control.plan_everything()
-        await control.watch_targets()
-    control.metrics.spec_good.set(1 if good else 0)
-    details = {"good": str(good).lower(), "mistakes": str(len(control.spec.diagnostics))}
-    await control.database.write(
-        lambda unit: unit.audit.write(now, actor, "spec.reload", str(control.spec.folder), details)
-    )
-    control.status_version += 1
-    return good
+    async with control.reloading:  # two at once could end with the older reading in force
+        now = control.clock.now()
+        fresh = await asyncio.to_thread(control.spec.again, now)
+        if fresh.good:
+            control.adopt(fresh)
+            await control.watch_targets()
+        else:
+            control.spec = fresh
+        control.metrics.spec_good.set(1 if fresh.good else 0)
+        control.status_version += 1
+        details = {"good": str(fresh.good).lower(), "mistakes": str(len(fresh.diagnostics))}
+
+        def write(unit: Unit) -> None:
+            unit.audit.write(now, actor, "spec.reload", str(fresh.folder), details)
+            if fresh.good:
+                unit.ledger.lead(wait=True)
+                unit.ledger.add(tell_public(unit, fresh.current, now, "the spec was changed"))
+
+        await control.database.write(write)
+    return fresh.good

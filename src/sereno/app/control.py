@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +35,21 @@ if TYPE_CHECKING:
 SECRET_FILE = "secret.key"  # noqa: S105 - a file's name, not a secret
 
 
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """What changes when a file of the spec does: names, times and sizes. Raises OSError if one goes meanwhile."""
+    found = sorted(path for pattern in ("*.yaml", "*.yml", "*.md") for path in folder.rglob(pattern))
+    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in found)
+
+
 @dataclass
 class SpecHolder:
-    """The spec in force. A reload that fails keeps the last good one and its diagnostics say why."""
+    """The spec in force. A reload that fails keeps the last good one and its diagnostics say why.
+
+    `seen` are the files as they were just before they were last read, for good or bad.
+    """
 
     folder: Path
     current: Spec
@@ -44,6 +57,7 @@ class SpecHolder:
     diagnostics: tuple[Diagnostic, ...] = ()
     files: tuple[Path, ...] = ()
     good: bool = True
+    seen: Fingerprint = ()
 
     @staticmethod
     def load(folder: Path, now: datetime) -> SpecHolder:
@@ -51,29 +65,31 @@ class SpecHolder:
         from sereno.app.promql_checker import Checker
         from sereno.spec.loader import load
 
+        seen = _seen(folder)
         loaded = load(folder, promql=Checker())
         if loaded.spec is None:
             raise SpecError(loaded.diagnostics)
-        return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files)
+        return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files, seen=seen)
 
-    def fingerprint(self) -> tuple[tuple[str, int, int], ...]:
-        """What changes when a file of the folder does: names, times and sizes."""
-        found = sorted(path for pattern in ("*.yaml", "*.yml", "*.md") for path in self.folder.rglob(pattern))
-        return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in found)
+    def again(self, now: datetime) -> SpecHolder:
+        """The folder read again: what it says, or, if that is broken, this spec with the diagnostics that say why.
 
-    def reload(self, now: datetime) -> bool:
-        """Read the folder again; True if it is good and now in force. A folder that is gone is a mistake too."""
+        A folder that is gone is a mistake too.
+        """
+        seen = _seen(self.folder)
         try:
-            fresh = SpecHolder.load(self.folder, now)
+            return SpecHolder.load(self.folder, now)
         except SpecError as error:
-            self.diagnostics, self.good = error.diagnostics, False
-            return False
+            return replace(self, diagnostics=error.diagnostics, good=False, seen=seen)
         except (UsageError, OSError) as error:
-            self.diagnostics, self.good = (_unreadable(self.folder, error),), False
-            return False
-        self.current, self.loaded_at, self.files = fresh.current, now, fresh.files
-        self.diagnostics, self.good = fresh.diagnostics, True
-        return True
+            return replace(self, diagnostics=(_unreadable(self.folder, error),), good=False, seen=seen)
+
+
+def _seen(folder: Path) -> Fingerprint:
+    """The fingerprint; empty, so that the next look finds a change, if a file goes at this very moment."""
+    with contextlib.suppress(OSError):
+        return fingerprint(folder)
+    return ()
 
 
 def _unreadable(folder: Path, error: UsageError | OSError) -> Diagnostic:
@@ -105,6 +121,7 @@ class Control:
     generated_until: datetime | None = None
     evaluated_at: datetime | None = None
     evaluation_error: str | None = None
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def targets(self) -> Sequence[TargetState]:
@@ -112,14 +129,15 @@ class Control:
         return self.scraper.states() if self.scraper else ()
 
     async def close(self) -> None:
-        """Finish what was accepted and let go of the stores."""
-        if self.scraper:
-            await self.scraper.close()
-        if self.http:
-            await self.http.aclose()
-        if self.store:
-            self.store.close()
-        self.database.close()
+        """Finish what was accepted and let go of the stores, each of them whatever happens to the others."""
+        async with contextlib.AsyncExitStack() as last_first:
+            last_first.callback(self.database.close)
+            if self.store:
+                last_first.callback(self.store.close)
+            if self.http:
+                last_first.push_async_callback(self.http.aclose)
+            if self.scraper:
+                last_first.push_async_callback(self.scraper.close)
 
     async def watch_targets(self) -> None:
         """Scrape exactly the targets of the spec in force from now on."""
@@ -135,28 +153,42 @@ class Control:
         select = await fetch(self, budget_selections(declared, now))
         return await asyncio.to_thread(burn_chart, service, declared, select, now)
 
-    def plan_everything(self) -> None:
-        """Derive rules and tiers from the spec in force."""
+    def adopt(self, spec: SpecHolder) -> None:
+        """Put `spec` in force with the rules and tiers that follow from it: all of it, or, if that fails, nothing.
+
+        Budgets stay known only where the objective is what it was.
+        """
         from sereno.slo import plans_of, rules_of
 
-        spec, interval, language = self.spec.current, self.settings.evaluation_interval, self.settings.language
-        self.plans = {
-            (plan.service, plan.slo.name): plan
-            for plan in plans_of(spec, evaluation_interval=interval, language=language)
-        }
-        self.rules = rules_of(spec, evaluation_interval=interval, language=language)
-        self.budgets = {key: budget for key, budget in self.budgets.items() if key in self.plans}
+        interval, language = self.settings.evaluation_interval, self.settings.language
+        found = plans_of(spec.current, evaluation_interval=interval, language=language)
+        plans = {(plan.service, plan.slo.name): plan for plan in found}
+        rules = rules_of(spec.current, evaluation_interval=interval, language=language)
+        same = {key for key, plan in plans.items() if key in self.plans and self.plans[key].slo == plan.slo}
+        self.budgets = {key: budget for key, budget in self.budgets.items() if key in same}
+        self.metrics.forget_budgets(self.plans.keys() - same)
+        self.spec, self.plans, self.rules = spec, plans, rules
 
 
 def secret_of(data_dir: Path) -> bytes:
     """The installation's secret key, made at first start in a file that only its owner may read."""
     path = data_dir / SECRET_FILE
-    if not path.exists():
+    secret = path.read_bytes().strip() if path.exists() else b""
+    if not secret:  # a file that a dying disk left empty would sign nothing
+        secret = RandomIds().secret().encode()
         data_dir.mkdir(parents=True, exist_ok=True)
-        made = RandomIds().secret().encode()
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(made)
-    return path.read_bytes().strip()
+        _write_whole(path, secret)
+    return secret
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, all of it or nothing."""
+    made, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # of mode 0600
+    with open(made, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(name, path)
 
 
 async def _agreed_secret(settings: Settings, database: Database, now: datetime) -> bytes:
@@ -180,21 +212,22 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     owner = ids.new("wk")
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"
-    database = await open_database(url, owner=owner)
-    try:
+    async with contextlib.AsyncExitStack() as undo:
+        database = await open_database(url, owner=owner)
+        undo.callback(database.close)
         secret = await _agreed_secret(settings, database, clock.now())
         source, store, scraper, http = await _open_samples(settings, clock)
         control = Control(
             settings=settings, clock=clock, ids=ids, secret=secret, owner=owner,
             database=database, spec=spec, source=source, store=store, scraper=scraper, http=http,
         )  # fmt: skip
+        undo.pop_all()
+        undo.push_async_callback(control.close)
         generated = await database.read(lambda unit: unit.facts.get("generated"))
         control.generated_until = datetime.fromisoformat(generated["until"]) if generated else None
-        control.plan_everything()
+        control.adopt(spec)
         control.metrics.spec_good.set(1)
-    except BaseException:
-        database.close()
-        raise
+        undo.pop_all()
     return control
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -35,3 +38,10 @@ class Metrics:
         self.loop_errors = Counter(
             "sereno_loop_errors", "Failures inside a loop, which went on", ["loop"], registry=registry
         )
+
+    def forget_budgets(self, objectives: Iterable[tuple[str, str]]) -> None:
+        """Say no more about objectives (service and name) that are declared no longer, or otherwise."""
+        for key in objectives:
+            for gauge in (self.budget_remaining, self.burn_rate):
+                with suppress(KeyError):
+                    gauge.remove(*key)

@@ -7,21 +7,23 @@ import contextlib
 import signal
 import socket
 from collections.abc import Coroutine
-from datetime import datetime
 from random import SystemRandom
 
 import structlog
 import uvicorn
 
 from sereno.adapters.sql.unit import Unit
-from sereno.app import wiring
+from sereno.app import retention, wiring
 from sereno.app.commands import reload_spec
-from sereno.app.control import Control
+from sereno.app.control import Control, fingerprint
 from sereno.app.evaluate import DUTY, BudgetRound, RuleRound
+from sereno.app.heartbeat import last_look, unwatched_after
 from sereno.app.http import create_app
 from sereno.app.notifiers import notifiers_of
+from sereno.app.outlive import outlive
+from sereno.app.retention import Retention
 from sereno.app.workers import AuditorLoop, DeliveryLoop, DispatchLoop, IncidentLoop, StepLoop
-from sereno.kernel.errors import Conflict, SerenoError, Unavailable
+from sereno.kernel.errors import Conflict
 from sereno.spec.model import Spec
 from sereno.status import service as status
 
@@ -32,16 +34,22 @@ UPKEEP_SECONDS = 300.0
 
 
 async def begin(control: Control) -> None:
-    """Take up what an earlier run left: release its leases, and record the time nobody watched as unknown."""
-    now, spec = control.clock.now(), control.spec.current
+    """Take up what an earlier run left: record the time nobody watched as unknown, and see to it that work is due.
+
+    A replica that starts while another one watches changes nothing of what is known.
+    """
+    now, spec, interval = control.clock.now(), control.spec.current, control.settings.evaluation_interval
 
     def write(unit: Unit) -> None:
-        heartbeat = unit.facts.get("heartbeat")
-        last = datetime.fromisoformat(heartbeat) if heartbeat else None
-        unit.ledger.add(status.begin(unit.intervals, spec, now, last))
-        unseen = status.unknown_services(unit.intervals, spec)
-        unit.facts.set("known", {name: name not in unseen for name in spec.services}, now)
+        unit.duties.ensure(retention.DUTY, now)
         unit.duties.ensure(DUTY, now)
+        # Replicas begin one after another, and not while one of them records what it saw or tells the public.
+        unit.ledger.lead(wait=True)
+        unit.duties.hold(DUTY)
+        unit.ledger.add(status.begin(unit.intervals, spec, now, last_look(unit), gap_max=unwatched_after(interval)))
+        unseen = status.unknown_services(unit.intervals, spec)
+        known = {name: known for name, known in (unit.facts.get("known") or {}).items() if name not in unseen}
+        unit.facts.set("known", known, now)
 
     await control.database.write(write)
 
@@ -61,6 +69,7 @@ def loops(control: Control) -> list[Coroutine[None, None, None]]:
         AuditorLoop(database, clock, spec, metrics).run(),
         RuleRound(control).run(),
         BudgetRound(control).run(),
+        Retention(control).run(),
         watch_spec(control),
         follow_changes(control),
     ]
@@ -79,24 +88,17 @@ async def follow_changes(control: Control) -> None:
 
 async def watch_spec(control: Control) -> None:
     """Read the spec again when its files change; a broken one leaves the last good one in force."""
-    seen = control.spec.fingerprint()
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        with contextlib.suppress(OSError):
-            fresh = await asyncio.to_thread(control.spec.fingerprint)
-            if fresh != seen:
-                seen = fresh
+        with outlive("spec", control.metrics), contextlib.suppress(OSError):  # a file that went while we looked
+            if await asyncio.to_thread(fingerprint, control.spec.folder) != control.spec.seen:
                 await _reload(control, actor="file change")
 
 
 async def _reload(control: Control, actor: str) -> None:
     """Read the spec again. A store that cannot note it (a full disk) costs the note, not the reading."""
-    try:
+    with outlive("spec", control.metrics):
         good = await reload_spec(control, actor=actor)
-    except Unavailable as error:
-        control.metrics.loop_errors.labels("spec").inc()
-        log.error("spec_reload_not_noted", error=error.message)
-    else:
         log.info("spec_reloaded" if good else "spec_refused", mistakes=len(control.spec.diagnostics))
 
 
@@ -105,11 +107,8 @@ async def keep_samples(control: Control) -> None:
     assert control.store is not None
     while True:
         await asyncio.sleep(UPKEEP_SECONDS)
-        try:
+        with outlive("samples", control.metrics):
             await control.store.maintain(control.clock.now())
-        except SerenoError as error:
-            control.metrics.loop_errors.labels("samples").inc()
-            log.error("samples_upkeep_failed", error=error.message)
 
 
 class Server(uvicorn.Server):
@@ -146,7 +145,12 @@ async def run(control: Control, listener: socket.socket) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, lambda: setattr(server, "should_exit", True))
     reloads: set[asyncio.Task[None]] = set()
-    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(_reload(control, "SIGHUP"))))
+
+    def reload() -> None:
+        reloads.add(task := asyncio.create_task(_reload(control, "SIGHUP")))
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         done, _ = await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True

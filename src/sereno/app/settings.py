@@ -51,10 +51,13 @@ class Settings(BaseSettings):
     """How often rules are evaluated."""
     budget_interval: timedelta = Field(default=timedelta(seconds=60), ge=SECOND)
     """How often budgets are counted."""
-    settle: timedelta = timedelta(seconds=60)
+    settle: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(0))
     """How long an automatic incident must stay quiet before it resolves by itself."""
     retention: timedelta = Field(default=timedelta(days=45), ge=timedelta(hours=1))
     """How long the embedded store keeps samples. An objective's window cannot see further back."""
+    state_retention: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))
+    """How long heard events, finished messages, resolved alerts and the audit log are kept. Pages, incidents,
+    timelines and the public's intervals are kept for ever."""
     language: Language = "en"
     """The language of what has no reader of its own: alert texts, drafts. People and status pages have theirs."""
     session_hours: float = Field(default=12, gt=0)
@@ -78,7 +81,7 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     """Hosts and CIDR ranges that webhooks may reach even though they are private."""
 
-    @field_validator("evaluation_interval", "budget_interval", "settle", "retention", mode="before")
+    @field_validator("evaluation_interval", "budget_interval", "settle", "retention", "state_retention", mode="before")
     @classmethod
     def _duration(cls, value: object) -> object:
         return parse_duration(value) if isinstance(value, str) else value

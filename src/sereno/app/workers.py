@@ -19,6 +19,7 @@ from sereno.app.audit import Audit, audit_once
 from sereno.app.delivery import failed_event, next_try, sent_event
 from sereno.app.dispatch import Hearers, backoff, dispatch_once
 from sereno.app.metrics import Metrics
+from sereno.app.outlive import outlive
 from sereno.incidents.model import Incident
 from sereno.kernel.clock import Clock, Ids
 from sereno.kernel.errors import DeliveryError, Unavailable
@@ -73,15 +74,10 @@ class Loop:
 
     async def _tick_safely(self) -> float | None:
         """Seconds to sleep after one tick, or None if it failed."""
-        try:
+        due: datetime | None = None
+        with outlive(self.name, self.metrics) as failures:
             due = await self.tick()
-        except DatabaseDied:
-            raise
-        except Exception as error:
-            # Nothing is lost: what was due still is. The next look tries again.
-            expected = isinstance(error, Unavailable)
-            log.error("loop_failed", loop=self.name, error=str(error), exc_info=None if expected else error)
-            self.metrics.loop_errors.labels(self.name).inc()
+        if failures:
             return None
         if due is None:
             return self.poll_seconds

@@ -70,14 +70,21 @@ def reconcile(
     return events
 
 
-def begin(intervals: Intervals, spec: Spec, now: datetime, last_heartbeat: datetime | None) -> list[Event]:
+def begin(
+    intervals: Intervals,
+    spec: Spec,
+    now: datetime,
+    last_heartbeat: datetime | None,
+    *,
+    gap_max: timedelta = GAP_MAX,
+) -> list[Event]:
     """At start: what nobody watched is unknown.
 
-    A component without a state begins as unknown, until it is observed. If the last heartbeat is more than 30 s old
+    A component without a state begins as unknown, until it is observed. If the last heartbeat is older than `gap_max`
     (or there was none), every component was unknown from then on, and is until it is observed again.
     """
     events: list[Event] = []
-    gap = last_heartbeat is None or now - last_heartbeat > GAP_MAX
+    gap = last_heartbeat is None or now - last_heartbeat > gap_max
     for key, services in services_of(spec).items():
         current = intervals.current(*key)
         if current is None:

@@ -66,6 +66,11 @@ class SqlDuties:
         )
         return self._unit.connection.execute(change).rowcount == 1
 
+    def hold(self, name: str) -> None:
+        """Keep others from claiming or ending the duty until this transaction ends."""
+        query = sa.select(duty.c.name).where(duty.c.name == name).with_for_update()
+        self._unit.connection.execute(query).all()
+
     def next_due(self, name: str) -> datetime | None:
         """When it is next due, or None if there is no such duty."""
         query = sa.select(duty.c.due_us).where(duty.c.name == name)

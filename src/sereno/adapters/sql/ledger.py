@@ -61,13 +61,18 @@ class SqlLedger:
         self._unit.connection.execute(sa.insert(event), rows)
         self._unit.topics.add("events")
 
-    def lead(self) -> bool:
-        """Whether this transaction may hand out events: one at a time does, so that their order is kept."""
+    def lead(self, *, wait: bool = False) -> bool:
+        """Whether this transaction may hand out events: one at a time does, so that their order is kept.
+
+        With `wait` it waits for its turn (a few seconds at most, then the store raises) and the answer is yes.
+        """
         if not self._unit.postgres:
             return True
-        return bool(
-            self._unit.connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_DISPATCH_LOCK))).scalar()
-        )
+        if wait:
+            self._unit.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_DISPATCH_LOCK)))
+            return True
+        mine = sa.select(sa.func.pg_try_advisory_xact_lock(_DISPATCH_LOCK))
+        return bool(self._unit.connection.execute(mine).scalar())
 
     def due(self, now: datetime, limit: int) -> tuple[Entry | Unreadable, ...]:
         """Events to hand out, in order; locked, skipping those that another holds."""

@@ -18,6 +18,7 @@ from sereno.adapters.sql.intervals import SqlIntervals
 from sereno.adapters.sql.ledger import SqlLedger
 from sereno.adapters.sql.outbox import SqlOutbox
 from sereno.adapters.sql.pages import SqlPages
+from sereno.adapters.sql.retention import SqlRetention
 from sereno.adapters.sql.throttle import SqlThrottle
 from sereno.adapters.sql.wake import Topic
 
@@ -121,3 +122,8 @@ class Unit:
     def facts(self) -> SqlFacts:
         """Small facts about this installation."""
         return SqlFacts(self)
+
+    @cached_property
+    def retention(self) -> SqlRetention:
+        """What may be forgotten."""
+        return SqlRetention(self)

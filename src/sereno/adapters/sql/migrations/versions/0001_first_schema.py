@@ -1,5 +1,7 @@
 """The first schema, as it was released. It never changes: what comes later is a migration of its own."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -30,7 +32,7 @@ TABLES = (
 )
 
 
-def where(condition: str) -> dict[str, sa.TextClause]:
+def where(condition: str) -> dict[str, Any]:
     """An index over some rows only."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
