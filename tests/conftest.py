@@ -14,8 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sereno.adapters.sql.database import Database, connect
+
+# A busy machine is slow, not wrong.
+settings.register_profile("sereno", deadline=None)
+settings.load_profile("sereno")
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -22,6 +23,23 @@ def number(value: Decimal | float | int, language: Language, decimals: int = 0) 
     """`value` with grouping and `decimals` digits: 1.234,5 in Spanish, 1,234.5 in English."""
     text = f"{value:,.{decimals}f}"
     return text.translate(str.maketrans(",.", ".,")) if language == "es" else text
+
+
+def figure(value: str, language: Language) -> str:
+    """A measured value in four digits, as its readers write numbers."""
+    measured = float(value)
+    if not math.isfinite(measured):
+        return "∞" if measured > 0 else "−∞" if measured < 0 else "NaN"
+    if measured and not 1e-4 <= abs(measured) < 1e15:
+        return f"{measured:.4g}"
+    digits = (
+        max(0, 4 - len(f"{abs(measured):.0f}"))
+        if abs(measured) >= 1
+        else -math.floor(math.log10(abs(measured) or 1)) + 3
+    )
+    text = number(measured, language, digits)
+    point = "," if language == "es" else "."
+    return text.rstrip("0").rstrip(point) if point in text else text
 
 
 def percent(ratio: Decimal, language: Language, decimals: int = 2) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from sereno.kernel.clock import Ids
-from sereno.kernel.language import local, number, say, span
+from sereno.kernel.language import figure, local, say, span
 from sereno.kernel.message import Language, Message
 from sereno.kernel.moment import iso
 from sereno.kernel.severity import DEFAULT_SEVERITIES
@@ -209,23 +208,6 @@ def step_of(message: Message) -> tuple[int, int] | None:
     """The round and step that a page message belongs to, read from its key."""
     parts = message.key.removeprefix(f"{message.page}/").split("/")
     return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() else None
-
-
-def figure(value: str, language: Language) -> str:
-    """A measured value in four digits, as its readers write numbers."""
-    measured = float(value)
-    if not math.isfinite(measured):
-        return "∞" if measured > 0 else "−∞" if measured < 0 else "NaN"
-    if measured and not 1e-4 <= abs(measured) < 1e15:
-        return f"{measured:.4g}"
-    digits = (
-        max(0, 4 - len(f"{abs(measured):.0f}"))
-        if abs(measured) >= 1
-        else -math.floor(math.log10(abs(measured) or 1)) + 3
-    )
-    text = number(measured, language, digits)
-    point = "," if language == "es" else "."
-    return text.rstrip("0").rstrip(point) if point in text else text
 
 
 def clean(text: str) -> str:

@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from sereno.app.http.auth import Principal, require
-from sereno.app.http.pages import Speech, render, speech_of, zone_of
+from sereno.app.http.pages import Speech, language_of, render, speech_of, zone_of
 from sereno.app.http.situation import Situation, judge, what_is_missing, without_userinfo
 from sereno.app.http.trends import Trends, series_of, slo_view
 from sereno.incidents.model import PHASES, ROLES, Entry
 from sereno.incidents.words import render as render_line
 from sereno.kernel.errors import NotFound
+from sereno.kernel.language import figure
 from sereno.oncall.schedule import on_call, shifts
 from sereno.spec.model import Schedule, Service, Spec
 
@@ -93,6 +94,11 @@ def router(control: Control) -> APIRouter:
             }
 
         groups = await control.database.read(gather)
+        language = language_of(request, control.settings.language)
+
+        def value_of(alert: Alert) -> str:
+            return figure(repr(alert.value), language)
+
         return render(request, "alerts.html", groups=groups, value_of=value_of)
 
     @routes.get("/oncall")
@@ -236,11 +242,6 @@ def served(spec: Spec) -> dict[str, list[Service]]:
     for service in spec.services.values():
         found.setdefault(spec.escalation_of(service.name).name, []).append(service)
     return found
-
-
-def value_of(alert: Alert) -> str:
-    """An alert's value in few digits, as Prometheus's own page has it."""
-    return f"{alert.value:.6g}"
 
 
 def masked(channel: str, address: str) -> str:
