@@ -24,4 +24,5 @@ class Figure:
     def __str__(self) -> str:
         floor = f"≤ {self.most:g}" if self.most is not None else f"≥ {self.least:g}" if self.least is not None else "—"
         mark = "ok  " if self.passed else "FAIL"
-        return f"{mark} {self.name:<44} {self.value:>10.3g} {self.unit:<8} floor {floor} {self.unit}  {self.beside}".rstrip()
+        measured = f"{self.name:<44} {self.value:>10.3g} {self.unit:<8}"
+        return f"{mark} {measured} floor {floor} {self.unit}  {self.beside}".rstrip()

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.app.town import SPEC, Town, opened
 
 from sereno.app.commands import impacts, postmortem
 from sereno.kernel.errors import DeliveryError
-from tests.app.town import SPEC, Town, opened
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ Verdict = Literal["pass", "refused", "wrong", "native"]
 _EVAL = re.compile(r"eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(\S+))?\s+(.+)", re.DOTALL)
 _RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)", re.DOTALL)
 _LOAD = re.compile(r"load(_with_nhcb)?\s+(\S+)")
-_ITEM = re.compile(r"(_|stale|[+-]?(?:nan|inf|[0-9.]+(?:e[+-]?\d+)?))([+-](?:inf|[0-9.]+(?:e[+-]?\d+)?))?(?:x(\d+))?", re.I)  # fmt: skip  # noqa: E501
+_ITEM = re.compile(r"(_|stale|[+-]?(?:nan|inf|[0-9.]+(?:e[+-]?\d+)?))([+-](?:inf|[0-9.]+(?:e[+-]?\d+)?))?(?:x(\d+))?", re.I)  # fmt: skip
 
 VERSION_3 = Settings(dialect=3)
 
