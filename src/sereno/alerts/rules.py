@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sereno.alerts.model import Alert, Evaluation
 from sereno.kernel.events import AlertFired, AlertResolved, Event
+from sereno.kernel.inert import inert, without_nul
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
 from sereno.kernel.template import expand
@@ -27,8 +28,13 @@ class Changes:
 
 
 def final_labels(rule: Rule, series: Labels, value: float) -> Labels:
-    """The labels of the alert for one series: the series' own, then the rule's, then what the alert is."""
-    own = {name: expand(text, series, value) for name, text in rule.labels.items()}
+    """The labels of the alert for one series: the series' own, then the rule's, then what the alert is.
+
+    A NUL in them becomes U+FFFD: one target's odd label must not keep a whole round from being stored.
+    """
+    if any("\0" in text for pair in series.pairs for text in pair):
+        series = Labels((without_nul(name), without_nul(text)) for name, text in series.pairs)
+    own = {name: without_nul(expand(text, series, value)) for name, text in rule.labels.items()}
     return (
         series.without("__name__")
         .merged(own)
@@ -69,7 +75,7 @@ def remove(active: Iterable[Alert], now: datetime) -> Changes:
 
 def _begin(rule: Rule, series: Labels, value: float, at: datetime) -> Alert:
     labels = final_labels(rule, series, value)
-    texts = {name: expand(text, series, value) for name, text in rule.annotations.items()}
+    texts = {name: inert(expand(text, series, value)) for name, text in rule.annotations.items()}
     return Alert(
         fingerprint=labels.fingerprint, rule=rule.key, alert=rule.name, service=rule.service,
         severity=rule.severity, state="pending", labels=labels, annotations=Labels(texts), value=value,

@@ -18,6 +18,7 @@ from sereno.kernel.events import (
     PageClosed,
     PageOpened,
 )
+from sereno.kernel.inert import inert, inert_line
 from sereno.kernel.moment import iso, to_us
 from sereno.kernel.severity import Severities, Severity
 
@@ -83,7 +84,7 @@ def open_incident(
 ) -> Outcome:
     """A new incident; `by` is the person who declared it, None if a page did."""
     incident = Incident(
-        id=incident_id, number=number, title=title[:TITLE_LENGTH_MAX], service=service, severity=severity.name,
+        id=incident_id, number=number, title=inert_line(title)[:TITLE_LENGTH_MAX], service=service, severity=severity.name,
         phase="detected", started_at=min(started_at, now), opened_at=now, automatic=by is None, opened_by=by,
         roles={"commander": by} if by else {},
     )  # fmt: skip
@@ -313,8 +314,8 @@ def known_phase(phase: str) -> Phase:
 
 
 def known_text(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
-    """`text` without blanks around it. Raises UsageError if nothing is left or it is too long."""
-    words = text.strip()
+    """`text` made inert, without blanks around it. Raises UsageError if nothing is left or it is too long."""
+    words = inert(text).strip()
     if not words:
         raise UsageError("there is nothing to write down", hint="write a few words")
     if len(words) > length_max:

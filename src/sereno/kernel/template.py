@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 Value = str | float
-_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+# No action begins inside another, and blanks are matched once: both keep the time linear in the text.
+_ACTION = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*)\}\}", re.DOTALL)
 _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|(`[^`]*`)|(\|)|([^\s|"`]+))')
-_TRIM_LEFT = re.compile(r"\s+(?=\{\{-\s)")
+_TRIM_LEFT = re.compile(r"(?<!\s)\s+(?=\{\{-\s)")
 _TRIM_RIGHT = re.compile(r"(?<=\s-\}\})\s+")
 _VERB = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d+))?([a-zA-Z%])")
 _LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
@@ -34,11 +35,16 @@ def expand(text: str, labels: Mapping[str, str], value: float) -> str:
 
     def replace(found: re.Match[str]) -> str:
         try:
-            return show(_pipeline(found[1], labels, value))
+            return show(_pipeline(_inside(found[1]), labels, value))
         except (ValueError, LookupError, TypeError, OverflowError):
             return f"<error: {found[0]}>"
 
     return _ACTION.sub(replace, _TRIM_RIGHT.sub("", _TRIM_LEFT.sub("", text)))
+
+
+def _inside(action: str) -> str:
+    """The pipeline of an action, without the dashes that trim around it."""
+    return action.removeprefix("-").removesuffix("-").strip()
 
 
 def show(value: Value) -> str:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from html import escape
 from xml.etree import ElementTree as Xml
 
+from sereno.kernel.inert import inert
 from sereno.kernel.message import Language
 from sereno.kernel.moment import EPOCH, iso
 from sereno.status.model import Board, ComponentBoard, PublicIncident
@@ -91,12 +92,12 @@ def feed(board: Board, address: str, host: str, language: Language) -> bytes:
     view = page_view(board, language)
     root = Xml.Element("feed", {"xmlns": _ATOM, "xml:lang": language})
     Xml.SubElement(root, "id").text = f"tag:{host},2005:/{board.page.name}/history"
-    Xml.SubElement(root, "title").text = view.words["status_of"]
+    Xml.SubElement(root, "title").text = inert(view.words["status_of"])
     Xml.SubElement(root, "updated").text = iso(max((i.changed_at for i in board.incidents), default=EPOCH))
     Xml.SubElement(root, "link", {"rel": "alternate", "type": "text/html", "href": address})
     Xml.SubElement(root, "link", {"rel": "self", "href": f"{address}/history.atom"})
     author = Xml.SubElement(root, "author")
-    Xml.SubElement(author, "name").text = board.page.title
+    Xml.SubElement(author, "name").text = inert(board.page.title)
     shown = {i.anchor: i for i in (*view.open, *view.past)}
     for incident in sorted(board.incidents, key=lambda i: i.opened_at, reverse=True):
         anchor = f"i-{public_id(incident.id)}"
@@ -104,12 +105,12 @@ def feed(board: Board, address: str, host: str, language: Language) -> bytes:
             continue
         entry = Xml.SubElement(root, "entry")
         Xml.SubElement(entry, "id").text = f"tag:{host},2005:Incident/{public_id(incident.id)}"
-        Xml.SubElement(entry, "title").text = incident.title
+        Xml.SubElement(entry, "title").text = inert(incident.title)
         Xml.SubElement(entry, "published").text = iso(incident.opened_at)
         Xml.SubElement(entry, "updated").text = iso(incident.changed_at)
         Xml.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": f"{address}#{anchor}"})
         Xml.SubElement(entry, "content", {"type": "html"}).text = "".join(
-            f"<p><small>{escape(u.time.text)}</small><br><strong>{escape(u.phase)}</strong> - {escape(u.text)}</p>"
+            f"<p><small>{escape(u.time.text)}</small><br><strong>{escape(u.phase)}</strong> - {escape(inert(u.text))}</p>"
             for u in shown[anchor].updates
         )
     body: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ PHRASES: Phrases = {
     "see": {"es": "Ver el aviso", "en": "See the page"},
 }
 HEADER_MAX, SECTION_MAX, URL_MAX = 150, 2900, 3000
+_EVERYBODY = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
 
 
 class SlackNotifier:
@@ -66,5 +68,6 @@ def _button(label: str, url: str, name: str) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """Slack's own escaping: a label that reads `<!channel>` must not call everybody."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Slack's own escaping, and a seam in plain mentions: no label, `<!channel>` or `@here`, may call everybody."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _EVERYBODY.sub("@\u200b", text)

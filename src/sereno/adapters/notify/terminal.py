@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TextIO
 
 from sereno.kernel.errors import DeliveryError
+from sereno.kernel.inert import inert, inert_line
 from sereno.kernel.language import Phrases, say
 from sereno.kernel.message import Message
 
 WIDTH = 72
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PHRASES: Phrases = {
     "page": {"es": "AVISO PARA {person}", "en": "PAGE FOR {person}"},
     "closed": {"es": "AVISO CERRADO · {person}", "en": "PAGE CLOSED · {person}"},
@@ -39,10 +38,6 @@ class TerminalNotifier:
 def block(message: Message) -> str:
     """The message between two rules, with nothing in it that a terminal would obey."""
     title = say(PHRASES, message.purpose, message.language, person=message.person or message.address)
-    top = f"━━ {_inert(title)} ".ljust(WIDTH, "━")
-    body = "\n".join(f"  {_inert(line)}".rstrip() for line in message.text.strip().splitlines())
-    return f"\n{top}\n  {_inert(message.subject)}\n\n{body}\n{'━' * WIDTH}\n"
-
-
-def _inert(text: str) -> str:
-    return _CONTROL.sub("�", text)
+    top = f"━━ {inert_line(title)} ".ljust(WIDTH, "━")
+    body = "\n".join(f"  {line}".rstrip() for line in inert(message.text).strip().splitlines())
+    return f"\n{top}\n  {inert_line(message.subject)}\n\n{body}\n{'━' * WIDTH}\n"

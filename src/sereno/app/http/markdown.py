@@ -11,7 +11,9 @@ from markupsafe import Markup, escape
 _ESCAPED = re.compile(r"\\([\\`*_\[\]|~#\-.!()])")
 _PRIVATE = 0xE000
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
-_EMPHASIS = re.compile(r"(?<![\w*_])([*_])(?!\s)(.+?)(?<!\s)\1(?![\w*_])")
+# Bounded, so that a thousand opening stars cost a thousand short looks and not a thousand long ones.
+_EMPHASIS = re.compile(r"(?<![\w*_])([*_])(?!\s)(.{1,300}?)(?<!\s)\1(?![\w*_])")
+_COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->")
 _CODE = re.compile(r"`([^`]+)`")
 _RULE = re.compile(r"^\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?$")
 _ITEM = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(?:\[([ xX])\]\s+)?(.*)$")
@@ -19,7 +21,7 @@ _ITEM = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(?:\[([ xX])\]\s+)?(.*)$")
 
 def to_html(text: str) -> Markup:
     """`text` as HTML. Nothing in it can become markup of its own: everything is escaped before anything is marked."""
-    lines = [re.sub(r"<!--.*?-->", "", line).rstrip() for line in text.splitlines()]
+    lines = [_COMMENT.sub("", line).rstrip() for line in text.splitlines()]
     return Markup("\n").join(_blocks(lines))
 
 
