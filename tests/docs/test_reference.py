@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.__main__ import NAMES as FIGURES
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+from bench.__main__ import NAMES as FIGURES
 from sereno.app import reference
 from sereno.app.cli import COMMANDS, build_app
 from sereno.app.cli.check import as_text
@@ -210,3 +211,40 @@ def known_address(place: str) -> bool:
         if route.startswith(place) or re.fullmatch(pattern, place):
             return True
     return False
+
+
+@pytest.mark.parametrize("path", prose(), ids=named)
+def test_tests_that_are_named_exist(path: Path) -> None:
+    for place, _, name in re.findall(r"`(tests/[\w/]+\.py)(::(\w+))?`", path.read_text(encoding="utf-8")):
+        assert (ROOT / place).is_file(), f"{named(path)} names {place}"
+        assert not name or f"def {name}(" in (ROOT / place).read_text(encoding="utf-8"), f"{place} has no {name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy").iterdir()), ids=named)
+def test_what_is_deployed_sets_only_settings_that_exist(path: Path) -> None:
+    known = {f"SERENO_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS | {"SERENO_SPEC_DIR"}
+    assert set(re.findall(r"SERENO_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8"))) <= known
+
+
+def test_the_unit_and_the_image_start_the_command_that_exists() -> None:
+    unit = (ROOT / "deploy" / "sereno.service").read_text(encoding="utf-8")
+    image = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    assert "ExecStart=/opt/sereno/bin/sereno up\n" in unit
+    assert 'ENTRYPOINT ["sereno"]\nCMD ["up"]' in image
+    assert "up" in COMMANDS
+
+
+def test_the_compose_file_mounts_what_the_image_reads() -> None:
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    image = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    inside = {volume.rsplit(":", 2)[1 if volume.endswith(":ro") else -1] for volume in services["sereno"]["volumes"]}
+    assert inside == {"/spec", "/var/lib/sereno"}
+    assert "SERENO_SPEC=/spec SERENO_DATA_DIR=/var/lib/sereno" in image
+    assert services["sereno"]["ports"] == ["127.0.0.1:8420:8420"], "never open to the network by default"
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "guides").rglob("*.md")), ids=named)
+def test_a_guide_can_be_read_at_five_o_clock(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    assert max(len(line) for line in text.splitlines() if not line.startswith(("|", "left out"))) <= 130

@@ -78,7 +78,7 @@ def _explained(body: ast.AST) -> Iterator[tuple[str, str]]:
     statements = getattr(body, "body", [])
     for before, after in pairwise(statements):
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
-            yield before.target.id, str(ast.literal_eval(after.value))
+            yield before.target.id, " ".join(str(ast.literal_eval(after.value)).split())
 
 
 def _default(value: object) -> str:
