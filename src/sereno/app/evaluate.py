@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 
 from sereno.adapters.samples.target import TargetState
-from sereno.adapters.sql.errors import DatabaseDied
+from sereno.adapters.sql.duties import Fence
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts import service as alerts
 from sereno.alerts.model import Evaluation
 from sereno.app.control import Control
-from sereno.kernel.errors import QueryError, SerenoError
+from sereno.app.heartbeat import last_look, note_look, unwatched_after
+from sereno.app.outlive import outlive, shown
+from sereno.kernel.errors import QueryError
 from sereno.kernel.events import Event, ServiceObserved
-from sereno.kernel.moment import EPOCH, iso, to_ms
+from sereno.kernel.moment import EPOCH, to_ms
 from sereno.kernel.rule import Rule
 from sereno.promql import evaluate, matchers_of, parse, selections
 from sereno.promql.ast import Expr
 from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
-from sereno.slo import budget, budget_selections
+from sereno.slo import Budget, SloPlan, budget, budget_selections
 from sereno.spec.model import EventsSli, Service
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
 DUTY = "evaluate"
-NAN = float("nan")
+CLOCK_WENT_BACK = "the clock went back: no samples of now can be had until it has caught up"
 
 parsed = lru_cache(maxsize=4096)(parse)
 
@@ -45,14 +48,38 @@ def covering(wanted: Iterable[Selection]) -> dict[tuple[Matcher, ...], Selection
 
 
 async def fetch(control: Control, wanted: Iterable[Selection]) -> Select:
-    """Get samples for all of `wanted` at once; the answer serves each of them."""
+    """Get samples for all of `wanted` at once; the answer serves each of them.
+
+    Raises Unavailable when there is no answer at all. What the source refuses is raised to whoever asks for that.
+    """
     cover = covering(wanted)
-    columns = await control.source.fetch(tuple(cover.values()))
+    columns: dict[Selection, Columns] = {}
+    refused: dict[Selection, QueryError] = {}
+    try:
+        columns = await control.source.fetch(tuple(cover.values()))
+    except QueryError:  # one of them is wrong, or too large: the others are none the worse for it
+        for one in cover.values():
+            try:
+                columns |= await control.source.fetch((one,))
+            except QueryError as error:
+                refused[one] = error
 
     def select(selection: Selection) -> Columns:
-        return columns[cover[selection.matchers]]
+        one = cover[selection.matchers]
+        if one in refused:
+            raise refused[one]
+        return columns[one]
 
     return select
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Whether it is our turn (`fence`), how many slots before went by unseen, and when somebody last looked."""
+
+    fence: Fence | None
+    missed: int
+    looked_at: datetime | None
 
 
 class RuleRound:
@@ -65,50 +92,74 @@ class RuleRound:
         """Go round until cancelled."""
         control, interval = self.control, self.control.settings.evaluation_interval
         while True:
-            try:
+            with outlive("rules", control.metrics) as failures:
                 await self.once(control.clock.now())
-            except DatabaseDied:
-                raise
-            except Exception as error:
-                known = isinstance(error, SerenoError)
-                control.evaluation_error = error.message if isinstance(error, SerenoError) else type(error).__name__
-                control.metrics.loop_errors.labels("rules").inc()
-                log.error("evaluation_failed", error=control.evaluation_error, exc_info=None if known else error)
+            if failures:
+                control.evaluation_error = shown(failures[0])
             now = control.clock.now()
             await asyncio.sleep((next_slot(now, interval) - now).total_seconds())
 
     async def once(self, now: datetime) -> Sequence[Evaluation]:
-        """One round at `now`, if it is due and nobody else does it: evaluate, then write all states at once."""
-        control, interval = self.control, self.control.settings.evaluation_interval
-        fence = await control.database.write(
-            lambda unit: unit.duties.claim(DUTY, control.owner, now, LEASE, period=interval)
-        )
-        if fence is None:
+        """One round at `now`, if it is due and nobody else does it: evaluate, then write all states at once.
+
+        What fails before that gives the duty back: the next slot is nobody's loss.
+        """
+        control = self.control
+        turn = await control.database.write(lambda unit: self._claim(unit, now))
+        if turn.fence is None:
+            if turn.looked_at != control.evaluated_at:  # somebody else does it, and does it well
+                control.evaluated_at, control.evaluation_error = turn.looked_at, None
             return ()
+        control.metrics.evaluations_missed.inc(turn.missed)
+        try:
+            return await self._round(turn.fence, now)
+        except Exception:
+            await control.database.write(partial(self._give_back, fence=turn.fence, now=now))
+            raise
+
+    async def _round(self, fence: Fence, now: datetime) -> Sequence[Evaluation]:
+        control, spec = self.control, self.control.spec.current
         began = control.clock.monotonic()
-        services = control.spec.current.services
         asked = {rule.key: rule for rule in control.rules}
-        evaluations, known = await self._look(asked, services, now)
+        evaluations, known = await self._look(asked, spec.services, now)
         seconds = control.clock.monotonic() - began
 
-        def write(unit: Unit) -> dict[str, str]:
-            if not unit.duties.done(fence, next_slot(now, interval)):
-                return {}
+        def write(unit: Unit) -> dict[str, str] | None:
+            if not unit.duties.done(fence, next_slot(now, control.settings.evaluation_interval)):
+                return None
             recorded = alerts.record_round(unit.alerts, asked, evaluations, now)
-            events: list[Event] = list(recorded.events)
-            events += observed(unit.facts.get("known") or {}, known, now)
+            unit.ledger.add([*recorded.events, *observed(unit.facts.get("known") or {}, known, now)])
             unit.facts.set("known", known, now)
-            unit.facts.set("heartbeat", iso(now), now)
-            unit.ledger.add(events)
+            note_look(unit, now)
             return recorded.unknown
 
         unknown = await control.database.write(write)
+        if unknown is None:  # it took so long that somebody else took over
+            return ()
         control.evaluated_at = now
         control.evaluation_error = "; ".join(f"{key}: {why}" for key, why in unknown.items()) or None
         control.metrics.evaluation_seconds.observe(seconds)
         for evaluation in evaluations:
-            control.metrics.evaluations.labels("error" if evaluation.error else "ok").inc()
+            control.metrics.evaluations.labels("error" if evaluation.rule in unknown else "ok").inc()
         return evaluations
+
+    def _claim(self, unit: Unit, now: datetime) -> _Turn:
+        """Take the duty, if it is due and in nobody's hands."""
+        due, interval = unit.duties.next_due(DUTY), self.control.settings.evaluation_interval
+        fence = unit.duties.claim(DUTY, self.control.owner, now, LEASE, period=interval)
+        missed = max((now - due) // interval, 0) if fence and due else 0
+        return _Turn(fence, missed, last_look(unit))
+
+    def _give_back(self, unit: Unit, fence: Fence, now: datetime) -> None:
+        """End a round that saw nothing. Once that has lasted for a while, nothing is known of any service."""
+        interval = self.control.settings.evaluation_interval
+        if not unit.duties.done(fence, next_slot(now, interval)):
+            return
+        looked_at = last_look(unit)
+        if looked_at is None or now - looked_at > unwatched_after(interval):
+            unknown = dict.fromkeys(self.control.spec.current.services, False)
+            unit.ledger.add(observed(unit.facts.get("known") or {}, unknown, now))
+            unit.facts.set("known", unknown, now)
 
     async def _look(
         self, rules: Mapping[str, Rule], services: Mapping[str, Service], now: datetime
@@ -119,11 +170,17 @@ class RuleRound:
         signs = {name: signs_of_life(service, now) for name, service in services.items()}
         wanted += [one for signs_of_one in signs.values() for one in signs_of_one]
         select, targets = await fetch(self.control, wanted), self.control.targets
+        unseen = {name for name, service in services.items() if blind(service, targets)}
 
         def compute() -> tuple[list[Evaluation], dict[str, bool]]:
-            found = [_evaluation(key, expression, grid, select, now) for key, expression in expressions.items()]
+            found = [
+                Evaluation(key, now, error=CLOCK_WENT_BACK)
+                if rules[key].service in unseen
+                else _evaluation(key, expression, grid, select, now)
+                for key, expression in expressions.items()
+            ]
             known = {name: alive(signs[name], select) for name in services if signs[name]}
-            return found, {name: lives and not blind(services[name], targets) for name, lives in known.items()}
+            return found, {name: lives and name not in unseen for name, lives in known.items()}
 
         return await asyncio.to_thread(compute)
 
@@ -131,9 +188,13 @@ class RuleRound:
 def _evaluation(key: str, expression: Expr, grid: Grid, select: Select, now: datetime) -> Evaluation:
     try:
         result = evaluate(expression, grid, select)
+        series = tuple(result.instant())
     except QueryError as error:
         return Evaluation(key, now, error=error.message)
-    return Evaluation(key, now, tuple(result.instant()))
+    except Exception as error:  # a fault of ours in one rule must not blind all the others
+        log.error("rule_failed", rule=key, exc_info=error)
+        return Evaluation(key, now, error=f"it cannot be computed ({type(error).__name__})")
+    return Evaluation(key, now, series)
 
 
 def next_slot(now: datetime, interval: timedelta) -> datetime:
@@ -164,7 +225,10 @@ def signs_of_life(service: Service, now: datetime) -> tuple[Selection, ...]:
 def alive(signs: Sequence[Selection], select: Select) -> bool:
     """Whether any of `signs` shows something (a scrape that succeeded, or a counter's sample)."""
     for sign in signs:
-        columns = select(sign)
+        try:
+            columns = select(sign)
+        except QueryError:
+            continue
         fresh = columns.times >= sign.start_ms
         values = columns.values[fresh]
         is_up = any(m.name == "__name__" and m.value == "up" for m in sign.matchers)
@@ -174,9 +238,12 @@ def alive(signs: Sequence[Selection], select: Select) -> bool:
 
 
 def blind(service: Service, targets: Iterable[TargetState]) -> bool:
-    """Whether what is read of `service` is none of its samples of now: the clock went back, and none are taken."""
+    """Whether what is read of `service` are old samples: the clock went back, and none are taken until it catches up.
+
+    A service without targets of its own lives off those of others.
+    """
     jobs = {job.job for job in service.scrape}
-    mine = [target for target in targets if target.job in jobs]
+    mine = [target for target in targets if target.job in jobs or not jobs]
     return bool(mine) and all(target.health == "unknown" and target.error is not None for target in mine)
 
 
@@ -198,24 +265,25 @@ class BudgetRound:
     async def run(self) -> None:
         """Go round until cancelled."""
         while True:
-            try:
+            with outlive("budgets", self.control.metrics):
                 await self.once(self.control.clock.now())
-            except DatabaseDied:
-                raise
-            except Exception as error:
-                known = isinstance(error, SerenoError)
-                self.control.metrics.loop_errors.labels("budgets").inc()
-                log.error("budgets_failed", error=str(error), exc_info=None if known else error)
             await asyncio.sleep(self.control.settings.budget_interval.total_seconds())
 
     async def once(self, now: datetime) -> None:
-        """Count all budgets at `now`, one objective at a time so that memory stays small."""
+        """Count all budgets at `now`, one objective at a time so that memory stays small, and none the worse for
+        another's failure. One that fails keeps the figures, and the moment, of its last count.
+        """
         control = self.control
         began = control.clock.monotonic()
         for key, plan in tuple(control.plans.items()):
-            select = await fetch(control, budget_selections(plan.slo, now))
-            control.budgets[key] = await asyncio.to_thread(budget, plan.service, plan.slo, select, now)
-            remaining, rate = control.budgets[key].remaining, control.budgets[key].burn_rate
-            control.metrics.budget_remaining.labels(*key).set(NAN if remaining is None else float(remaining))
-            control.metrics.burn_rate.labels(*key).set(NAN if rate is None else float(rate))
+            with outlive("budgets", control.metrics):
+                found = await self._count(plan, now)
+                # A reload may have changed the objective while it was being counted.
+                if control.plans.get(key) == plan:
+                    control.budgets[key] = found
+                    control.metrics.show_budget(found)
         control.metrics.budget_seconds.observe(control.clock.monotonic() - began)
+
+    async def _count(self, plan: SloPlan, now: datetime) -> Budget:
+        select = await fetch(self.control, budget_selections(plan.slo, now))
+        return await asyncio.to_thread(budget, plan.service, plan.slo, select, now)

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sereno.slo.model import Budget
+
 
 class Metrics:
     """Its own registry, so that several control planes can live in one process (tests, demos)."""
@@ -38,6 +40,11 @@ class Metrics:
         self.loop_errors = Counter(
             "sereno_loop_errors", "Failures inside a loop, which went on", ["loop"], registry=registry
         )
+
+    def show_budget(self, budget: Budget) -> None:
+        """Say where an objective stands; NaN where that is unknown."""
+        for gauge, value in ((self.budget_remaining, budget.remaining), (self.burn_rate, budget.burn_rate)):
+            gauge.labels(budget.service, budget.slo).set(float("nan") if value is None else float(value))
 
     def forget_budgets(self, objectives: Iterable[tuple[str, str]]) -> None:
         """Say no more about objectives (service and name) that are declared no longer, or otherwise."""

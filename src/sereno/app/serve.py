@@ -23,7 +23,7 @@ from sereno.app.notifiers import notifiers_of
 from sereno.app.outlive import outlive
 from sereno.app.retention import Retention
 from sereno.app.workers import AuditorLoop, DeliveryLoop, DispatchLoop, IncidentLoop, StepLoop
-from sereno.kernel.errors import Conflict
+from sereno.kernel.errors import Conflict, SerenoError
 from sereno.spec.model import Spec
 from sereno.status import service as status
 
@@ -161,3 +161,5 @@ async def run(control: Control, listener: socket.socket) -> None:
         for task in (*tasks, *reloads):
             task.cancel()
         await asyncio.gather(*tasks, *reloads, return_exceptions=True)
+        with contextlib.suppress(SerenoError):  # what we had in hand is free for another replica at once
+            await control.database.write(lambda unit: unit.duties.release(control.owner))

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from sereno.adapters.samples.fetching import Allowed
-from sereno.kernel.errors import QueryError, Unavailable
+from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s
 
@@ -73,7 +73,7 @@ class PrometheusApi:
     async def raw(self, selector: str, start_ms: int, end_ms: int) -> Series:
         """The samples that `selector` finds with start <= t <= end, without staleness markers: the API hides them.
 
-        Raises Unavailable when there is no usable answer, QueryError when the selector is rejected.
+        Raises Unavailable when there is no usable answer, QueryError when the selector is rejected or finds too much.
         """
         parts: list[Series] = []
         after, piece = start_ms - 1, _PIECE_FIRST_MS
@@ -83,7 +83,7 @@ class PrometheusApi:
                 part = await self._piece(selector, after, until)
             except _TooMuch:
                 if piece <= _PIECE_MIN_MS:
-                    raise Unavailable(f"one minute of {selector} is more than Prometheus can answer") from None
+                    raise QueryLimit(f"one minute of {selector} is more than Prometheus can answer") from None
                 piece = max(piece // 4, _PIECE_MIN_MS)
                 continue
             parts.append(part)
@@ -98,7 +98,7 @@ class PrometheusApi:
         try:
             entries = await self._query(selector, at_ms)
         except _TooMuch:
-            raise Unavailable(f"{selector} has more series than Prometheus can answer") from None
+            raise QueryLimit(f"{selector} has more series than Prometheus can answer") from None
         return frozenset(Labels(entry.metric) for entry in entries)
 
     async def _piece(self, selector: str, after_ms: int, until_ms: int) -> Series:
