@@ -13,6 +13,9 @@ demo *ARGS:
 up *ARGS:
     uv run sereno up {{ARGS}}
 
+docs:
+    scripts/reference
+
 bench NAME="--list":
     bench/run {{NAME}}
 

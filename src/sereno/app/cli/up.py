@@ -55,7 +55,8 @@ async def _up(given: dict[str, object]) -> int:
     try:
         password = await ensure_admin(control)
         await ensure_operator_token(control)
-        print(f"Sereno watches {len(control.spec.current.services)} services at {settings.address}", flush=True)
+        count = len(control.spec.current.services)
+        print(f"Sereno watches {count} service{'s' if count != 1 else ''} at {settings.address}", flush=True)
         if password:
             print(f"First administrator: user admin, password {password} (shown once; change it)", flush=True)
         for diagnostic in control.spec.diagnostics:
