@@ -246,6 +246,9 @@ async def test_a_clock_that_goes_back_makes_everything_unknown_until_it_has_caug
         assert await rounds.once(clock.now()), "a slot that a wrong clock named does not stop the next"
         return (await control.database.read(lambda unit: unit.facts.get("known"))).get("shop")
 
+    async def firing() -> bool:
+        return "Failing" in {alert.alert for alert in await control.database.read(lambda unit: unit.alerts.firing())}
+
     try:
         await begin(control)
         assert control.store is not None
@@ -253,13 +256,16 @@ async def test_a_clock_that_goes_back_makes_everything_unknown_until_it_has_caug
         up = Labels(__name__="up", job="shop", instance=neighbour.address.removeprefix("http://"))
         control.store.backfill_sync([(up, times, np.ones(len(times)))])  # an hour ago all was well
         await control.watch_targets()
-        while not await known():
-            pass
-        clock.shift = timedelta(hours=-1)
-        assert await until_false(known)
-        clock.shift = timedelta(0)
-        while not await known():
-            pass
+        neighbour.broken.add("shop")
+        async with asyncio.timeout(60):
+            while not (await known() and await firing()):
+                pass
+            clock.shift = timedelta(hours=-1)
+            assert await until_false(known)
+            assert await firing(), "what fired has not ended by looking at yesterday"
+            clock.shift = timedelta(0)
+            while not await known():
+                pass
     finally:
         await control.close()
 
