@@ -50,7 +50,7 @@ class Counter:
                 self.failed = max(self.failed, round(sum(map(float, lines))))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=7)
 def test_an_outage_of_payments_walks_through_every_room(tmp_path: Path):
     """Takes about seven minutes: the alert clears when its real five-minute window is clean."""
     counter = Counter(tmp_path)
