@@ -55,7 +55,9 @@ def command_line() -> str:
     text = build_app().generate_docs(output_format="markdown")
     text = re.sub(r"## Table of Contents\n.*?(?=\n\*\*Commands\*\*)", "", text, flags=re.DOTALL)
     text = text.replace(", --no-yes", "").replace(", --no-json", "").replace(", --no-public", "")
-    text = text.replace(" -m sereno.app.reference", "")  # cyclopts quotes how Python was started
+    text = re.sub(
+        r"^(sereno [\w ]*?)-m [\w.]+ ", r"\1", text, flags=re.MULTILINE
+    )  # cyclopts quotes how Python was started
     text = re.sub(r" \*\[default: False\]\*", "", text)
     text = re.sub(r"\n{3,}", "\n\n", text).replace("# sereno\n", f"# The command line\n\n{NOTE}\n", 1)
     return text.rstrip() + "\n\n" + EXITS
