@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from sereno.kernel.errors import SpecError, UsageError
 from sereno.spec.model import Spec
 
 if TYPE_CHECKING:
+    from sereno.adapters.notify.egress import Policy
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.source import SampleSource
     from sereno.adapters.samples.store import SampleStore
@@ -209,7 +210,7 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
 
     clock, ids = clock or SystemClock(), ids or RandomIds()
     spec = SpecHolder.load(settings.spec, clock.now())
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = ids.new("wk")
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"
     async with contextlib.AsyncExitStack() as undo:
@@ -236,29 +237,38 @@ Samples = tuple["SampleSource", "SampleStore | None", "Scraper | None", httpx.As
 
 async def _open_samples(settings: Settings, clock: Clock) -> Samples:
     """The embedded store with its scraper, or the reader of a Prometheus if one is named."""
+    from sereno.adapters.notify.egress import Policy
     from sereno.adapters.samples.fetching import client
 
-    http = client()
+    policy = Policy.of(settings.allowed_hosts, allow_private=True)
+    http, allowed = client(policy), may_call(policy)
     if settings.prometheus:
         from sereno.adapters.samples.prometheus import PrometheusReader
         from sereno.adapters.samples.prometheus_api import PrometheusApi
 
         token = settings.prometheus_token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-        api = PrometheusApi(settings.prometheus, http, allowed=may_call, headers=headers)
+        api = PrometheusApi(settings.prometheus, http, allowed=allowed, headers=headers)
         return PrometheusReader(api), None, None, http
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.store import SampleStore
 
     path, retention = settings.data_dir / "samples.db", settings.retention
     store = await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
-    return store, store, Scraper(store, http, clock, allowed=may_call), http
+    return store, store, Scraper(store, http, clock, allowed=allowed), http
 
 
-def may_call(url: str) -> bool:
-    """Targets and the Prometheus are the operator's own and usually private; only link-local addresses, where
-    clouds keep their metadata, are refused.
+def may_call(policy: Policy) -> Callable[[str], bool]:
+    """Whether `policy` lets us call a URL, as far as one can tell before its name is resolved.
+
+    Targets and the Prometheus are the operator's own and usually private; where clouds keep their metadata they are
+    not. What a name or another spelling leads to is judged when the connection is made.
     """
-    with contextlib.suppress(ValueError, httpx.InvalidURL):
-        return not ipaddress.ip_address(httpx.URL(url).host).is_link_local
-    return True
+
+    def allowed(url: str) -> bool:
+        with contextlib.suppress(ValueError, httpx.InvalidURL):
+            host = httpx.URL(url).host
+            return policy.allows(host, str(ipaddress.ip_address(host.partition("%")[0])))
+        return True
+
+    return allowed

@@ -19,6 +19,7 @@ from sereno.app.control import Control, fingerprint
 from sereno.app.evaluate import DUTY, BudgetRound, RuleRound
 from sereno.app.heartbeat import last_look, unwatched_after
 from sereno.app.http import create_app
+from sereno.app.http.wire import Wire
 from sereno.app.notifiers import notifiers_of
 from sereno.app.outlive import outlive
 from sereno.app.retention import Retention
@@ -136,7 +137,7 @@ async def run(control: Control, listener: socket.socket) -> None:
     await control.watch_targets()
     config = uvicorn.Config(
         create_app(control), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False,
-        proxy_headers=False, timeout_keep_alive=15,
+        proxy_headers=False, timeout_keep_alive=15, http=Wire, ws="none",
     )  # fmt: skip
     server = Server(config)
     tasks = [asyncio.create_task(loop) for loop in loops(control)]

@@ -84,9 +84,9 @@ def open_incident(
 ) -> Outcome:
     """A new incident; `by` is the person who declared it, None if a page did."""
     incident = Incident(
-        id=incident_id, number=number, title=inert_line(title)[:TITLE_LENGTH_MAX], service=service, severity=severity.name,
-        phase="detected", started_at=min(started_at, now), opened_at=now, automatic=by is None, opened_by=by,
-        roles={"commander": by} if by else {},
+        id=incident_id, number=number, title=inert_line(title)[:TITLE_LENGTH_MAX], service=service,
+        severity=severity.name, phase="detected", started_at=min(started_at, now), opened_at=now,
+        automatic=by is None, opened_by=by, roles={"commander": by} if by else {},
     )  # fmt: skip
     entry = line(
         incident, now, "declared", "opened", "incident_declared" if by else "incident_opened", actor=by, public=True,

@@ -110,7 +110,8 @@ def feed(board: Board, address: str, host: str, language: Language) -> bytes:
         Xml.SubElement(entry, "updated").text = iso(incident.changed_at)
         Xml.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": f"{address}#{anchor}"})
         Xml.SubElement(entry, "content", {"type": "html"}).text = "".join(
-            f"<p><small>{escape(u.time.text)}</small><br><strong>{escape(u.phase)}</strong> - {escape(inert(u.text))}</p>"
+            f"<p><small>{escape(u.time.text)}</small><br><strong>{escape(u.phase)}</strong>"
+            f" - {escape(inert(u.text))}</p>"
             for u in shown[anchor].updates
         )
     body: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)

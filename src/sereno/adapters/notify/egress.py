@@ -23,8 +23,11 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 CONNECT_SECONDS = 5.0
+LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")))
+"""Where AWS, Alibaba, Azure and Oracle keep what a machine may know of itself, outside the link-local range."""
 
 
 class Refused(DeliveryError):
@@ -41,7 +44,7 @@ class Refused(DeliveryError):
 class Policy:
     """Public addresses are allowed; others only by name (`hosts`), by range (`networks`) or all (`allow_private`).
 
-    Link-local addresses, where clouds keep their metadata, are never allowed by `allow_private` alone.
+    Link-local addresses and the others where clouds keep their metadata are never allowed by `allow_private` alone.
     """
 
     hosts: frozenset[str] = frozenset()
@@ -69,7 +72,9 @@ class Policy:
             return False
         if any(found in network for network in self.networks):
             return True
-        if found.is_multicast or found.is_unspecified or found.is_link_local or found in _NAT64_LOCAL:
+        if found.is_multicast or found.is_unspecified or found.is_link_local:
+            return False
+        if found in _METADATA or found in _NAT64_LOCAL:
             return False
         return found.is_global or self.allow_private
 
@@ -141,13 +146,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport over a guarded network. Certificates are checked against the name, as ever."""
 
-    def __init__(self, policy: Policy, resolve: Resolve = resolve_host) -> None:
-        super().__init__(trust_env=False)
+    def __init__(self, policy: Policy, resolve: Resolve = resolve_host, limits: httpx.Limits = LIMITS) -> None:
+        context = httpx.create_ssl_context(trust_env=False)
+        super().__init__(verify=context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=32,
-            max_keepalive_connections=8,
-            keepalive_expiry=30.0,
+            ssl_context=context,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
             network_backend=GuardedBackend(policy, resolve),
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from sereno.adapters.notify.egress import GuardedTransport, Policy, Refused, Resolve, resolve_host
 from sereno.adapters.samples.exposition import ScrapeError
 
 ACCEPT = (
@@ -16,6 +17,8 @@ ACCEPT = (
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
 _REDIRECTS_MAX = 3
+PRIVATE = Policy(allow_private=True)
+"""Targets are the operator's own and usually private; where clouds keep their metadata they are not."""
 
 Allowed = Callable[[str], bool]
 """Whether policy lets us call an address."""
@@ -29,10 +32,25 @@ class Answer:
     openmetrics: bool
 
 
-def client() -> httpx.AsyncClient:
-    """An HTTP client for targets: as many connections as targets, so that none waits for another; no proxies."""
+class TargetTransport(GuardedTransport):
+    """The guarded network, on which a refusal is one more reason why a target could not be reached."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send. Raises httpx.ConnectError where the policy does not let us call."""
+        try:
+            return await super().handle_async_request(request)
+        except Refused:
+            raise httpx.ConnectError("policy does not allow calling this address", request=request) from None
+
+
+def client(policy: Policy = PRIVATE, resolve: Resolve = resolve_host) -> httpx.AsyncClient:
+    """An HTTP client for targets: as many connections as targets, so that none waits for another; no proxies.
+
+    `policy` judges the very address that is connected to, whatever name or spelling led there.
+    """
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=300)
-    return httpx.AsyncClient(limits=limits, follow_redirects=False, trust_env=False)
+    transport = TargetTransport(policy, resolve, limits)
+    return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
 
 
 async def ask(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy.exc as sa_exc
 
-from sereno.kernel.errors import SerenoError, Unavailable
+from sereno.kernel.errors import SerenoError, Unavailable, UsageError
 
 _FULL_HINT = "make room; work goes on by itself"
 _SQLITE_UNAVAILABLE = ("full", "locked", "busy", "disk i/o", "unable to open", "readonly")
 # 08 connection, 25006 a standby, 40 rolled back, 53 resources (disk full), 55P03 lock timeout, 57 shut down, 58 system
 _POSTGRES_UNAVAILABLE = ("08", "40", "53", "55P03", "57", "25006", "58")
+_POSTGRES_UNKEEPABLE = ("22021", "22P05")  # NUL in a text, in JSON
 
 
 class DatabaseDied(SerenoError):
@@ -20,7 +21,8 @@ class DatabaseDied(SerenoError):
 
 
 def translate(error: Exception) -> Exception:
-    """`error` as callers understand it: Unavailable when trying again later is right, else `error` itself.
+    """`error` as callers understand it: Unavailable when trying again later is right, UsageError for characters that
+    no store keeps, else `error` itself.
 
     The text never holds the statement or its parameters.
     """
@@ -31,8 +33,12 @@ def translate(error: Exception) -> Exception:
     state = sqlstate(error)
     text = _first_line(error)
     if state is not None:
+        if state in _POSTGRES_UNKEEPABLE:
+            return UsageError("the text holds a character that cannot be kept")
         lost = error.connection_invalidated
         return Unavailable(f"the database cannot take it now: {text}") if lost or _matches(state) else error
+    if isinstance(error, sa_exc.DataError) and "NUL" in text:  # psycopg's own word, before anything is sent
+        return UsageError("the text holds a NUL character, which cannot be kept")
     if isinstance(error, sa_exc.OperationalError):
         lower = text.lower()
         if error.connection_invalidated or any(word in lower for word in _SQLITE_UNAVAILABLE) or _is_postgres(error):

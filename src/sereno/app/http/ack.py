@@ -66,15 +66,22 @@ def _show(request: Request, control: Control, page: Page, person: str, *, just_n
     spec = control.spec.current
     service = spec.services.get(page.service)
     titles = {known.name: known.title or known.name for known in spec.people.values()}
-    return render(
+    return _unreferred(render(
         request, "ack.html", zone=zone_of(spec, page.service), page=page, person=titles.get(person, person),
         service=service.title or service.name if service else page.service, just_now=just_now,
         by=titles.get(page.acknowledged_by or "", page.acknowledged_by), since=page.opened_at,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _bad(request: Request, error: SerenoError) -> Response:
     # Whoever holds a link that was once good is told so; a forged one learns nothing more than that it is not.
     if not isinstance(error, (Unauthenticated, NotFound)):
         raise error
-    return render(request, "ack_bad.html", status=Gone.status if isinstance(error, NotFound) else error.status)
+    status = Gone.status if isinstance(error, NotFound) else error.status
+    return _unreferred(render(request, "ack_bad.html", status=status))
+
+
+def _unreferred(response: Response) -> Response:
+    """The address is a credential: no later request may carry it along, not even to ourselves."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

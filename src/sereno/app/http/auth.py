@@ -8,6 +8,7 @@ Every route declares `require(role)` or `public`; `check_guarded` refuses to ser
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,6 +38,7 @@ ROLES: tuple[Role, ...] = ("viewer", "responder", "admin")
 SIGN_INS_PER_MINUTE = 5
 SIGN_INS_PER_MINUTE_ADDRESS = 30
 SESSION_DAYS_MAX = 30
+SESSIONS_MAX = 20
 SEEN_EVERY = timedelta(minutes=1)
 OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105 — a file's name, not a secret
 FIRST_ADMIN = "admin"
@@ -175,6 +177,8 @@ async def sign_in(
             unit.accounts.drop_session(digest(control, "session", old))
         unit.accounts.drop_expired(now)
         unit.throttle.forget(now - timedelta(hours=1))
+        for oldest in unit.accounts.sessions(user.name)[SESSIONS_MAX - 1 :]:
+            unit.accounts.drop_session(oldest.hash)
         expires = now + timedelta(days=SESSION_DAYS_MAX)
         unit.accounts.add_session(Session(digest(control, "session", value), user.name, now, now, expires))
         unit.audit.write(now, user.name, "sign_in", "session", {"address": address})
@@ -185,6 +189,7 @@ async def sign_in(
 
 def _may_try(unit: Unit, name: str, address: str, now: datetime) -> bool:
     # The address first: names are the attacker's to invent, and each would leave a row behind.
+    address = network_of(address)
     each_minute = SIGN_INS_PER_MINUTE_ADDRESS
     if not unit.throttle.take(f"sign-in:{address}", now, per_minute=each_minute, burst=each_minute):
         return False
@@ -219,6 +224,17 @@ def clear_session_cookie(control: Control, response: Response) -> None:
 def caller_address(connection: HTTPConnection) -> str:
     """The caller's network address as the server knows it."""
     return connection.client.host if connection.client else "unknown"
+
+
+def network_of(address: str) -> str:
+    """What one caller holds: an IPv4 address, or the /64 of an IPv6 one, in which addresses cost nothing."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
 
 
 async def ensure_admin(control: Control) -> str | None:
