@@ -69,7 +69,7 @@ def remove(active: Iterable[Alert], now: datetime) -> Changes:
     return Changes(
         save=gone,
         drop=tuple(a.fingerprint for a in alerts if a.state == "pending"),
-        events=tuple(_resolved(alert, now, "rule_removed") for alert in gone),
+        events=tuple(resolved(alert, now, "rule_removed") for alert in gone),
     )
 
 
@@ -117,20 +117,22 @@ def _changes(known: dict[str, Alert], after: Sequence[Alert], at: datetime) -> C
             continue
         save.append(alert)
         if alert.state == "firing" and not was_firing:
-            events.append(_fired(alert, at))
+            events.append(fired(alert, at))
         elif alert.state == "resolved":
-            events.append(_resolved(alert, at, "cleared"))
+            events.append(resolved(alert, at, "cleared"))
     return Changes(tuple(save), tuple(drop), tuple(events))
 
 
-def _fired(alert: Alert, at: datetime) -> AlertFired:
+def fired(alert: Alert, at: datetime) -> AlertFired:
+    """What is told when `alert` begins to fire, at `at`."""
     return AlertFired(
         at=at, fingerprint=alert.fingerprint, alert=alert.alert, service=alert.service, severity=alert.severity,
         labels=dict(alert.labels), annotations=dict(alert.annotations), value=alert.value, active_at=alert.active_at,
     )  # fmt: skip
 
 
-def _resolved(alert: Alert, at: datetime, reason: str) -> AlertResolved:
+def resolved(alert: Alert, at: datetime, reason: str = "cleared") -> AlertResolved:
+    """What is told when `alert` stops, at `at`; see `AlertResolved` for the reasons."""
     return AlertResolved(
         at=at, fingerprint=alert.fingerprint, alert=alert.alert, service=alert.service, severity=alert.severity,
         labels=dict(alert.labels), reason=reason,

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts.model import Alert
-from sereno.kernel.events import AlertFired, AlertResolved
+from sereno.alerts.rules import fired, resolved
+from sereno.kernel.events import AlertFired
 from sereno.oncall.model import Page
 from sereno.spec.model import Spec
 
@@ -103,7 +104,7 @@ def _mend_endings(unit: Unit, unclosed: Iterable[Page], now: datetime) -> int:
         return 0
     announced = {getattr(entry.event, "fingerprint", None) for entry in unit.ledger.unheard()}
     lost = [alert for alert in over if alert.fingerprint not in announced]
-    unit.ledger.add([_ending(alert, now) for alert in lost])
+    unit.ledger.add([resolved(alert, now) for alert in lost])
     return len(lost)
 
 
@@ -145,25 +146,5 @@ def _put_aside(unit: Unit, spec: Spec, alert: Alert) -> bool:
 
 
 def _announcement(alert: Alert, now: datetime) -> AlertFired:
-    return AlertFired(
-        at=now,
-        fingerprint=alert.fingerprint,
-        alert=alert.alert,
-        service=alert.service,
-        severity=alert.severity,
-        labels=dict(alert.labels),
-        annotations={**alert.annotations, NOTE: "the auditor found this alert firing without a page"},
-        value=alert.value,
-        active_at=alert.active_at,
-    )
-
-
-def _ending(alert: Alert, now: datetime) -> AlertResolved:
-    return AlertResolved(
-        at=now,
-        fingerprint=alert.fingerprint,
-        alert=alert.alert,
-        service=alert.service,
-        severity=alert.severity,
-        labels=dict(alert.labels),
-    )
+    note = {NOTE: "the auditor found this alert firing without a page"}
+    return replace(fired(alert, now), annotations={**alert.annotations, **note})

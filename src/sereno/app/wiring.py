@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sereno.alerts.rules import fired
 from sereno.app.dispatch import Hearer, Hearing
 from sereno.incidents import service as incidents
 from sereno.incidents.model import Incident
@@ -72,9 +73,9 @@ def hearers(control: Control) -> Mapping[type[Event], Sequence[Hearer]]:
         return oncall.message_failed(h.unit.pages, h.unit.outbox, h.spec, h.event, h.now, h.ids, links)
 
     def incident_for_page(h: Hearing[PageOpened]) -> Sequence[Event]:
-        began = [fired(h.unit, fingerprint, h.event) for fingerprint in h.event.alerts]
-        known = [event for event in began if event is not None]
-        return incidents.page_opened(h.unit.incidents, h.spec, h.event, h.now, h.ids, began=known)
+        found = [h.unit.alerts.find(fingerprint) for fingerprint in h.event.alerts]
+        began = [fired(alert, alert.fired_at or h.event.at) for alert in found if alert is not None]
+        return incidents.page_opened(h.unit.incidents, h.spec, h.event, h.now, h.ids, began=began)
 
     def page_closed(h: Hearing[PageClosed]) -> Sequence[Event]:
         return incidents.page_closed(h.unit.incidents, h.event, h.now, settle=settle)
@@ -105,18 +106,6 @@ def hearers(control: Control) -> Mapping[type[Event], Sequence[Hearer]]:
 def _timeline(hear: Callable[[SqlIncidents, Any, datetime], Sequence[Event]]) -> Hearer:
     """A hearer that needs only the incidents, the event and the moment."""
     return lambda h: hear(h.unit.incidents, h.event, h.now)
-
-
-def fired(unit: Unit, fingerprint: str, opened: PageOpened) -> AlertFired | None:
-    """What is known of an alert that opened a page, for the first lines of the incident's timeline."""
-    alert = unit.alerts.find(fingerprint)
-    if alert is None:
-        return None
-    return AlertFired(
-        at=alert.fired_at or opened.at, fingerprint=fingerprint, alert=alert.alert, service=alert.service,
-        severity=alert.severity, labels=dict(alert.labels), annotations=dict(alert.annotations), value=alert.value,
-        active_at=alert.active_at,
-    )  # fmt: skip
 
 
 def tell_public(unit: Unit, spec: Spec, now: datetime, cause: str) -> Sequence[Event]:

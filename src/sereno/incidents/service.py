@@ -6,7 +6,7 @@ writes in it. Hearers may hear an event twice: the second time changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -124,31 +124,26 @@ def page_step_taken(incidents: Incidents, event: PageStepTaken, now: datetime) -
 
 def message_sent(incidents: Incidents, event: MessageSent, now: datetime) -> list[Event]:
     """Put on the timeline that a peer took a message of one of the incident's pages."""
-    incident = incidents.holding_page(event.page) if event.page else None
-    if incident is None:
-        return []
-    entry = rules.line(
-        incident, event.at, "delivery", f"message:{event.message}:sent",
-        "message_sent" if event.person else "message_sent_to_channel",
-        values={
-            "page": event.page or "", "person": event.person or "", "channel": event.channel,
-            "purpose": event.purpose, "attempt": str(event.attempt),
-        },
-    )  # fmt: skip
-    return _write(incidents, incident, Outcome(incident, (entry,)))
+    return _delivery(incidents, event, "sent", {"attempt": str(event.attempt)})
 
 
 def message_failed(incidents: Incidents, event: MessageFailed, now: datetime) -> list[Event]:
     """Put on the timeline that a message of one of the incident's pages was given up."""
+    return _delivery(incidents, event, "failed", {"error": event.error[:500]})
+
+
+def _delivery(
+    incidents: Incidents, event: MessageSent | MessageFailed, end: str, values: Mapping[str, str]
+) -> list[Event]:
     incident = incidents.holding_page(event.page) if event.page else None
     if incident is None:
         return []
     entry = rules.line(
-        incident, event.at, "delivery", f"message:{event.message}:failed",
-        "message_failed" if event.person else "message_failed_to_channel",
+        incident, event.at, "delivery", f"message:{event.message}:{end}",
+        f"message_{end}" if event.person else f"message_{end}_to_channel",
         values={
             "page": event.page or "", "person": event.person or "", "channel": event.channel,
-            "purpose": event.purpose, "error": event.error[:500],
+            "purpose": event.purpose, **values,
         },
     )  # fmt: skip
     return _write(incidents, incident, Outcome(incident, (entry,)))

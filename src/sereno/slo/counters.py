@@ -46,11 +46,6 @@ class Counter:
         """The target of which this is a series."""
         return Target(self.labels.get("job", ""), self.labels.get("instance", ""))
 
-    @property
-    def measures(self) -> bool:
-        """Whether it tells of any increase at all, be it of nothing."""
-        return len(self.times) > (0 if self.from_zero else 1)
-
     def until(self, instants_ms: Int64s) -> list[Exact]:
         """The exact number of events seen by each instant, since the first sample: O(log n) an instant."""
         if not len(self.times):

@@ -54,10 +54,6 @@ class SeriesIndex:
             found = self._found[matchers] = self._by_metric(self._search(matchers))
         return found
 
-    def values(self, name: str) -> list[str]:
-        """All values of the label `name`, sorted."""
-        return sorted(self._postings.get(name, ()))
-
     def _search(self, matchers: tuple[Matcher, ...]) -> set[int]:
         """Conditions that name what they want go first: they leave little for those that exclude."""
         chosen: set[int] | None = None

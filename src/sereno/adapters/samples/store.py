@@ -116,11 +116,6 @@ class SampleStore:
         wanted = tuple(dict.fromkeys(selections))
         return await self._run(lambda: {selection: self.select(selection) for selection in wanted})
 
-    def label_values(self, name: str) -> list[str]:
-        """All values that the label `name` has."""
-        with self._lock:
-            return self._registry.index.values(name)
-
     def series(self) -> list[Labels]:
         """The labels of every series known."""
         with self._lock:

@@ -88,12 +88,6 @@ class SqlAccounts:
         if self._unit.connection.execute(change).rowcount != 1:
             raise NotFound(f"there is no user {name}")
 
-    def set_role(self, name: str, role: Role) -> None:
-        """Replace the role. Raises NotFound."""
-        change = sa.update(user).where(user.c.name == name).values(role=role)
-        if self._unit.connection.execute(change).rowcount != 1:
-            raise NotFound(f"there is no user {name}")
-
     def drop_user(self, name: str) -> bool:
         """Forget the user and its sessions; says whether there was one."""
         self.drop_sessions(name)
@@ -161,10 +155,6 @@ class SqlAccounts:
         """Every token, oldest first."""
         query = sa.select(token).order_by(token.c.created_us, token.c.hash)
         return tuple(_token(row) for row in self._unit.connection.execute(query))
-
-    def drop_token(self, hashed: str) -> bool:
-        """Revoke; says whether it was there."""
-        return self._unit.connection.execute(sa.delete(token).where(token.c.hash == hashed)).rowcount == 1
 
 
 def _user(row: Any) -> User:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from sereno.adapters.sql.connect import postgres_engine
 from sereno.adapters.sql.errors import is_retryable, translate
 from sereno.adapters.sql.listen import CHANNEL, Listener
 from sereno.adapters.sql.schema import ensure_schema
-from sereno.adapters.sql.unit import Unit
+from sereno.adapters.sql.unit import Unit, read
 from sereno.adapters.sql.wake import Wake
 from sereno.kernel.errors import Unavailable
 
@@ -52,7 +53,7 @@ class PostgresDatabase:
 
     async def read(self, work: Callable[[Unit], T]) -> T:
         """See `Database.read`."""
-        return await self._run(self._read, work)
+        return await self._run(partial(read, self._reading), work)
 
     async def _run(self, how: Callable[[Callable[[Unit], T]], T], work: Callable[[Unit], T]) -> T:
         if self._closed.is_set():
@@ -91,13 +92,6 @@ class PostgresDatabase:
                 told = ",".join(sorted(unit.topics))
                 connection.execute(sa.select(sa.func.pg_notify(CHANNEL, told)))
             return value, set(unit.topics)
-
-    def _read(self, work: Callable[[Unit], T]) -> T:
-        try:
-            with self._reading.connect() as connection, connection.begin():
-                return work(Unit(connection, writing=False))
-        except sa.exc.SQLAlchemyError as error:
-            raise translate(error) from error
 
     def stats(self) -> dict[str, float]:
         """See `Database.stats`."""

@@ -15,7 +15,7 @@ from sereno.adapters.sql.connect import Synchronous, sqlite_engine
 from sereno.adapters.sql.errors import translate
 from sereno.adapters.sql.lockfile import ProcessLock
 from sereno.adapters.sql.schema import ensure_schema
-from sereno.adapters.sql.unit import Unit
+from sereno.adapters.sql.unit import Unit, read
 from sereno.adapters.sql.wake import Wake
 from sereno.adapters.sql.writer import Writer
 from sereno.kernel.errors import Unavailable
@@ -69,16 +69,9 @@ class SqliteDatabase:
             raise Unavailable("too many reads are waiting", retry_after_seconds=1)
         self._reads += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+            return await asyncio.get_running_loop().run_in_executor(self._readers, read, self._reading, work)
         finally:
             self._reads -= 1
-
-    def _read(self, work: Callable[[Unit], T]) -> T:
-        try:
-            with self._reading.connect() as connection, connection.begin():
-                return work(Unit(connection, writing=False))
-        except sa.exc.SQLAlchemyError as error:
-            raise translate(error) from error
 
     def stats(self) -> dict[str, float]:
         """See `Database.stats`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from sereno.adapters.sql.accounts import SqlAccounts
 from sereno.adapters.sql.alerts import SqlAlerts
 from sereno.adapters.sql.audit import SqlAudit
 from sereno.adapters.sql.duties import SqlDuties
+from sereno.adapters.sql.errors import translate
 from sereno.adapters.sql.facts import SqlFacts
 from sereno.adapters.sql.incidents import SqlIncidents
 from sereno.adapters.sql.intervals import SqlIntervals
@@ -21,6 +23,8 @@ from sereno.adapters.sql.pages import SqlPages
 from sereno.adapters.sql.retention import SqlRetention
 from sereno.adapters.sql.throttle import SqlThrottle
 from sereno.adapters.sql.wake import Topic
+
+T = TypeVar("T")
 
 
 class Unit:
@@ -127,3 +131,12 @@ class Unit:
     def retention(self) -> SqlRetention:
         """What may be forgotten."""
         return SqlRetention(self)
+
+
+def read(engine: sa.Engine, work: Callable[[Unit], T]) -> T:
+    """What `work` returns over one state of `engine`, which only reads. Raises what callers understand."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            return work(Unit(connection, writing=False))
+    except sa.exc.SQLAlchemyError as error:
+        raise translate(error) from error

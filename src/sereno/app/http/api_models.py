@@ -285,9 +285,3 @@ class DeedOut(Out):
     action: str
     object: str
     details: dict[str, Any]
-
-
-class DoneOut(Out):
-    """It was done."""
-
-    ok: Literal[True] = True
