@@ -46,7 +46,14 @@ class Duty:
 
 def router(control: Control) -> APIRouter:
     """The routes that people look at."""
-    routes, trends = APIRouter(include_in_schema=False), Trends(control)
+    routes = APIRouter(include_in_schema=False)
+    for add in (_services, _alerts, _incidents, _pages, _settings):
+        add(routes, control)
+    return routes
+
+
+def _services(routes: APIRouter, control: Control) -> None:
+    trends = Trends(control)
 
     @routes.get("/")
     async def now(request: Request, me: Viewer) -> Response:
@@ -81,6 +88,8 @@ def router(control: Control) -> APIRouter:
             firing=[alert for alert in firing if alert.service == name and alert.state == "firing"],
         )  # fmt: skip
 
+
+def _alerts(routes: APIRouter, control: Control) -> None:
     @routes.get("/alerts")
     async def alerts(request: Request, me: Viewer) -> Response:
         since = control.clock.now() - RESOLVED_SHOWN
@@ -110,6 +119,8 @@ def router(control: Control) -> APIRouter:
             served=served(spec),
         )  # fmt: skip
 
+
+def _incidents(routes: APIRouter, control: Control) -> None:
     @routes.get("/incidents")
     async def incidents(request: Request, me: Viewer) -> Response:
         def gather(unit: Unit) -> dict[str, Any]:
@@ -141,6 +152,8 @@ def router(control: Control) -> APIRouter:
             **found,
         )  # fmt: skip
 
+
+def _pages(routes: APIRouter, control: Control) -> None:
     @routes.get("/pages")
     async def pages(request: Request, me: Viewer) -> Response:
         found = await control.database.read(lambda unit: unit.pages.recent(100))
@@ -164,6 +177,8 @@ def router(control: Control) -> APIRouter:
         zone = zone_of(control.spec.current, found["page"].service)
         return render(request, "page.html", zone=zone, names=names(control.spec.current), **found)
 
+
+def _settings(routes: APIRouter, control: Control) -> None:
     @routes.get("/settings")
     async def settings(request: Request, me: Viewer) -> Response:
         from sereno import __version__
@@ -174,8 +189,6 @@ def router(control: Control) -> APIRouter:
             targets=control.targets, version=__version__, masked=masked, without_userinfo=without_userinfo,
             postgres=control.settings.database is not None,
         )  # fmt: skip
-
-    return routes
 
 
 def told_lines(
