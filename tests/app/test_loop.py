@@ -13,9 +13,10 @@ from sereno.app.commands import impacts, postmortem
 from sereno.kernel.errors import DeliveryError
 
 
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    town = await opened(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
+    database = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    town = await opened(tmp_path, database=database)
     yield town
     await town.close()
 
