@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 from tests.app.town import Town, opened
 
-from sereno.adapters.sql.tables import interval
+from sereno.adapters.sql.tables import fact, interval
 from sereno.app.serve import begin
+from sereno.kernel.errors import Conflict
 
 
 class SlowTown(Town):
@@ -94,6 +96,14 @@ async def test_replicas_may_all_start_at_once_on_an_empty_database(tmp_path: Pat
         await towns[0].control.database.write(lambda unit: unit.connection.execute(sa.delete(interval)))
         await asyncio.gather(*(begin(town.control) for town in towns))
         assert await changes(towns[0]) == ["unknown"]
-    assert len({town.control.secret for town in towns}) == 1
     for town in towns:
         await town.close()
+
+
+async def test_a_replica_with_another_secret_is_refused_and_the_database_knows_none(first: Town, tmp_path: Path):
+    stranger = beside(first, tmp_path / "stranger")
+    stranger.settings = stranger.settings.model_copy(update={"secret": SecretStr("something else")})
+    with pytest.raises(Conflict, match="secret key"):
+        await stranger.open()
+    facts = await first.control.database.read(lambda unit: [tuple(row) for row in unit.connection.execute(sa.select(fact))])
+    assert first.control.secret.decode() not in repr(facts)

@@ -102,7 +102,7 @@ class Town:
         (folder / "reliability" / "all.yaml").write_text(spec)
         self.settings = Settings(
             spec=folder / "reliability", data_dir=folder / "data", evaluation_interval=self.interval, language="en",
-            settle=timedelta(seconds=30), database=database,
+            settle=timedelta(seconds=30), database=database, secret="what the replicas of one street share",
         )  # fmt: skip
         self.clock = ManualClock(MONDAY)
         self.mail, self.slack = Peer(), Peer()

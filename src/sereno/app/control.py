@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import ipaddress
 import os
 import tempfile
@@ -20,7 +21,7 @@ from sereno.app.metrics import Metrics
 from sereno.app.settings import Settings
 from sereno.kernel.clock import Clock, Ids
 from sereno.kernel.diagnostics import Diagnostic
-from sereno.kernel.errors import SpecError, UsageError
+from sereno.kernel.errors import Conflict, SpecError, UsageError
 from sereno.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -193,12 +194,21 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 async def _agreed_secret(settings: Settings, database: Database, now: datetime) -> bytes:
-    """The secret key; replicas on one PostgreSQL take the same, or a link signed by one would not open at another."""
-    own = secret_of(settings.data_dir)
+    """The secret key. Replicas on one PostgreSQL need the same, or a link signed by one would not open at another.
+
+    The database knows only a digest of it, so that a dump opens nothing. Raises Conflict for a replica whose key is
+    another than the first one's.
+    """
+    own = settings.secret.get_secret_value().encode() if settings.secret else secret_of(settings.data_dir)
     if settings.database is None:
         return own
-    agreed: str = await database.write(lambda unit: unit.facts.agree(SECRET_FILE, own.decode(), now))
-    return agreed.encode()
+    digest = hmac.new(own, b"which key is this", "sha256").hexdigest()
+    if await database.write(lambda unit: unit.facts.agree("secret_digest", digest, now)) != digest:
+        raise Conflict(
+            "this replica's secret key is not the one that the other replicas have",
+            hint="set SERENO_SECRET to the same text for all, or copy the first one's secret.key into this data folder",
+        )
+    return own
 
 
 async def open_control(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Control:

@@ -62,7 +62,7 @@ PHRASES: Phrases = {
     },
     "time_today": {"es": "a las {time}", "en": "at {time}"},
     "time_later": {"es": "el {time}", "en": "on {time}"},
-    "you": {"es": "ti otra vez", "en": "you again"},
+    "you": {"es": "ti (otra vez)", "en": "you (again)"},
     "acknowledge": {"es": "Reconocer: {url}", "en": "Acknowledge: {url}"},
     "see": {"es": "Ver el aviso: {url}", "en": "See the page: {url}"},
     "closed_resolved": {
