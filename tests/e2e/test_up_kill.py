@@ -24,7 +24,7 @@ SERVICES = tuple(f"s{n}" for n in range(8))
 @pytest.mark.slow
 def test_a_program_killed_over_and_over_loses_no_page(tmp_path: Path):
     chance, neighbour = random.Random(SEED), Neighbour()
-    spec = spec_of(neighbour, *SERVICES).replace("[10s]", "[25s]")  # wider than any start takes
+    spec = spec_of(neighbour, *SERVICES).replace("[10s]", "[20s]")  # wider than any start takes
     try:
         with running(tmp_path, spec) as up:
             answered = live_through(up, neighbour, chance)
@@ -58,7 +58,7 @@ def live_through(up: Running, neighbour: Neighbour, chance: random.Random) -> se
         else:
             if kill:
                 up.ready()
-            until = time.monotonic() + chance.uniform(0.1, 2.5)
+            until = time.monotonic() + chance.uniform(0.1, 1.8)
             while time.monotonic() < until:
                 answer_some(neighbour, seen, answered)
                 time.sleep(0.02)
