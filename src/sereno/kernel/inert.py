@@ -8,7 +8,7 @@ _BREAK = re.compile(r"\r\n?|[\x85\u2028\u2029]")
 _OBEYED = re.compile(
     # Controls (C0 but for tab and line feed, C1), marks that turn the direction of reading, half characters,
     # and what XML 1.0 forbids.
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
 
 
@@ -23,6 +23,11 @@ def inert(text: str) -> str:
 def inert_line(text: str) -> str:
     """`text` made inert and put on one line, with single blanks between its words."""
     return " ".join(inert(text).split())
+
+
+def numbered(text: str) -> str:
+    r"""JSON `text` with such characters told by their number, `\\u009b`: the same to programs, nothing to terminals."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def without_nul(text: str) -> str:

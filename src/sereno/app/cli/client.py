@@ -22,6 +22,7 @@ from sereno.kernel.errors import (
     Unavailable,
     UsageError,
 )
+from sereno.kernel.inert import inert, inert_line, numbered
 
 _BY_STATUS: dict[int, type[SerenoError]] = {
     400: UsageError,
@@ -70,7 +71,7 @@ class Client:
         kind = answer.headers.get("content-type", "").partition(";")[0]
         with suppress(ValueError):
             if kind in ("application/json", "text/markdown"):
-                return answer.json() if kind == "application/json" else answer.text
+                return answer.json() if kind == "application/json" else inert(answer.text)
         raise Unavailable(f"what answers at {self.url} is no control plane of Sereno", hint="look at SERENO_URL")
 
 
@@ -96,7 +97,7 @@ def _operator_token() -> str | None:
 def _error_of(answer: httpx.Response) -> SerenoError:
     try:
         said = answer.json()["error"]
-        message, hint = str(said["message"]), said.get("hint")
+        message, hint = inert(str(said["message"])), inert(str(said.get("hint") or "")) or None
     except (ValueError, KeyError, TypeError):
         message, hint = f"the control plane answered {answer.status_code}", None
     kind = _BY_STATUS.get(answer.status_code)
@@ -105,8 +106,12 @@ def _error_of(answer: httpx.Response) -> SerenoError:
 
 def print_json(value: object) -> None:
     """`value` on stdout as JSON for machines."""
-    json_module.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(numbered(json_module.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+
+
+def print_line(text: str) -> None:
+    """A line for people, with nothing in it that their terminal would obey."""
+    print(inert_line(text))
 
 
 def print_table(title: str, columns: list[str], rows: list[list[object]], *, empty: str) -> None:
@@ -130,5 +135,5 @@ def print_table(title: str, columns: list[str], rows: list[list[object]], *, emp
 
 def _shown(cell: object) -> str:
     """`cell` for people: nothing for None, instants to the second."""
-    text = "" if cell is None else str(cell)
+    text = "" if cell is None else inert(str(cell))
     return _INSTANT.sub(r"\1 \2Z", text) if _INSTANT.fullmatch(text) else text

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cyclopts import App
 
-from sereno.app.cli.client import Client, print_json, print_table
+from sereno.app.cli.client import Client, print_json, print_line, print_table
 
 app = App(name="incident", help="Declare, note, resolve and learn from incidents.", result_action="return_value")
 
@@ -45,7 +45,7 @@ def declare(title: str, *, service: str, severity: str, json: bool = False) -> i
         Print JSON for machines.
     """
     answer = Client().post("/incidents", {"title": title, "service": service, "severity": severity})
-    print_json(answer) if json else print(f"Incident {answer['number']} is open: {answer['title']}")
+    print_json(answer) if json else print_line(f"Incident {answer['number']} is open: {answer['title']}")
     return 0
 
 

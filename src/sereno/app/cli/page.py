@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from sereno.app.cli.client import Client, print_json, print_table
+from sereno.app.cli.client import Client, print_json, print_line, print_table
 
 app = App(name="page", help="List, acknowledge and close pages.", result_action="return_value")
 
@@ -42,7 +42,7 @@ def acknowledge(page: str, *, json: bool = False) -> int:
     if json:
         print_json(answer)
     else:
-        print(f"Acknowledged {page} by {answer['acknowledged_by']}: {answer['summary']}")
+        print_line(f"Acknowledged {page} by {answer['acknowledged_by']}: {answer['summary']}")
     return 0
 
 

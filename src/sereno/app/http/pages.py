@@ -21,6 +21,7 @@ from sereno.app.http.errors import Problem
 from sereno.app.http.icons import LANTERN, icon
 from sereno.app.words import PHRASES
 from sereno.kernel.duration import format_duration
+from sereno.kernel.inert import inert
 from sereno.kernel.language import LANGUAGES, local, number, percent, say, span
 from sereno.kernel.message import Language
 
@@ -44,9 +45,17 @@ def _templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=shown,
     )
     environment.globals.update(icon=icon, lantern=LANTERN, meter=meter, sparkline=sparkline)
     return environment
+
+
+def shown(value: object) -> object:
+    """What a template shows of `value`: texts made inert, so that no label or title turns the line around it."""
+    if isinstance(value, Markup):
+        return Markup(inert(value))  # noqa: S704 - it was markup before
+    return inert(value) if isinstance(value, str) else value
 
 
 def language_of(request: Request, default: Language) -> Language:

@@ -24,7 +24,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sereno.app.http.pages import language_of
+from sereno.app.http.pages import language_of, shown
 from sereno.app.public import PublicRecord, public_board, read_record
 from sereno.kernel.clock import Clock
 from sereno.kernel.errors import NotFound, Unavailable
@@ -268,6 +268,7 @@ def _templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=shown,
     )
 
 
