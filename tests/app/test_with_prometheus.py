@@ -23,7 +23,7 @@ from tests.promql.prometheus_peer import Prometheus, program
 from sereno.adapters.clock import SystemClock
 from sereno.alerts.model import Alert
 from sereno.app.control import Control, SpecHolder, open_control
-from sereno.app.demo.town import Town
+from sereno.app.demo.town import SHOP, Town
 from sereno.app.evaluate import BudgetRound, RuleRound
 from sereno.app.serve import begin
 from sereno.app.settings import Settings
@@ -79,7 +79,7 @@ class Street:
 async def street_in(folder: Path) -> AsyncIterator[Street]:
     """Everything but the two watchers of our own."""
     node = f"127.0.0.1:{free_port()}"
-    town = Town.found(folder)
+    town = Town(folder, {name: free_port() for name in (*SHOP, "mailbox", "smtp", "control")})
     town._copy_spec()
     watch_every_second(folder / "reliability", node)
     exporter = shutil.which("prometheus-node-exporter")

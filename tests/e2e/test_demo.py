@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,14 @@ STAGES = [
 EVALUATION_SECONDS = 5
 DETECTION_SECONDS = 3600 * 14.4 * 0.0005
 """Long window · factor · budget, when every request fails."""
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """One demo at a time looks for its ports: what is free is taken a moment later."""
+    with (Path(tempfile.gettempdir()) / "sereno-demo-opening.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Counter:
@@ -54,14 +64,22 @@ class Counter:
 def test_an_outage_of_payments_walks_through_every_room(tmp_path: Path):
     """Takes about seven minutes: the alert clears when its real five-minute window is clean."""
     counter = Counter(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-m", "sereno", "demo", "--outage", "payments", "--json", "--folder", str(tmp_path)],
-        env=CALM, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=1200,
-    )  # fmt: skip
-    counter.over.set()
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    stages = [json.loads(line) for line in done.stdout.splitlines()]
+    with (tmp_path / "err").open("w") as err, opening():
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "sereno", "demo", "--outage", "payments", "--json", "--folder", str(tmp_path)],
+            env=CALM, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, text=True,
+        )  # fmt: skip
+        assert demo.stdout is not None
+        first = demo.stdout.readline()
+    try:
+        rest, _ = demo.communicate(timeout=1200)
+    finally:
+        demo.kill()
+        counter.over.set()
+    said = (tmp_path / "err").read_text()
+    assert demo.returncode == 0, said
+    assert "Traceback" not in said
+    stages = [json.loads(line) for line in (first + rest).splitlines()]
     assert [stage["stage"] for stage in stages] == STAGES
     at = {stage["stage"]: stage for stage in stages}
     judge_times({name: stage["seconds"] for name, stage in at.items()})
@@ -92,12 +110,17 @@ def judge_postmortem(stage: dict[str, Any], failed: int) -> None:
 def by_hand(folder: Path, keyboard: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """The demo with a keyboard of ours, once it has said where everything is."""
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
-        demo = subprocess.Popen(
-            [sys.executable, "-m", "sereno", "demo", "--folder", str(folder / "town")],
-            env=CALM | {"PYTHONUNBUFFERED": "1"}, stdin=keyboard, stdout=out, stderr=err, text=True,
-        )  # fmt: skip
+        with opening():
+            demo = subprocess.Popen(
+                [sys.executable, "-m", "sereno", "demo", "--folder", str(folder / "town")],
+                env=CALM | {"PYTHONUNBUFFERED": "1"}, stdin=keyboard, stdout=out, stderr=err, text=True,
+            )  # fmt: skip
+            try:
+                wait_for(lambda: "to leave" in (folder / "out").read_text() or demo.poll() is not None, "it opens", 120)
+            except BaseException:
+                demo.kill()
+                raise
         try:
-            wait_for(lambda: "to leave" in (folder / "out").read_text() or demo.poll() is not None, "it opens", 120)
             assert demo.poll() is None, (folder / "err").read_text()
             yield demo
         finally:
