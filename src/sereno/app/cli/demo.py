@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import httpx
+
 from sereno.adapters.clock import SystemClock
 from sereno.kernel.errors import SerenoError
 
@@ -86,8 +88,6 @@ def _line(stage: dict[str, object]) -> str:
 
 
 async def _by_hand(town: Town) -> int:
-    import httpx
-
     print(
         WELCOME.format(
             control=town.url("control"), mailbox=town.url("mailbox"), shop=town.url("api"),
@@ -95,19 +95,30 @@ async def _by_hand(town: Town) -> int:
         ),
         flush=True,
     )  # fmt: skip
-    keys = _keyboard()
+    keys, story = _keyboard(), None
     async with httpx.AsyncClient() as client:
         while (key := await keys.get()) != LEAVE:
             try:
-                if key == "b":
-                    await client.post(f"{town.url('pagos')}/_fault", json={"mode": "down"})
-                    print("Payments are broken. Look at the mailbox and the console in half a minute.", flush=True)
+                if key == "b" and (story is None or story.done()):
+                    print("Payments break. Somebody is paged in half a minute: look at the mailbox.", flush=True)
+                    story = asyncio.create_task(_tell(town))
                 elif key == "m":
                     await client.delete(f"{town.url('pagos')}/_fault")
                     print("Payments are mended. The alert clears when its five-minute window is clean.", flush=True)
             except httpx.TransportError:
                 print(f"Payments do not answer. {town.dead() or ''}", flush=True)
     return 0
+
+
+async def _tell(town: Town) -> None:
+    """The outage as it goes, while people answer and mend."""
+    from sereno.app.demo.outage import Outage
+
+    try:
+        async for stage in Outage(town, SystemClock()).stages(by_itself=False):
+            print(_line(stage), flush=True)
+    except (SerenoError, httpx.HTTPError) as error:
+        print(f"sereno: {error}", file=sys.stderr)
 
 
 def _keyboard() -> asyncio.Queue[str]:
