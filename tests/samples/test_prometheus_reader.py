@@ -10,7 +10,7 @@ import pytest
 
 from sereno.adapters.samples.prometheus import PrometheusReader
 from sereno.adapters.samples.prometheus_api import PrometheusApi
-from sereno.kernel.errors import QueryError, Unavailable
+from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import STALE_BITS, Matcher, Selection
 
@@ -212,6 +212,13 @@ async def test_troubles_are_told_apart(troubles, wrong, message):
         await read(reader(server, url="http://ana:s3cret@prom:9090"), T0, T0 + 1000)
     assert "s3cret" not in str(raised.value)
     assert server.trouble == []
+
+
+async def test_a_selector_that_finds_too_much_is_its_own_fault_and_not_the_servers():
+    server = FakePrometheus(samples_max=3)
+    server.add(A, every(15, T0, T0 + 600_000))
+    with pytest.raises(QueryLimit, match="more than Prometheus can answer"):
+        await read(reader(server), T0, T0 + 600_000)
 
 
 async def test_a_passing_trouble_is_tried_again():
