@@ -128,12 +128,18 @@ def by_hand(folder: Path, keyboard: int = subprocess.PIPE) -> Iterator[subproces
             demo.wait(20)
 
 
+def press(demo: subprocess.Popen[str], key: str) -> None:
+    assert demo.stdin is not None
+    demo.stdin.write(f"{key}\n")
+    demo.stdin.flush()
+
+
 def look(address: str) -> httpx.Response:
     return httpx.get(address, timeout=10, follow_redirects=True, headers={"Accept": "text/html"})
 
 
 @pytest.mark.slow
-def test_by_hand_it_says_where_everything_is_and_leaves_on_q(tmp_path: Path):
+def test_by_hand_it_says_where_everything_is_breaks_mends_and_leaves(tmp_path: Path):
     with by_hand(tmp_path) as demo:
         shown = (tmp_path / "out").read_text()
         addresses = dict(re.findall(r"^  (console|status page|mailbox|the shop) +(http://\S+)", shown, re.MULTILINE))
@@ -141,9 +147,11 @@ def test_by_hand_it_says_where_everything_is_and_leaves_on_q(tmp_path: Path):
         assert "user admin, password " in shown
         for name, address in addresses.items():
             assert look(address).status_code == 200, name
-        assert demo.stdin is not None
-        demo.stdin.write("q\n")
-        demo.stdin.flush()
+        press(demo, "b")
+        wait_for(lambda: "page_sent" in (tmp_path / "out").read_text(), "somebody is paged", 100)
+        press(demo, "m")
+        wait_for(lambda: "are mended" in (tmp_path / "out").read_text(), "payments are mended", 20)
+        press(demo, "q")
         assert demo.wait(30) == 0
         assert "Traceback" not in (tmp_path / "err").read_text()
         for address in addresses.values():
