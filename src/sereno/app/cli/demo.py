@@ -83,8 +83,9 @@ async def _by_itself(town: Town, json: bool) -> int:
 
 
 def _line(stage: dict[str, object]) -> str:
-    rest = "  ".join(f"{k}={v}" for k, v in stage.items() if k not in ("stage", "seconds", "impacts"))
-    return f"{stage['seconds']:>7.1f} s  {stage['stage']:<16} {rest}"
+    rest = "  ".join(f"{k}={v}" for k, v in stage.items() if k not in ("stage", "seconds", "impacts", "draft"))
+    line = f"{stage['seconds']:>7.1f} s  {stage['stage']:<16} {rest}".rstrip()
+    return f"{line}\n\n{stage['draft']}" if "draft" in stage else line
 
 
 async def _by_hand(town: Town) -> int:

@@ -148,8 +148,6 @@ class Outage:
         return None
 
     async def _postmortem(self) -> Stage:
-        text = await asyncio.to_thread(self.api.get, f"/incidents/{self.incident}/postmortem")
-        path = self.town.folder / f"postmortem-{self.incident}.md"
-        path.write_text(text)
+        draft = await asyncio.to_thread(self.api.get, f"/incidents/{self.incident}/postmortem")
         impacts = await self._get(f"/incidents/{self.incident}/impact")
-        return {"stage": "postmortem", "seconds": self._since(self.clock.now()), "file": str(path), "impacts": impacts}
+        return {"stage": "postmortem", "seconds": self._since(self.clock.now()), "impacts": impacts, "draft": draft}
