@@ -97,7 +97,7 @@ async def test_a_title_and_notes_from_hell_are_words_on_every_page_feed_and_draf
         assert found.headers["x-content-type-options"] == "nosniff"
         assert not OBEYED.search(json.dumps(found.json(), ensure_ascii=False))
     feed = Xml.fromstring((await browser.get("/status/publica/history.atom")).content)
-    told = [e for e in feed.iter("{http://www.w3.org/2005/Atom}content")]
+    told = list(feed.iter("{http://www.w3.org/2005/Atom}content"))
     assert told
     for content in told:
         harmless_page(content.text or "")

@@ -100,14 +100,14 @@ async def test_targets_redirect_at_home_only() -> None:
 
 
 async def test_the_prometheus_redirects_nowhere_and_its_token_stays_with_it() -> None:
-    async with http_peer(told()) as thief, http_peer(Reply(307, headers={"Location": thief.url})) as prometheus:
-        async with client() as http:
-            address = f"http://ana:word@127.0.0.1:{prometheus.port}"
-            api = PrometheusApi(
-                address, http, allowed=allowed, headers={"Authorization": "Bearer t0ps3cret"}, sleep=_at_once
-            )
-            with pytest.raises(Unavailable) as caught:
-                await api.present("up", 0)
+    async with http_peer(told()) as thief, http_peer() as prometheus, client() as http:
+        prometheus.reply = Reply(307, headers={"Location": thief.url})
+        address = f"http://ana:word@127.0.0.1:{prometheus.port}"
+        api = PrometheusApi(
+            address, http, allowed=allowed, headers={"Authorization": "Bearer t0ps3cret"}, sleep=_at_once
+        )
+        with pytest.raises(Unavailable) as caught:
+            await api.present("up", 0)
     assert thief.requests == []
     said = f"{caught.value.message} {caught.value.hint} {caught.value!r} {caught.value.__cause__!r}"
     assert "t0ps3cret" not in said

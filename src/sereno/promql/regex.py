@@ -43,7 +43,7 @@ class Regex:
             try:
                 self._python = re.compile(_python(tree))
             except (re.error, OverflowError, RecursionError) as error:
-                raise QueryError(f"invalid regular expression {text!r}: {error}", position=position) from None
+                raise QueryError(f"invalid regular expression {text[:200]!r}: {error}", position=position) from None
 
     def matches(self, value: str) -> bool:
         """Whether the pattern matches all of `value`."""

@@ -77,7 +77,7 @@ class _Syntax:
         self.depth = 0
 
     def wrong(self, message: str) -> QueryError:
-        return QueryError(f"invalid regular expression {self.text!r}: {message}", position=self.offset)
+        return QueryError(f"invalid regular expression {self.text[:200]!r}: {message}", position=self.offset)
 
     def more(self) -> bool:
         return self.index < len(self.text)
