@@ -4,6 +4,9 @@ default: test check
 test *ARGS:
     scripts/test {{ARGS}}
 
+coverage *ARGS:
+    scripts/test --cov=sereno --cov-report=term:skip-covered {{ARGS}}
+
 check:
     scripts/check
 
