@@ -114,6 +114,7 @@ def by_hand(folder: Path, keyboard: int = subprocess.PIPE) -> Iterator[subproces
             demo = subprocess.Popen(
                 [sys.executable, "-m", "sereno", "demo", "--folder", str(folder / "town")],
                 env=CALM | {"PYTHONUNBUFFERED": "1"}, stdin=keyboard, stdout=out, stderr=err, text=True,
+                preexec_fn=hear_interrupts,
             )  # fmt: skip
             try:
                 wait_for(lambda: "to leave" in (folder / "out").read_text() or demo.poll() is not None, "it opens", 120)
@@ -126,6 +127,11 @@ def by_hand(folder: Path, keyboard: int = subprocess.PIPE) -> Iterator[subproces
         finally:
             demo.kill()
             demo.wait(20)
+
+
+def hear_interrupts() -> None:
+    """A suite that runs in the background ignores Ctrl-C, and its children would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def press(demo: subprocess.Popen[str], key: str) -> None:
