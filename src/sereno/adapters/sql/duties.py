@@ -44,7 +44,11 @@ class SqlDuties:
         and counts as come.
         """
         at = to_us(now)
-        free = sa.or_(duty.c.lease_us.is_(None), duty.c.lease_us <= at, duty.c.lease_us > to_us(now + 2 * lease))
+        # What we hold ourselves is a round whose end could not be written (a full disk): we may begin again at once.
+        free = sa.or_(
+            duty.c.lease_us.is_(None), duty.c.lease_us <= at, duty.c.lease_us > to_us(now + 2 * lease),
+            duty.c.lease_owner == owner,
+        )  # fmt: skip
         due = duty.c.due_us <= at
         if period is not None:
             due = sa.or_(due, duty.c.due_us > to_us(now + 2 * period))
