@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     """The password for that."""
     smtp_from: str = "sereno@localhost"
     """The sender of mails."""
-    secret: SecretStr | None = None
+    secret: SecretStr | None = Field(default=None, min_length=16)
     """The key that signs links and protects sessions; without it one is made in the data folder. Replicas share it."""
     webhook_secret: SecretStr | None = None
     """The key that signs webhooks; without it they are not signed."""
