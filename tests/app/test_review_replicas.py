@@ -105,5 +105,7 @@ async def test_a_replica_with_another_secret_is_refused_and_the_database_knows_n
     stranger.settings = stranger.settings.model_copy(update={"secret": SecretStr("something else")})
     with pytest.raises(Conflict, match="secret key"):
         await stranger.open()
-    facts = await first.control.database.read(lambda unit: [tuple(row) for row in unit.connection.execute(sa.select(fact))])
+    facts = await first.control.database.read(
+        lambda unit: [tuple(row) for row in unit.connection.execute(sa.select(fact))]
+    )
     assert first.control.secret.decode() not in repr(facts)
