@@ -14,7 +14,10 @@ _UNITS_MS = {
     "w": 7 * 86_400_000,
     "y": 365 * 86_400_000,
 }
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_DURATION = re.compile(
+    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?",
+    re.ASCII,  # the digits of other scripts are no digits to Prometheus
+)
 _ORDER = ("y", "w", "d", "h", "m", "s", "ms")
 
 
