@@ -29,7 +29,7 @@ from sereno.slo import Budget, SloPlan, budget, budget_selections
 from sereno.spec.model import EventsSli, Service
 
 log = structlog.get_logger()
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 DUTY = "evaluate"
 CLOCK_WENT_BACK = "the clock went back: no samples of now can be had until it has caught up"
 
