@@ -152,3 +152,10 @@ def test_only_messages_that_page_count_as_paging():
     closing = Entry("in_1", at(0), "delivery", "c", phrase="message_sent", values={"purpose": "closed"})
     assert moments((closing, *TIMELINE)).paged_at == at(1.5)
     assert moments(()).paged_at is None
+
+
+def test_the_time_is_that_in_which_events_failed_not_that_of_the_alert():
+    suffered = replace(IMPACT, started_at=at(-0.5), ended_at=at(5))
+    text = draft(INCIDENT, TIMELINE, [suffered], PEOPLE, language="en", zone="America/Lima")
+    assert "- **Duration**: 5 min 30 s (from 2025-11-25 14:34:30 -05 to 2025-11-25 14:40:00 -05)" in text
+    assert "1 min 30 s" in text.split("## Detection")[1].split("##")[0], "the alert came a minute and a half after"
