@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sereno.app.words_places import PLACES
+from sereno.incidents.words import VOCABULARY
 from sereno.kernel.language import Phrases
 
 _CONSOLE: Phrases = {
@@ -79,15 +80,6 @@ _CONSOLE: Phrases = {
     "budget.unknown": {"es": "sin datos", "en": "unknown"},
     "budget.idle": {"es": "sin tráfico", "en": "no traffic"},
     "budget.stale": {"es": "sin cálculo reciente", "en": "not computed lately"},
-    "phase.detected": {"es": "detectado", "en": "detected"},
-    "phase.triaged": {"es": "evaluado", "en": "triaged"},
-    "phase.mitigated": {"es": "mitigado", "en": "mitigated"},
-    "phase.resolved": {"es": "resuelto", "en": "resolved"},
-    "phase.reviewed": {"es": "revisado", "en": "reviewed"},
-    "role.commander": {"es": "Comandante", "en": "Commander"},
-    "role.technical_lead": {"es": "Responsable técnico", "en": "Technical lead"},
-    "role.communications_lead": {"es": "Comunicaciones", "en": "Communications lead"},
-    "role.scribe": {"es": "Cronista", "en": "Scribe"},
     "target.up": {"es": "responde", "en": "up"},
     "target.down": {"es": "no responde", "en": "down"},
     "target.unknown": {"es": "sin datos", "en": "unknown"},
@@ -183,4 +175,7 @@ _CONSOLE: Phrases = {
     "ack.console": {"es": "Abrir la consola", "en": "Open the console"},
 }  # fmt: skip
 
-PHRASES: Phrases = {**_CONSOLE, **PLACES}
+_INCIDENTS: Phrases = {
+    f"{kind}.{name}": phrase for kind in ("phase", "role") for name, phrase in VOCABULARY[kind].items()
+}
+PHRASES: Phrases = {**_CONSOLE, **_INCIDENTS, **PLACES}

@@ -106,7 +106,7 @@ PUBLIC: Phrases = {
     "title": {"es": "Problemas con {what}", "en": "Problems with {what}"},
 }
 
-_WORDS: dict[str, Phrases] = {
+VOCABULARY: dict[str, Phrases] = {
     "phase": {
         "detected": {"es": "detectado", "en": "detected"},
         "triaged": {"es": "evaluado", "en": "triaged"},
@@ -116,8 +116,8 @@ _WORDS: dict[str, Phrases] = {
     },
     "role": {
         "commander": {"es": "Comandante del incidente", "en": "Incident commander"},
-        "technical_lead": {"es": "Líder técnico", "en": "Technical lead"},
-        "communications_lead": {"es": "Líder de comunicaciones", "en": "Communications lead"},
+        "technical_lead": {"es": "Responsable técnico", "en": "Technical lead"},
+        "communications_lead": {"es": "Responsable de comunicaciones", "en": "Communications lead"},
         "scribe": {"es": "Cronista", "en": "Scribe"},
     },
     "state": {
@@ -164,7 +164,7 @@ _PEOPLE = ("person", "before_person", "actor", "by")
 
 def word(kind: str, name: str, language: Language) -> str:
     """How people call `name` of that kind (phase, role, state, channel …); the name itself if it is not ours."""
-    found = _WORDS.get(kind, {}).get(name)
+    found = VOCABULARY.get(kind, {}).get(name)
     return found[language] if found else name
 
 
