@@ -10,6 +10,7 @@ from sereno.promql.columns import STALE, Columns, Grid, Matcher, Result, Select,
 from sereno.promql.evaluate import evaluate, selections
 from sereno.promql.limits import Limits
 from sereno.promql.matching import matches, selector_text
+from sereno.promql.native import Buckets, Histogram
 from sereno.promql.parser import parse
 from sereno.promql.plan import Settings
 from sereno.promql.selectors import conditions_of, matchers_of
@@ -17,9 +18,11 @@ from sereno.promql.signatures import kind_of
 
 __all__ = [
     "STALE",
+    "Buckets",
     "Columns",
     "Expr",
     "Grid",
+    "Histogram",
     "Limits",
     "Matcher",
     "Result",

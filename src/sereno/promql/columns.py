@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from sereno.kernel.labels import Labels
 
 Int64s = npt.NDArray[np.int64]
 Float64s = npt.NDArray[np.float64]
+Objects = npt.NDArray[Any]
+"""An array of objects: native histograms (`sereno.promql.native.Histogram`), None where there is a float."""
 
 STALE_BITS = 0x7FF0000000000002
 STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)[0]
@@ -43,13 +45,16 @@ class Columns:
     """Series side by side.
 
     Series i has the labels `labels[i]` (with `__name__`) and the samples `times[offsets[i]:offsets[i + 1]]`,
-    `values[…]`: times in milliseconds strictly increasing, staleness markers kept as values.
+    `values[…]`: times in milliseconds strictly increasing, staleness markers kept as values. `histograms`, as long
+    as `values`, holds the native histograms where samples are such (None elsewhere; their value means nothing);
+    None as a whole when there are none.
     """
 
     labels: tuple[Labels, ...]
     offsets: Int64s
     times: Int64s
     values: Float64s
+    histograms: Objects | None = None
 
     @staticmethod
     def of(series: Sequence[tuple[Labels, Int64s, Float64s]]) -> Columns:
@@ -101,7 +106,9 @@ class Result:
     """The value of an expression on a grid: one row a series, one column an instant.
 
     `present[i, j]` says whether series i has a value at instant j (NaN is a legal value). `kind` is `vector`,
-    `scalar` or `string`. A scalar is one series without labels.
+    `scalar` or `string`. A scalar is one series without labels. `histograms`, of the shape of `values`, holds native
+    histograms (None where the value is a float, and as a whole when there are none). `warnings` say what may be
+    wrong with the numbers, `infos` what may be wrong with the question, each as Prometheus words it, with its place.
     """
 
     kind: Literal["vector", "scalar", "string"]
@@ -109,7 +116,9 @@ class Result:
     values: Float64s
     present: npt.NDArray[np.bool_]
     warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
     text: str = ""
+    histograms: Objects | None = None
 
     def instant(self, column: int = 0) -> list[tuple[Labels, float]]:
         """The vector at one instant, as pairs."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
-from sereno.promql.columns import Float64s, Int64s
+from sereno.promql.columns import Float64s, Int64s, Objects
 
 Bools = npt.NDArray[np.bool_]
 LabelRows = tuple[Labels, ...]
@@ -18,11 +18,15 @@ LabelRows = tuple[Labels, ...]
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """Series by instants; `values` where not `present` mean nothing. Arrays may be shared: never write to them."""
+    """Series by instants; `values` where not `present` mean nothing. Arrays may be shared: never write to them.
+
+    `histograms`, of the same shape, holds native histograms where the value is one; None when there are none at all.
+    """
 
     labels: LabelRows
     values: Float64s
     present: Bools
+    histograms: Objects | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

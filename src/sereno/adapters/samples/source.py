@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sereno.kernel.labels import Labels
-from sereno.promql.columns import Columns, Float64s, Selection
+from sereno.promql.columns import Columns, Float64s, Int64s, Objects, Selection
 
 
 class SampleSource(Protocol):
@@ -33,3 +33,33 @@ class Scrape:
     at_ms: int
     labels: tuple[Labels, ...]
     values: Float64s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesSamples:
+    """Samples of one series that somebody sends or brings: times in ms, increasing; `histograms` as in Columns."""
+
+    labels: Labels
+    times: Int64s
+    values: Float64s
+    histograms: Objects | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch, in samples: kept; known already with the same value (`duplicates`, harmless); known
+    with another value (`conflicting`, refused: the first stands); older than out-of-order samples may be (`too_old`)."""
+
+    stored: int = 0
+    duplicates: int = 0
+    conflicting: int = 0
+    too_old: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a metric is: its type (counter, gauge, histogram, summary, unknown …), help and unit."""
+
+    type: str = "unknown"
+    help: str = ""
+    unit: str = ""
