@@ -48,7 +48,7 @@ class SeriesSamples:
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a batch, in samples: kept; known already with the same value (`duplicates`, harmless); known
-    with another value (`conflicting`, refused: the first stands); older than out-of-order samples may be (`too_old`)."""
+    with another value (`conflicting`, refused: the first stands); older than is taken (`too_old`)."""
 
     stored: int = 0
     duplicates: int = 0
