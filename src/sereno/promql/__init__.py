@@ -15,6 +15,7 @@ from sereno.promql.parser import parse
 from sereno.promql.plan import Settings
 from sereno.promql.selectors import conditions_of, matchers_of
 from sereno.promql.signatures import kind_of
+from sereno.promql.together import evaluate_all
 
 __all__ = [
     "STALE",
@@ -31,6 +32,7 @@ __all__ = [
     "Settings",
     "conditions_of",
     "evaluate",
+    "evaluate_all",
     "kind_of",
     "matchers_of",
     "matches",
