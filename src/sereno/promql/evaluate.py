@@ -16,6 +16,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
 from sereno.promql import overtime
 from sereno.promql.aggregate import aggregate, count_values
+from sereno.promql.annotations import Annotations
 from sereno.promql.ast import (
     Aggregate,
     Binary,
@@ -89,7 +90,8 @@ def evaluate(
         run.load(tree, grid, select)
         with np.errstate(all="ignore"):
             parts = [_Tile(run).value(tree, tile) for tile in tiles(grid, steps, run.series)]
-            return joined(parts, limits)
+            warnings, infos = run.notes.texts(expr if isinstance(expr, str) else None)
+            return replace(joined(parts, limits), warnings=warnings, infos=infos)
     except RecursionError:
         raise QueryError("the expression is nested too deep", position=tree.position) from None
 
@@ -109,6 +111,7 @@ class _Run:
     samples: dict[tuple[Matcher, ...], list[tuple[Selection, Samples]]] = field(default_factory=dict)
     origins: dict[Call | Unary, dict[Labels, Labels]] = field(default_factory=dict)
     series: int = 0
+    notes: Annotations = field(default_factory=Annotations)
 
     def load(self, expr: Expr, grid: Grid, select: Select) -> None:
         """Ask for all samples."""
