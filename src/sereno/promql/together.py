@@ -38,6 +38,6 @@ def _one(
     except SerenoError:
         raise
     except Exception as fault:
-        error = QueryError(f"it cannot be computed ({type(fault).__name__})")
-        error.__cause__ = fault
-        return error
+        failed = QueryError(f"it cannot be computed ({type(fault).__name__})")
+        failed.__cause__ = fault
+        return failed
