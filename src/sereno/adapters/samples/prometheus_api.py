@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import msgspec
@@ -27,6 +30,7 @@ _THREAD_BYTES = 256_000
 class _Entry(msgspec.Struct):
     metric: dict[str, str] = {}
     values: list[tuple[float, str]] = []
+    histograms: list[msgspec.Raw] = []
 
 
 class _Data(msgspec.Struct):
@@ -37,10 +41,23 @@ class _Answer(msgspec.Struct):
     status: str
     data: _Data | None = None
     error: str = ""
+    warnings: list[str] = []
 
 
 class _TooMuch(Exception):
     """The answer would be too large; ask for less."""
+
+
+TooMuch = _TooMuch
+
+
+@dataclass(frozen=True, slots=True)
+class PieceRead:
+    """One answer: samples, the server's warnings (it may be partial), and native histograms that it cannot convey."""
+
+    series: Series
+    warnings: tuple[str, ...] = ()
+    histograms: int = 0
 
 
 class PrometheusApi:
@@ -69,6 +86,8 @@ class PrometheusApi:
         self._bytes_max = response_bytes_max
         self._sleep = sleep
         self.requests = 0
+        self.server_ms: int | None = None
+        """The server's clock as of its last answer, to the second, if it told."""
 
     async def raw(self, selector: str, start_ms: int, end_ms: int) -> Series:
         """The samples that `selector` finds with start <= t <= end, without staleness markers: the API hides them.
@@ -102,8 +121,15 @@ class PrometheusApi:
         return frozenset(Labels(entry.metric) for entry in entries)
 
     async def _piece(self, selector: str, after_ms: int, until_ms: int) -> Series:
-        """Samples with after < t <= until; version 2 counts the beginning of a range in, version 3 does not."""
-        entries = await self._query(f"{selector}[{until_ms - after_ms}ms]", until_ms)
+        return (await self.piece(selector, after_ms, until_ms)).series
+
+    async def piece(self, selector: str, after_ms: int, until_ms: int) -> PieceRead:
+        """Samples with after < t <= until; version 2 counts the beginning of a range in, version 3 does not.
+
+        Raises TooMuch when one answer cannot hold them, and as `raw`.
+        """
+        answer = await self._ask(f"{selector}[{until_ms - after_ms}ms]", until_ms)
+        entries = answer.data.result if answer.data else []
         found: Series = {}
         for entry in entries:
             times = np.rint(np.array([t for t, _ in entry.values], np.float64) * 1000).astype(np.int64)
@@ -111,9 +137,14 @@ class PrometheusApi:
             first = int(np.searchsorted(times, after_ms + 1))
             if first < len(times):
                 found[Labels(entry.metric)] = (times[first:], values[first:])
-        return found
+        histograms = sum(len(entry.histograms) for entry in entries)
+        return PieceRead(found, tuple(answer.warnings), histograms)
 
     async def _query(self, query: str, at_ms: int) -> list[_Entry]:
+        answer = await self._ask(query, at_ms)
+        return answer.data.result if answer.data else []
+
+    async def _ask(self, query: str, at_ms: int) -> _Answer:
         form = {"query": query, "time": f"{at_ms // 1000}.{at_ms % 1000:03d}", "timeout": f"{self._timeout:g}s"}
         for wait in (*_RETRY_WAITS_SECONDS, None):
             try:
@@ -130,13 +161,29 @@ class PrometheusApi:
         raise Unavailable(f"Prometheus at {_shown(self._url)} does not answer: {reason}")
 
     async def _post(self, form: dict[str, str]) -> tuple[int, bytes]:
-        if not self._allowed(self._url):
-            raise Unavailable(f"policy does not allow calling {_shown(self._url)}")
+        return await self._send(self._url, data=form)
+
+    async def read(self, body: bytes) -> tuple[int, bytes]:
+        """Send a remote-read request (snappy, protobuf); the status and body of the answer.
+
+        Raises TooMuch beyond the limit of bytes, httpx.HTTPError, TimeoutError.
+        """
+        headers = {
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "snappy",
+            "X-Prometheus-Remote-Read-Version": "0.1.0",
+        }
+        return await self._send(self._url.removesuffix("query") + "read", content=body, more=headers)
+
+    async def _send(self, url: str, *, more: Mapping[str, str] | None = None, **options: Any) -> tuple[int, bytes]:
+        if not self._allowed(url):
+            raise Unavailable(f"policy does not allow calling {_shown(url)}")
         self.requests += 1
+        headers = {**self._headers, **(more or {})}
         async with (
             asyncio.timeout(self._timeout),
             self._http.stream(
-                "POST", self._url, data=form, headers=self._headers, timeout=self._timeout, follow_redirects=False
+                "POST", url, headers=headers, timeout=self._timeout, follow_redirects=False, **options
             ) as response,
         ):
             body = bytearray()
@@ -144,9 +191,10 @@ class PrometheusApi:
                 body += chunk
                 if len(body) > self._bytes_max:
                     raise _TooMuch
+            self.server_ms = _date_ms(response.headers.get("date", ""))
             return response.status_code, bytes(body)
 
-    async def _understood(self, status: int, body: bytes) -> list[_Entry]:
+    async def _understood(self, status: int, body: bytes) -> _Answer:
         if status in (401, 403):
             hint = "check the token or password given for it"
             raise Unavailable(f"Prometheus at {_shown(self._url)} refuses us (HTTP status {status})", hint=hint)
@@ -159,7 +207,7 @@ class PrometheusApi:
             what = f"HTTP status {status}: {_excerpt(body)}"
             raise Unavailable(f"what answers at {_shown(self._url)} is no Prometheus ({what})") from None
         if answer.status == "success" and answer.data is not None:
-            return answer.data.result
+            return answer
         if "too many samples" in answer.error:
             raise _TooMuch
         raise QueryError(f"Prometheus rejects the query: {answer.error[:300]}")
@@ -177,6 +225,13 @@ def joined(parts: list[Series]) -> Series:
         labels: (np.concatenate([t for t, _ in samples]), np.concatenate([v for _, v in samples]))
         for labels, samples in found.items()
     }
+
+
+def _date_ms(text: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(text).timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def _excerpt(body: bytes) -> str:
