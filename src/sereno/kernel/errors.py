@@ -60,14 +60,18 @@ class SpecError(SerenoError):
 
 
 class QueryError(SerenoError):
-    """A PromQL expression is wrong; `position` is the offset of the offending character, if known."""
+    """A PromQL expression is wrong; `position` is the offset of the offending character, if known, and `end` that
+    after the last one."""
 
     code = "query"
     status = 422
 
-    def __init__(self, message: str, *, position: int | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, position: int | None = None, end: int | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.position = position
+        self.end = end
 
 
 class UnsupportedQuery(QueryError):

@@ -43,29 +43,52 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A duration that is computed: `op` of `left` and `right` (seconds, or spans), where step() and range() are those
+    of the query. A sign has no `left`; step() and range() have neither side."""
+
+    op: Literal["+", "-", "*", "/", "%", "^", "step", "range", "min_of", "max_of"]
+    left: Span | float | None = None
+    right: Span | float | None = None
+    wrapped: bool = False
+    position: int = _place()
+    end: int = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class Selector:
-    """An instant selector: the latest sample of each matching series at each instant."""
+    """An instant selector: the latest sample of each matching series at each instant.
+
+    `extended` says what becomes of the edges of a window: anchored at the sample before it, or smoothed between the
+    samples around them. Until `sereno.promql.durations.resolved` has computed it, `offset` holds a computed offset.
+    """
 
     matchers: tuple[Matcher, ...]
     offset_ms: int = 0
     at: At = None
     position: int = _place()
     end: int = _place()
+    extended: Literal["", "anchored", "smoothed"] = ""
+    offset: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RangeSelector:
-    """A range selector: all samples of the last `range_ms` of each matching series."""
+    """A range selector: all samples of the last `range_ms` of each matching series (`range` before it is computed)."""
 
     selector: Selector
     range_ms: int
     position: int = _place()
     end: int = _place()
+    range: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """The values of `expr` over the last `range_ms`, one every `step_ms` (None: the default step)."""
+    """The values of `expr` over the last `range_ms`, one every `step_ms` (None: the default step).
+
+    `range`, `step` and `offset` hold what is still to be computed of them.
+    """
 
     expr: Expr
     range_ms: int
@@ -74,6 +97,9 @@ class Subquery:
     at: At = None
     position: int = _place()
     end: int = _place()
+    range: Span | None = None
+    step: Span | None = None
+    offset: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +130,15 @@ class Matching:
     """How the series of two vectors find each other.
 
     `many` says which side may hold several series for one of the other (group_left: left), `include` the
-    labels taken from the one side.
+    labels taken from the one side. `fill_left` and `fill_right` stand in for a series that one side lacks.
     """
 
     on: bool = False
     labels: tuple[str, ...] = ()
     many: Literal["left", "right"] | None = None
     include: tuple[str, ...] = ()
+    fill_left: float | None = None
+    fill_right: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from sereno.promql.ast import At, Expr, RangeSelector, Selector, Subquery, children
 from sereno.promql.columns import Grid, Matcher, Selection
+from sereno.promql.dialect import Features, Language
 from sereno.promql.matching import canonical
 
 LOOKBACK_MS = 300_000
@@ -21,12 +22,19 @@ class Settings:
 
     `dialect` is the major version whose arithmetic is followed. Version 2 (2.42) counts a sample at the very
     beginning of a window in, version 3 does not; they also differ in how a rate reaches for a counter's zero,
-    in what unevenness of buckets histogram_quantile forgives, and in the name that atan2 leaves.
+    in what unevenness of buckets histogram_quantile forgives, and in the name that atan2 leaves. `features` are
+    those of version 3 that must be switched on.
     """
 
     lookback_ms: int = LOOKBACK_MS
     subquery_step_ms: int = SUBQUERY_STEP_MS
     dialect: Literal[2, 3] = 2
+    features: Features = Features()
+
+    @property
+    def language(self) -> Language:
+        """What the parser accepts under these settings."""
+        return Language(self.dialect, self.features)
 
     @property
     def left_ms(self) -> int:
