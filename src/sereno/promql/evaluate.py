@@ -6,8 +6,8 @@ parts of an expression are computed once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
 from sereno.promql import overtime
 from sereno.promql.aggregate import aggregate, count_values
-from sereno.promql.annotations import Annotations
 from sereno.promql.ast import (
     Aggregate,
     Binary,
@@ -32,14 +31,14 @@ from sereno.promql.ast import (
     bare,
 )
 from sereno.promql.binary import binary
-from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Matcher, Result, Select, Selection
+from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Result, Select, Selection
 from sereno.promql.histogram import SMALL_DELTA, histogram_quantile
 from sereno.promql.limits import Limits
-from sereno.promql.matching import canonical
 from sereno.promql.parser import parse
 from sereno.promql.plan import Query, Settings, needs, united
+from sereno.promql.run import Memory, Outcome, Run, outcomes
 from sereno.promql.signatures import kind_of
-from sereno.promql.tiles import joined, steps_of, tiles
+from sereno.promql.tiles import steps_of
 from sereno.promql.values import (
     Scalar,
     String,
@@ -72,84 +71,39 @@ def evaluate(
 ) -> Result:
     """The value of `expr` at every instant of `grid`, as Prometheus 2.42 computes it.
 
-    `select` is called once for each of `selections(expr, grid)`. Raises QueryError if the expression is wrong or
-    its series do not match, UnsupportedQuery for what is not computed, QueryLimit when it would cost too much.
+    `select` is called once for each of `selections(expr, grid)`; where that is too much to be held at once, it is
+    called for parts of their time instead, in ascending order (a source that raises LookupError for those is asked
+    for the whole). Raises QueryError if the expression is wrong or its series do not match, UnsupportedQuery for
+    what is not computed, QueryLimit when it would cost too much.
     """
     tree = parse(expr) if isinstance(expr, str) else expr
-    limits, settings = limits or Limits(), settings or Settings()
-    kind = kind_of(tree)
-    if kind == "range":
-        raise UnsupportedQuery("a range vector as a result; use a function such as last_over_time",
-                               position=tree.position)  # fmt: skip
-    steps = steps_of(grid)
-    limits.check("steps_max", steps, "instants", tree.position)
-    if kind == "string":
-        return _string(tree, steps)
-    run = _Run(Query(grid.start_ms, grid.end_ms, settings), limits)
-    try:
-        run.load(tree, grid, select)
-        with np.errstate(all="ignore"):
-            parts = [_Tile(run).value(tree, tile) for tile in tiles(grid, steps, run.series)]
-            warnings, infos = run.notes.texts(expr if isinstance(expr, str) else None)
-            return replace(joined(parts, limits), warnings=warnings, infos=infos)
-    except RecursionError:
-        raise QueryError("the expression is nested too deep", position=tree.position) from None
+    (found,) = evaluated([(tree, expr if isinstance(expr, str) else None)], grid, select, limits, settings)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
-def _string(expr: Expr, steps: int) -> Result:
-    inner = bare(expr)
-    text = inner.value if isinstance(inner, Text) else ""
-    return Result("string", (), np.zeros((0, steps)), np.zeros((0, steps), dtype=bool), text=text)
+def evaluated(
+    asked: Sequence[tuple[Expr, str | None]],
+    grid: Grid,
+    select: Select,
+    limits: Limits | None,
+    settings: Settings | None,
+) -> list[Outcome]:
+    """What each expression (and its text, if there is one) comes to: a Result, or the exception that ended it."""
 
+    def compute(run: Run, memory: Memory, tile: Grid) -> Value:
+        return _Tile(run, memory).value(run.tree, tile)
 
-@dataclass(slots=True)
-class _Run:
-    """What all tiles of one evaluation share: the samples, and which series gave which labels."""
-
-    query: Query
-    limits: Limits
-    samples: dict[tuple[Matcher, ...], list[tuple[Selection, Samples]]] = field(default_factory=dict)
-    origins: dict[Call | Unary, dict[Labels, Labels]] = field(default_factory=dict)
-    series: int = 0
-    notes: Annotations = field(default_factory=Annotations)
-
-    def load(self, expr: Expr, grid: Grid, select: Select) -> None:
-        """Ask for all samples."""
-        loaded = 0
-        for selection in united(needs(expr, grid, self.query)):
-            columns = select(selection)
-            self.limits.check("series_max", len(columns), "series")
-            loaded += len(columns.times)
-            self.limits.check("samples_max", loaded, "samples")
-            self.series = max(self.series, len(columns))
-            self.samples.setdefault(selection.matchers, []).append((selection, Samples.of(columns)))
-
-    def find(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> Samples:
-        """The samples loaded for [start, end]."""
-        for selection, samples in self.samples.get(canonical(matchers), ()):
-            if selection.start_ms <= start_ms and end_ms <= selection.end_ms:
-                return samples
-        raise AssertionError("an evaluation looks only at what it had planned")
-
-    def refuse_alike(self, expr: Call | Unary, vector: Vector, labels: tuple[Labels, ...]) -> None:
-        """Raise QueryError if two series with values become alike under `labels`, even at different instants."""
-        if len(set(labels)) == len(labels):
-            return
-        seen = self.origins.setdefault(expr, {})
-        alive = vector.present.any(axis=1)
-        for row in np.flatnonzero(alive):
-            if seen.setdefault(labels[row], vector.labels[row]) != vector.labels[row]:
-                raise QueryError(
-                    f"vector cannot contain metrics with the same labelset: {labels[row]}", position=expr.position
-                )
+    return outcomes(asked, grid, select, limits or Limits(), settings or Settings(), compute)
 
 
 class _Tile:
     """The evaluation of one part of the grid."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run, memory: Memory) -> None:
         self.run = run
-        self.known: dict[tuple[Expr, Grid], Value] = {}
+        self.memory = memory
 
     def value(self, expr: Expr, grid: Grid) -> Value:
         """The value of `expr` on `grid`, computed once."""
@@ -157,15 +111,13 @@ class _Tile:
             return self.value(expr.expr, grid)
         if isinstance(expr, Number):
             return Scalar(np.full(len(grid.instants_ms), expr.value))
-        key = (expr, grid)
-        if key not in self.known:
-            try:
-                self.known[key] = self.compute(expr, grid)
-            except QueryError as error:
-                if error.position is None:
-                    error.position = expr.position
-                raise
-        return self.known[key]
+        try:
+            self.run.watch.check(expr.position)
+            return self.memory.value(self.run, expr, grid, lambda: self.compute(expr, grid))
+        except QueryError as error:
+            if error.position is None:
+                error.position = expr.position
+            raise
 
     def vector(self, expr: Expr, grid: Grid) -> Vector:
         found = self.value(expr, grid)

@@ -1,0 +1,334 @@
+"""One evaluation of one or many expressions: what they share, in what order they go, what each comes to.
+
+Expressions that look at the same series go together, a part of the grid after another: samples are loaded once,
+equal parts of expressions are computed once and let go as soon as nobody asks for them any more. One that fails is
+left behind; the others go on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sereno.kernel.errors import QueryError, SerenoError, UnsupportedQuery
+from sereno.kernel.labels import Labels
+from sereno.promql.annotations import Annotation, Annotations
+from sereno.promql.ast import Call, Expr, Paren, Text, Unary, bare
+from sereno.promql.columns import Grid, Matcher, Result, Select, Selection
+from sereno.promql.limits import Limits, Watch
+from sereno.promql.matching import canonical
+from sereno.promql.plan import Query, Settings, needs, united
+from sereno.promql.signatures import kind_of
+from sereno.promql.supply import Supply
+from sereno.promql.tiles import joined, steps_of, tiles
+from sereno.promql.values import Value, Vector, pruned
+from sereno.promql.windows import Samples
+
+
+class Numbering:
+    """A number for every part of the expressions, the same for equal parts, and how often each is asked for."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+        self._known: dict[int, tuple[int, object]] = {}  # by identity; the second keeps it alive
+        self.asked: Counter[int] = Counter()
+
+    def of(self, expr: Expr) -> int:
+        """The number of `expr`."""
+        while isinstance(expr, Paren):
+            expr = expr.expr
+        known = self._known.get(id(expr))
+        if known is None:
+            fresh = len(self._numbers)
+            key = (type(expr), *(self._key(getattr(expr, name)) for name in _fields(type(expr))))
+            number = self._numbers.setdefault(key, len(self._numbers))
+            if number >= fresh:  # it stands here for the first time: its parts will be asked for once more
+                for name in _fields(type(expr)):
+                    self._ask(getattr(expr, name))
+            known = self._known[id(expr)] = (number, expr)
+        return known[0]
+
+    def _key(self, value: object) -> object:
+        if dataclasses.is_dataclass(value) and hasattr(value, "position"):
+            return ("#", self.of(value))  # type: ignore[arg-type]
+        if isinstance(value, tuple):
+            return tuple(self._key(one) for one in value)
+        # 0.0 and −0.0 are equal and yet not the same; nor is a NaN equal to itself.
+        return (value, str(value)) if isinstance(value, float) else value
+
+    def _ask(self, value: object) -> None:
+        if isinstance(value, tuple):
+            for one in value:
+                self._ask(one)
+        elif dataclasses.is_dataclass(value) and hasattr(value, "position"):
+            self.asked[self.of(value)] += 1  # type: ignore[arg-type]
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _fields(kind: type) -> tuple[str, ...]:
+    """The names of the fields that make up what an expression means."""
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = _FIELDS[kind] = tuple(one.name for one in dataclasses.fields(kind) if one.compare)
+    return found
+
+
+@dataclass(slots=True)
+class _Known:
+    """A value computed on a tile, what was noted about it, by whom and where in its text, and who still wants it."""
+
+    value: Value
+    notes: tuple[Annotation, ...]
+    owner: int
+    position: int
+    asked: int
+
+
+class Memory:
+    """What is computed on one tile, shared by all expressions."""
+
+    def __init__(self, numbering: Numbering) -> None:
+        self._numbering = numbering
+        self._known: dict[tuple[int, Grid], _Known] = {}
+
+    def value(self, run: Run, expr: Expr, grid: Grid, compute: Callable[[], Value]) -> Value:
+        """The value of `expr` on `grid`: that known, or computed now."""
+        number = self._numbering.of(expr)
+        known = self._known.get((number, grid))
+        if known is not None:
+            if known.owner != run.index:
+                for note in known.notes:
+                    shifted = note.position + expr.position - known.position
+                    run.notes.add(dataclasses.replace(note, position=shifted))
+            known.asked -= 1
+            if known.asked <= 0:
+                del self._known[number, grid]
+            return known.value
+        outer, run.notes = run.notes, Annotations()
+        try:
+            value = compute()
+        finally:
+            found, run.notes = tuple(run.notes), outer
+            for note in found:
+                outer.add(note)
+        asked = self._numbering.asked[number] - 1
+        if asked > 0:
+            self._known[number, grid] = _Known(value, found, run.index, expr.position, asked)
+        return value
+
+
+@dataclass(slots=True)
+class Run:
+    """What all tiles of one expression share; `index` is its place among the expressions evaluated together."""
+
+    tree: Expr
+    query: Query
+    limits: Limits
+    index: int = 0
+    text: str | None = None
+    supply: Supply | None = None
+    origins: dict[Call | Unary, dict[Labels, Labels]] = field(default_factory=dict)
+    notes: Annotations = field(default_factory=Annotations)
+    watch: Watch = field(default_factory=Watch)
+    parts: list[Value] = field(default_factory=list)
+
+    @property
+    def series(self) -> int:
+        """The most series that any of the selections has."""
+        return 0 if self.supply is None else self.supply.series
+
+    def find(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> Samples:
+        """The samples loaded for [start, end]."""
+        assert self.supply is not None
+        return self.supply.find(canonical(matchers), start_ms, end_ms)
+
+    def wanted(self, grid: Grid) -> Iterator[Selection]:
+        """What the expression looks at on `grid`."""
+        return needs(self.tree, grid, self.query)
+
+    def refuse_alike(self, expr: Call | Unary, vector: Vector, labels: tuple[Labels, ...]) -> None:
+        """Raise QueryError if two series with values become alike under `labels`, even at different instants."""
+        if len(set(labels)) == len(labels):
+            return
+        seen = self.origins.setdefault(expr, {})
+        alive = vector.present.any(axis=1)
+        for row in np.flatnonzero(alive):
+            if seen.setdefault(labels[row], vector.labels[row]) != vector.labels[row]:
+                raise QueryError(
+                    f"vector cannot contain metrics with the same labelset: {labels[row]}", position=expr.position
+                )
+
+
+Compute = Callable[[Run, Memory, Grid], Value]
+"""The value of a run's expression on a tile."""
+Outcome = Result | Exception
+
+
+def outcomes(
+    asked: Sequence[tuple[Expr, str | None]],
+    grid: Grid,
+    select: Select,
+    limits: Limits,
+    settings: Settings,
+    compute: Compute,
+) -> list[Outcome]:
+    """What each expression comes to: its result, or the exception that ended it.
+
+    Raises what `select` raises, other than a QueryError.
+    """
+    steps = steps_of(grid)
+    query = Query(grid.start_ms, grid.end_ms, settings)
+    found: list[Outcome | None] = [None] * len(asked)
+    runs = []
+    for index, (tree, text) in enumerate(asked):
+        try:
+            if _checked(tree, steps, limits) == "string":
+                found[index] = _string(tree, steps)
+            else:
+                runs.append(Run(tree, query, limits, index, text, watch=limits.watch()))
+        except RecursionError:
+            found[index] = _too_deep(tree)
+        except QueryError as error:
+            found[index] = error
+    for group in _related(runs, grid, found):
+        _Together(group, grid, steps, select, limits, compute, found).go()
+    return [one for one in found if one is not None]
+
+
+def _checked(tree: Expr, steps: int, limits: Limits) -> str:
+    kind = kind_of(tree)
+    if kind == "range":
+        raise UnsupportedQuery(
+            "a range vector as a result; use a function such as last_over_time", position=tree.position
+        )
+    limits.check("steps_max", steps, "instants", tree.position)
+    return kind
+
+
+def _string(expr: Expr, steps: int) -> Result:
+    inner = bare(expr)
+    text = inner.value if isinstance(inner, Text) else ""
+    return Result("string", (), np.zeros((0, steps)), np.zeros((0, steps), dtype=bool), text=text)
+
+
+def _too_deep(tree: Expr) -> QueryError:
+    return QueryError("the expression is nested too deep", position=tree.position)
+
+
+def _related(runs: list[Run], grid: Grid, found: list[Outcome | None]) -> list[list[tuple[Run, tuple[Selection, ...]]]]:
+    """Runs in groups, so that those that look at the same series are in the same group."""
+    leader: dict[tuple[Matcher, ...], int] = {}
+    groups: dict[int, list[tuple[Run, tuple[Selection, ...]]]] = {}
+    for run in runs:
+        try:
+            wanted = tuple(run.wanted(grid))
+        except RecursionError:
+            found[run.index] = _too_deep(run.tree)
+            continue
+        except QueryError as error:
+            found[run.index] = error
+            continue
+        matchers = {one.matchers for one in wanted}
+        joined_ = sorted({leader[one] for one in matchers if one in leader})
+        home = joined_[0] if joined_ else run.index
+        for other in joined_[1:]:
+            moved = groups.pop(other)
+            groups[home] += moved
+            for _, theirs in moved:
+                leader.update((one.matchers, home) for one in theirs)
+        leader.update((one, home) for one in matchers)
+        groups.setdefault(home, []).append((run, wanted))
+    return [sorted(group, key=lambda pair: pair[0].index) for _, group in sorted(groups.items())]
+
+
+class _Together:
+    """Runs that share samples, on their way through the grid."""
+
+    def __init__(
+        self,
+        group: list[tuple[Run, tuple[Selection, ...]]],
+        grid: Grid,
+        steps: int,
+        select: Select,
+        limits: Limits,
+        compute: Compute,
+        found: list[Outcome | None],
+    ) -> None:
+        self.alive = [run for run, _ in group]
+        self.whole = united(one for _, wanted in group for one in wanted)
+        self.grid, self.steps = grid, steps
+        self.limits = limits
+        self.compute = compute
+        self.found = found
+        self.supply = Supply(select, limits)
+        self.numbering = Numbering()
+        for run in self.alive:
+            run.supply = self.supply
+        for run in list(self.alive):
+            self._guarded(run, lambda run: self.numbering.asked.update([self.numbering.of(run.tree)]))
+
+    def go(self) -> None:
+        """Evaluate all, a part of the grid after another."""
+        watch = self.limits.watch()
+        watch.start()
+        parts = self.supply.parts(self.grid, self.steps, self._wanted)
+        for part in parts:
+            self.supply.advance(self.whole if len(parts) == 1 else self._wanted(part))
+            for run in list(self.alive):
+                self._guarded(run, self._within_limits)
+            for tile in tiles(part, steps_of(part), self.supply.series):
+                memory = Memory(self.numbering)
+                for run in list(self.alive):
+                    self._guarded(run, lambda run, memory=memory, tile=tile: self._on(run, memory, tile))  # type: ignore[misc]
+            if len(self.alive) == 1:  # whoever is alone pays for the loading as well
+                self.alive[0].watch.spent = watch.elapsed
+            if not self.alive:
+                return
+        for run in list(self.alive):
+            self._guarded(run, self._finish)
+
+    def _wanted(self, part: Grid) -> tuple[Selection, ...]:
+        if part == self.grid:
+            return self.whole
+        return united(one for run in self.alive for one in run.wanted(part))
+
+    def _within_limits(self, run: Run) -> None:
+        """The samples of one expression are limited, however many others share them."""
+        self.limits.check("samples_max", self.supply.loaded(run.wanted(self.grid)), "samples")
+
+    def _on(self, run: Run, memory: Memory, tile: Grid) -> None:
+        run.watch.start()
+        with np.errstate(all="ignore"):
+            value = self.compute(run, memory, tile)
+        run.parts.append(pruned(value) if isinstance(value, Vector) else value)
+        run.watch.stop()
+
+    def _finish(self, run: Run) -> None:
+        warnings, infos = run.notes.texts(run.text)
+        result = joined(run.parts, self.limits)
+        run.parts = []
+        self.found[run.index] = dataclasses.replace(result, warnings=warnings, infos=infos)
+
+    def _guarded(self, run: Run, act: Callable[[Run], None]) -> None:
+        """Do something for one run; if that fails, it is the end of this run alone."""
+        try:
+            act(run)
+        except RecursionError:
+            self._end(run, _too_deep(run.tree))
+        except QueryError as error:
+            self._end(run, error)
+        except SerenoError:
+            raise
+        except Exception as fault:
+            self._end(run, fault)
+
+    def _end(self, run: Run, error: Exception) -> None:
+        self.found[run.index] = error
+        run.parts = []
+        self.alive.remove(run)

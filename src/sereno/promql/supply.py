@@ -1,0 +1,222 @@
+"""Samples on their way to the evaluation: asked for a part of the time after another, and let go behind it.
+
+What is small is asked for once and whole. What is large comes in parts: each part is put behind what is still
+looked at of the parts before, so that every sample is read once, and what is held at any time stays bounded.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sereno.kernel.errors import QueryError, QueryLimit
+from sereno.promql.columns import Columns, Grid, Matcher, Objects, Select, Selection
+from sereno.promql.limits import Limits
+from sereno.promql.windows import Samples
+
+RESIDENT_SAMPLES = 8_000_000
+"""How many samples may be held at a time before they come in parts (16 bytes each, twice that while parts are put
+together)."""
+_PROBE_MS = 900_000
+_PROBED_FROM_MS = 6 * 3_600_000
+_PARTS_MAX = 100_000
+
+Wanted = Callable[[Grid], tuple[Selection, ...]]
+"""What the evaluation on a part of the grid looks at."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """The samples that are there now, for one selection."""
+
+    selection: Selection
+    columns: Columns
+    samples: Samples
+
+
+class Supply:
+    """Samples for one or several expressions, held as long as they are looked at."""
+
+    def __init__(self, select: Select, limits: Limits) -> None:
+        self._select = select
+        self._limits = limits
+        self._held: dict[tuple[Matcher, ...], list[_Held]] = {}
+        self._failed: dict[tuple[Matcher, ...], QueryError] = {}
+
+    @property
+    def series(self) -> int:
+        """The most series that any selection has."""
+        return max((len(held.columns) for group in self._held.values() for held in group), default=0)
+
+    def find(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> Samples:
+        """The samples of [start, end]. Raises QueryError if they could not be had."""
+        if matchers in self._failed:
+            raise copy.copy(self._failed[matchers])  # each expression marks its own place in it
+        for held in self._held.get(matchers, ()):
+            if held.selection.start_ms <= start_ms and end_ms <= held.selection.end_ms:
+                return held.samples
+        raise AssertionError("an evaluation looks only at what it had planned")
+
+    def loaded(self, selections: Iterable[Selection]) -> int:
+        """How many samples are held for `selections`."""
+        wanted = {selection.matchers for selection in selections}
+        return sum(len(held.columns.times) for matchers in wanted for held in self._held.get(matchers, ()))
+
+    def advance(self, wanted: Iterable[Selection]) -> None:
+        """Hold exactly `wanted`, asking for what is not there yet."""
+        before, self._held = self._held, {}
+        for selection in wanted:
+            if selection.matchers in self._failed:
+                continue
+            try:
+                self._held.setdefault(selection.matchers, []).append(
+                    self._next(selection, before.get(selection.matchers, []))
+                )
+            except QueryError as error:
+                self._failed[selection.matchers] = error
+
+    def _next(self, selection: Selection, before: list[_Held]) -> _Held:
+        for index, held in enumerate(before):
+            there = held.selection
+            if there.start_ms <= selection.start_ms <= there.end_ms + 1:
+                if selection.end_ms <= there.end_ms:
+                    return held if there == selection else _held(selection, cut(held.columns, selection))
+                rest = self._ask(Selection(selection.matchers, there.end_ms + 1, selection.end_ms))
+                kept = cut(held.columns, Selection(selection.matchers, selection.start_ms, there.end_ms))
+                before.pop(index)
+                del held
+                return _held(selection, end_to_end(kept, rest))
+        return _held(selection, self._ask(selection, exactly=False))
+
+    def _ask(self, selection: Selection, *, exactly: bool = True) -> Columns:
+        columns = self._select(selection)
+        self._limits.check("series_max", len(columns), "series")
+        self._limits.check("samples_max", len(columns.times), "samples")
+        return cut(columns, selection) if exactly else columns
+
+    # Parts -------------------------------------------------------------------------------------------------
+
+    def parts(self, grid: Grid, steps: int, wanted: Wanted) -> list[Grid]:
+        """`grid` in parts, for each of which `wanted` is little enough to be held."""
+        whole = wanted(grid)
+        span = max((one.end_ms - one.start_ms for one in whole), default=0)
+        if steps == 1 or span < _PROBED_FROM_MS or max(one.end_ms for one in whole) - grid.start_ms < _PROBE_MS:
+            return [grid]
+        try:
+            densities = self._densities(whole)
+        except LookupError:  # a source that knows nothing but the whole of a selection
+            return [grid]
+        if densities is None or _size(whole, densities) <= RESIDENT_SAMPLES:
+            return [grid]
+        return _cut_grid(grid, steps, wanted, densities)
+
+    def _densities(self, whole: tuple[Selection, ...]) -> dict[tuple[Matcher, ...], float] | None:
+        """Samples a millisecond of each selector, from a look at a few moments. None if what was looked at came
+        with more than was asked for: then it is all in memory anyway."""
+        found: dict[tuple[Matcher, ...], float] = {}
+        for one in whole:
+            if one.end_ms - one.start_ms < 4 * _PROBE_MS:
+                found.setdefault(one.matchers, 0.0)
+                continue
+            middle = (one.start_ms + one.end_ms) // 2
+            for start in (one.start_ms, middle, one.end_ms - _PROBE_MS):
+                probe = Selection(one.matchers, start, start + _PROBE_MS)
+                try:
+                    columns = self._select(probe)
+                except QueryLimit:
+                    continue
+                except QueryError:
+                    return None  # it will fail again when it is asked for in earnest
+                if len(columns.times) and (columns.times.min() < start or columns.times.max() > probe.end_ms):
+                    return None
+                found[one.matchers] = max(found.get(one.matchers, 0.0), len(columns.times) / _PROBE_MS)
+        return found
+
+
+def _size(selections: Iterable[Selection], densities: dict[tuple[Matcher, ...], float]) -> float:
+    """How many samples `selections` are, about."""
+    return sum((one.end_ms - one.start_ms) * densities.get(one.matchers, 0.0) for one in selections)
+
+
+def _cut_grid(grid: Grid, steps: int, wanted: Wanted, densities: dict[tuple[Matcher, ...], float]) -> list[Grid]:
+    """Parts of as many instants as fit beside the windows; at least so many that there are few of them."""
+    first = Grid(grid.start_ms, grid.start_ms, grid.step_ms)
+    windows = _size(wanted(first), densities)
+    some = max(1, min(steps - 1, 3_600_000 // grid.step_ms))
+    more = _size(wanted(Grid(grid.start_ms, grid.start_ms + some * grid.step_ms, grid.step_ms)), densities)
+    a_step = max((more - windows) / some, 1e-9)
+    fits = int((RESIDENT_SAMPLES - windows) / a_step)
+    quarter = int(windows / 4 / a_step)  # below that, one would do little else than put parts together
+    size = min(steps, max(fits, quarter, 1, steps // _PARTS_MAX))
+    return [
+        Grid(
+            grid.start_ms + begin * grid.step_ms,
+            grid.start_ms + (min(begin + size, steps) - 1) * grid.step_ms,
+            grid.step_ms,
+        )
+        for begin in range(0, steps, size)
+    ]
+
+
+# Columns -----------------------------------------------------------------------------------------------------------
+
+
+def _held(selection: Selection, columns: Columns) -> _Held:
+    return _Held(selection, columns, Samples.of(columns))
+
+
+def cut(columns: Columns, selection: Selection) -> Columns:
+    """Only the samples within the times of `selection`; series that have none are left out."""
+    keep = (columns.times >= selection.start_ms) & (columns.times <= selection.end_ms)
+    if keep.all():
+        return columns
+    counts = np.concatenate(([0], np.cumsum(keep)))
+    ends = counts[columns.offsets]
+    sizes = np.diff(ends)
+    alive = np.flatnonzero(sizes)
+    labels = columns.labels
+    if len(alive) < len(labels):
+        labels = tuple(labels[row] for row in alive.tolist())
+    offsets = np.concatenate(([0], np.cumsum(sizes[alive])))
+    histograms = None if columns.histograms is None else columns.histograms[keep]
+    return Columns(labels, offsets, columns.times[keep], columns.values[keep], histograms)
+
+
+def end_to_end(first: Columns, then: Columns) -> Columns:
+    """The series of both, with the samples of `then` behind those of `first`."""
+    if not len(first) or not len(then):
+        return first if len(first) else then
+    rows = {labels: row for row, labels in enumerate(first.labels)}
+    places = np.array([rows.setdefault(labels, len(rows)) for labels in then.labels], dtype=np.int64)
+    sizes = np.zeros(len(rows), dtype=np.int64)
+    own = np.diff(first.offsets)
+    sizes[: len(first)] = own
+    sizes[places] += np.diff(then.offsets)
+    offsets = np.concatenate(([0], np.cumsum(sizes)))
+    to_first = _targets(offsets[: len(first)], own)
+    begins = offsets[places].copy()
+    there = places < len(first)
+    begins[there] += own[places[there]]
+    to_then = _targets(begins, np.diff(then.offsets))
+    times = np.empty(int(offsets[-1]), dtype=np.int64)
+    values = np.empty(len(times))
+    for target, part in ((to_first, first), (to_then, then)):
+        times[target], values[target] = part.times, part.values
+    histograms: Objects | None = None
+    if first.histograms is not None or then.histograms is not None:
+        histograms = np.full(len(times), None, dtype=object)
+        for target, part in ((to_first, first), (to_then, then)):
+            if part.histograms is not None:
+                histograms[target] = part.histograms
+    return Columns(tuple(rows), offsets, times, values, histograms)
+
+
+def _targets(
+    begins: np.ndarray[tuple[int], np.dtype[np.int64]], sizes: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Where the samples of each series go: `sizes[i]` of them from `begins[i]` on."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()))
