@@ -39,7 +39,8 @@ def joined(parts: list[Value], limits: Limits) -> Result:
         return Result("scalar", (Labels(),), values, np.ones(values.shape, dtype=bool))
     vectors = [pruned(tile) for tile in parts if isinstance(tile, Vector)]
     if len(vectors) == 1:
-        return Result("vector", vectors[0].labels, vectors[0].values, vectors[0].present)
+        only = vectors[0]
+        return Result("vector", only.labels, only.values, only.present, histograms=only.histograms)
     rows: dict[Labels, int] = {}
     for vector in vectors:
         for labels in vector.labels:
@@ -48,11 +49,15 @@ def joined(parts: list[Value], limits: Limits) -> Result:
     limits.check("samples_max", len(rows) * steps, "values in its result")
     values = np.zeros((len(rows), steps))
     present = np.zeros((len(rows), steps), dtype=bool)
+    native = any(vector.histograms is not None for vector in vectors)
+    histograms = np.full(values.shape, None, dtype=object) if native else None
     begin = 0
     for vector in vectors:
         end = begin + vector.values.shape[1]
         ids = [rows[labels] for labels in vector.labels]
         values[ids, begin:end] = vector.values
         present[ids, begin:end] = vector.present
+        if histograms is not None and vector.histograms is not None:
+            histograms[ids, begin:end] = vector.histograms
         begin = end
-    return Result("vector", tuple(rows), values, present)
+    return Result("vector", tuple(rows), values, present, histograms=histograms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,11 @@ from sereno.promql.columns import Float64s, Int64s, Objects
 
 Bools = npt.NDArray[np.bool_]
 LabelRows = tuple[Labels, ...]
+
+
+def holding(histograms: Objects) -> Bools:
+    """Where there is a histogram."""
+    return np.asarray(np.not_equal(histograms, cast("Any", None)), dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,16 @@ class Vector:
 
     def take(self, rows: Int64s) -> Vector:
         """Only `rows`, in that order."""
-        return Vector(tuple(self.labels[row] for row in rows), self.values[rows], self.present[rows])
+        labels = tuple(self.labels[row] for row in rows)
+        histograms = None if self.histograms is None else self.histograms[rows]
+        return Vector(labels, self.values[rows], self.present[rows], histograms)
+
+    @property
+    def native(self) -> Bools:
+        """Where the value is a native histogram."""
+        if self.histograms is None:
+            return np.zeros(self.values.shape, dtype=bool)
+        return holding(self.histograms) & self.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +109,23 @@ def merged(vector: Vector) -> Vector:
         return vector
     values = np.zeros((len(rows), vector.values.shape[1]))
     present = np.zeros(values.shape, dtype=bool)
+    histograms = None if vector.histograms is None else np.full(values.shape, None, dtype=object)
     for row, target in enumerate(ids):
         here = vector.present[row]
         if (present[target] & here).any():
             raise QueryError(f"vector cannot contain metrics with the same labelset: {vector.labels[row]}")
         values[target][here] = vector.values[row][here]
         present[target] |= here
-    return Vector(tuple(rows), values, present)
+        if histograms is not None and vector.histograms is not None:
+            histograms[target][here] = vector.histograms[row][here]
+    return Vector(tuple(rows), values, present, histograms)
+
+
+def floats_only(vector: Vector) -> Vector:
+    """`vector` without its native histograms: for functions that know only floats."""
+    if vector.histograms is None:
+        return vector
+    return Vector(vector.labels, vector.values, vector.present & ~vector.native)
 
 
 def pruned(vector: Vector) -> Vector:

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s
+from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s, Objects
 from sereno.promql.prefix import Prefix
-from sereno.promql.values import Bools, LabelRows
+from sereno.promql.values import Bools, LabelRows, holding
 
 FLAT_INSTANTS_MAX = 64
 _BLOCK_SAMPLES = 2_000_000
@@ -128,18 +128,21 @@ def _places(labels: LabelRows) -> tuple[LabelRows, Int64s | None]:
 class Samples:
     """Columns made ready for windows. Results come in the order of the labels, whatever that of the columns."""
 
-    def __init__(self, labels: LabelRows, offsets: Int64s, times: Int64s, values: Float64s) -> None:
+    def __init__(
+        self, labels: LabelRows, offsets: Int64s, times: Int64s, values: Float64s, histograms: Objects | None = None
+    ) -> None:
         self._labels = labels
         self.labels, self._places = _places(labels)
         self.offsets = offsets
         self.times = times
         self.values = values
+        self.histograms = histograms
         self._kept: dict[int, dict[str, object]] = {}
 
     @staticmethod
     def of(columns: Columns) -> Samples:
         """Columns as they are selected."""
-        return Samples(columns.labels, columns.offsets, columns.times, columns.values)
+        return Samples(columns.labels, columns.offsets, columns.times, columns.values, columns.histograms)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -148,6 +151,8 @@ class Samples:
     def stale(self) -> Bools | None:
         """Which samples are staleness markers; None if there are none."""
         found = stale_of(self.values)
+        if self.histograms is not None:
+            found &= ~holding(self.histograms)
         return found if found.any() else None
 
     @cached_property
@@ -155,9 +160,29 @@ class Samples:
         """The same samples without staleness markers."""
         if self.stale is None:
             return self
-        keep = ~self.stale
+        return self._only(~self.stale)
+
+    @cached_property
+    def floats(self) -> Samples:
+        """The same samples without native histograms."""
+        return self if self.histograms is None else self._only(~holding(self.histograms))
+
+    def _only(self, keep: Bools) -> Samples:
         counts = np.concatenate(([0], np.cumsum(keep)))
-        return Samples(self._labels, counts[self.offsets], self.times[keep], self.values[keep])
+        histograms = None if self.histograms is None else self.histograms[keep]
+        if histograms is not None and not holding(histograms).any():
+            histograms = None
+        return Samples(self._labels, counts[self.offsets], self.times[keep], self.values[keep], histograms)
+
+    @cached_property
+    def native_rows(self) -> list[tuple[int, int, int]]:
+        """The rows that hold native histograms: their place in the result, and where their samples begin and end."""
+        if self.histograms is None:
+            return []
+        at = np.flatnonzero(holding(self.histograms))
+        rows = np.unique(np.searchsorted(self.offsets, at, side="right") - 1).tolist()
+        places = range(len(self)) if self._places is None else self._places.tolist()
+        return [(int(places[row]), int(self.offsets[row]), int(self.offsets[row + 1])) for row in rows]
 
     @cached_property
     def _blocks(self) -> list[_Block] | None:
