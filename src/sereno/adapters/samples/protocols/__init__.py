@@ -1,0 +1,1 @@
+"""The wire formats of samples: strict readers, straight into columns."""
