@@ -17,9 +17,10 @@ from sereno.promql.columns import Columns, Grid, Matcher, Objects, Select, Selec
 from sereno.promql.limits import Limits
 from sereno.promql.windows import Samples
 
-RESIDENT_SAMPLES = 8_000_000
-"""How many samples may be held at a time before they come in parts (16 bytes each, twice that while parts are put
-together)."""
+WHOLE_SAMPLES = 12_000_000
+"""Up to so many samples (16 bytes each) are asked for once and whole."""
+RESIDENT_SAMPLES = 6_000_000
+"""When they come in parts, about so many are held; twice that while parts are put together."""
 _PROBE_MS = 900_000
 _PROBED_FROM_MS = 6 * 3_600_000
 _PARTS_MAX = 100_000
@@ -109,7 +110,7 @@ class Supply:
             densities = self._densities(whole)
         except LookupError:  # a source that knows nothing but the whole of a selection
             return [grid]
-        if densities is None or _size(whole, densities) <= RESIDENT_SAMPLES:
+        if densities is None or _size(whole, densities) <= WHOLE_SAMPLES:
             return [grid]
         return _cut_grid(grid, steps, wanted, densities)
 
