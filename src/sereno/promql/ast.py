@@ -26,11 +26,12 @@ def _place() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number."""
+    """A number; `duration` if it was written as one."""
 
     value: float
     position: int = _place()
     end: int = _place()
+    duration: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Selector:
 
     `extended` says what becomes of the edges of a window: anchored at the sample before it, or smoothed between the
     samples around them. Until `sereno.promql.durations.resolved` has computed it, `offset` holds a computed offset.
+    `named` if its metric stands before the braces.
     """
 
     matchers: tuple[Matcher, ...]
@@ -70,6 +72,7 @@ class Selector:
     end: int = _place()
     extended: Literal["", "anchored", "smoothed"] = ""
     offset: Span | None = None
+    named: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ class Paren:
 
 Expr = Number | Text | Selector | RangeSelector | Subquery | Call | Aggregate | Binary | Unary | Paren
 
+TRIMS = frozenset({"</", ">/"})
+"""The operators that cut a native histogram off above or below a value."""
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 SET_OPERATORS = frozenset({"and", "or", "unless"})
 

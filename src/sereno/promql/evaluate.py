@@ -32,6 +32,7 @@ from sereno.promql.ast import (
 )
 from sereno.promql.binary import binary
 from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Result, Select, Selection
+from sereno.promql.durations import context_of, resolved
 from sereno.promql.histogram import SMALL_DELTA, histogram_quantile
 from sereno.promql.limits import Limits
 from sereno.promql.parser import parse
@@ -56,9 +57,10 @@ def selections(expr: Expr | str, grid: Grid, *, settings: Settings | None = None
 
     Selectors of the same matchers whose spans meet share one selection; so a rule over 1h and 5m loads once.
     """
-    tree = parse(expr) if isinstance(expr, str) else expr
-    query = Query(grid.start_ms, grid.end_ms, settings or Settings())
-    return united(needs(tree, grid, query))
+    settings = settings or Settings()
+    tree = parse(expr, settings.language) if isinstance(expr, str) else expr
+    query = Query(grid.start_ms, grid.end_ms, settings)
+    return united(needs(resolved(tree, context_of(grid)), grid, query))
 
 
 def evaluate(
@@ -76,7 +78,8 @@ def evaluate(
     for the whole). Raises QueryError if the expression is wrong or its series do not match, UnsupportedQuery for
     what is not computed, QueryLimit when it would cost too much.
     """
-    tree = parse(expr) if isinstance(expr, str) else expr
+    settings = settings or Settings()
+    tree = parse(expr, settings.language) if isinstance(expr, str) else expr
     (found,) = evaluated([(tree, expr if isinstance(expr, str) else None)], grid, select, limits, settings)
     if isinstance(found, Exception):
         raise found
@@ -95,7 +98,18 @@ def evaluated(
     def compute(run: Run, memory: Memory, tile: Grid) -> Value:
         return _Tile(run, memory).value(run.tree, tile)
 
-    return outcomes(asked, grid, select, limits or Limits(), settings or Settings(), compute)
+    trees: list[tuple[Expr, str | None]] = []
+    found: list[Outcome | None] = []
+    for tree, text in asked:
+        try:
+            trees.append((resolved(tree, context_of(grid)), text))
+            found.append(None)
+        except QueryError as error:
+            found.append(error)
+        except RecursionError:
+            found.append(QueryError("the expression is nested too deep", position=tree.position))
+    rest = iter(outcomes(trees, grid, select, limits or Limits(), settings or Settings(), compute))
+    return [next(rest) if one is None else one for one in found]
 
 
 class _Tile:

@@ -24,12 +24,12 @@ class Token(NamedTuple):
 
 
 _SKIP = re.compile(r"(?:[ \t\r\n]+|#[^\r\n]*)+")
-_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]*)(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?(?![0-9A-Za-z_])")
+_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F_]*|[0-9_]*)(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?(?![0-9A-Za-z_])")
 _DURATION = re.compile(r"(?:[0-9]+(?:ms|[smhdwy]))+(?![0-9A-Za-z_])")
 _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|' + r"'(?:[^'\\\n]|\\.)*'" + r"|`[^`]*`")
-_MARK = re.compile(r"==|=~|!=|!~|>=|<=|[-+*/%^=<>(){}\[\],:@]")
+_MARK = re.compile(r"==|=~|!=|!~|>=|<=|</|>/|[-+*/%^=<>(){}\[\],:@]")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 
@@ -110,11 +110,15 @@ def _unescape(escape: str, quote: str, position: int) -> bytes:
 def number_of(token: Token) -> float:
     """The number that `token` writes, read as Go reads it: 0x1f is hexadecimal and 010 octal."""
     text = token.text
+    if "_" in text:
+        text = re.sub(r"(?<=[0-9a-fA-FxX])_(?=[0-9a-fA-F])", "", text)
     try:
+        if "_" in text:
+            raise ValueError
         if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
             return float(int(text, 16))
         if re.fullmatch(r"0[0-7]+", text):
             return float(int(text, 8))
         return float(text)
-    except ValueError:
-        raise QueryError(f"{text!r} is not a number", position=token.position) from None
+    except (ValueError, OverflowError):
+        raise QueryError(f"{token.text[:100]!r} is not a number", position=token.position, end=token.end) from None

@@ -29,9 +29,10 @@ def evaluate_all(
     """
     found: list[Result | QueryError | None] = []
     asked: list[tuple[Expr, str | None]] = []
+    language = (settings or Settings()).language
     for expr in exprs:
         try:
-            asked.append((parse(expr), expr) if isinstance(expr, str) else (expr, None))
+            asked.append((parse(expr, language), expr) if isinstance(expr, str) else (expr, None))
             found.append(None)
         except QueryError as error:
             found.append(error)
