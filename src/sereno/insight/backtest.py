@@ -1,0 +1,218 @@
+"""What rules would have done over a past: who would have been called, how rightly, how fast, at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from sereno.alerts.replay import Replayed, replay
+from sereno.insight import coverage
+from sereno.insight.budgets import budget_at
+from sereno.insight.events import events_of, fired_of, waited_of
+from sereno.insight.known import Known, learn, promise_of
+from sereno.insight.misses import why_missed
+from sereno.insight.model import (
+    BudgetAt,
+    Case,
+    Covered,
+    Fired,
+    Found,
+    Incident,
+    Missed,
+    Outcome,
+    Paged,
+    Question,
+    Report,
+    RuleScore,
+    Unknown,
+    Waited,
+)
+from sereno.insight.paging import pages_of
+from sereno.insight.people import heat_of, loads_of
+from sereno.insight.score import Raised, noticed, right, score, summed
+from sereno.insight.truth import derived, merged
+from sereno.kernel.moment import from_ms
+from sereno.promql import Limits, Select
+
+Progress = Callable[[str, float], None]
+"""Told what is being done, and how much of the case is (0 … 1)."""
+
+
+def judge(case: Case, question: Question, select: Select, progress: Progress = lambda what, done: None) -> Outcome:
+    """Replay the rules of `case` over the samples of `select`, and hold what they did against when people suffered.
+
+    The same samples, rules and question give the same outcome, to the last bit. A rule that cannot be evaluated is
+    among what is unknown. Raises QueryError or QueryLimit when the samples of an objective cannot be had.
+    """
+    limits = limits_of(question)
+    progress("rules", 0.0)
+    replayed = replay(
+        case.groups, question.start_ms, question.end_ms, select,
+        interval_ms=question.interval_ms, settings=question.settings, limits=limits,
+    )  # fmt: skip
+    progress("events", 0.4)
+    fired = fired_of(replayed)
+    known = tuple(learn(plan, fired, question, select, limits) for plan in case.plans)
+    progress("coverage", 0.8)
+    covered, unknown = _coverage(case, known, replayed, question, select, limits)
+    progress("people", 0.9)
+    incidents = incidents_of(case, known, question)
+    pages = pages_of(
+        events_of(replayed, case.groups), question.spec, from_ms(question.end_ms), answer_after=question.answer_after
+    )
+    outcome = _judged(case, question, known, fired, waited_of(replayed), pages, incidents)
+    return replace(outcome, covered=covered, unknown=unknown)
+
+
+def limits_of(question: Question) -> Limits:
+    """As much as a backtest may take: longer grids than a query's."""
+    steps = (question.end_ms - question.start_ms) // question.interval_ms + 1
+    return Limits(samples_max=question.samples_max, steps_max=max(steps, Limits().steps_max))
+
+
+def incidents_of(case: Case, known: Iterable[Known], question: Question) -> tuple[Incident, ...]:
+    """The incidents of `case` in the time of `question`: those that it was given, or those of its events."""
+    start, end = question.start_ms, question.end_ms
+    if case.incidents is not None:
+        inside = (one for one in case.incidents if one.end_ms >= start and one.start_ms <= end)
+        return tuple(sorted(inside, key=lambda i: (i.start_ms, i.end_ms, i.name)))
+    share = question.incident_share
+    return merged([one for each in known for one in derived(each.plan, each.counts, start, end, share=share)])
+
+
+def report(outcomes: Sequence[Outcome], question: Question, *, digest: str = "") -> Report:
+    """All outcomes together, services by name, with the people's load over all of them."""
+    cases = tuple(sorted(outcomes, key=lambda one: one.name))
+    pages = [page for case in cases for page in case.pages]
+    origins = {one.origin for case in cases for one in case.incidents}
+    counted = [case for case in cases if _judgeable(case.incidents, case.promises)]
+    return Report(
+        start_ms=question.start_ms,
+        end_ms=question.end_ms,
+        interval=question.interval,
+        zone=question.zone,
+        origin="declared" if "declared" in origins else "recorded" if "recorded" in origins else "derived",
+        cases=cases,
+        score=summed(
+            sum(case.score.raised for case in counted),
+            sum(case.score.right for case in counted),
+            sum(case.score.incidents for case in counted),
+            [one for case in counted for one in case.found],
+            question,
+        ),
+        loads=loads_of(pages),
+        heat=heat_of(pages),
+        digest=digest,
+    )
+
+
+def _judgeable(incidents: Sequence[Incident], promises: Sequence[object]) -> bool:
+    """Whether anything is known of when people suffered: without incidents and objectives nothing is."""
+    return bool(incidents or promises)
+
+
+def _judged(
+    case: Case,
+    question: Question,
+    known: Sequence[Known],
+    fired: Sequence[Fired],
+    waited: Sequence[Waited],
+    pages: Sequence[Paged],
+    incidents: tuple[Incident, ...],
+) -> Outcome:
+    grace = question.grace // (question.grace.resolution * 1000)
+    judgeable = case.incidents is not None or bool(case.plans)
+
+    def verdict(raised: Raised) -> bool | None:
+        return right(raised, incidents, grace) if judgeable else None
+
+    demands = [Raised(page.service, page.opened_ms, page.closed_ms) for page in pages]
+    found, missed = _found(incidents, demands, known, fired, waited, grace)
+    return Outcome(
+        name=case.name,
+        incidents=incidents,
+        fired=tuple(
+            replace(one, right=verdict(_raised(one)), budgets=_budgets(one, known)) for one in fired
+        ),
+        waited=tuple(waited),
+        pages=tuple(
+            replace(page, right=verdict(demand)) for page, demand in zip(pages, demands, strict=True)
+        ),
+        found=found,
+        missed=missed,
+        score=score(demands, incidents, question),
+        rules=_rule_scores(case, fired, incidents, question),
+        promises=tuple(promise_of(each, question) for each in known),
+        covered=(),
+        unknown=(),
+    )  # fmt: skip
+
+
+def _found(
+    incidents: Sequence[Incident],
+    demands: Sequence[Raised],
+    known: Sequence[Known],
+    fired: Sequence[Fired],
+    waited: Sequence[Waited],
+    grace: int,
+) -> tuple[tuple[Found, ...], tuple[Missed, ...]]:
+    found: list[Found] = []
+    missed: list[Missed] = []
+    for incident in incidents:
+        one = noticed(incident, demands, grace)
+        if one is None:
+            missed.append(why_missed(incident, known, fired, waited, grace))
+        else:
+            found.append(one)
+    return tuple(found), tuple(missed)
+
+
+def _rule_scores(
+    case: Case, fired: Sequence[Fired], incidents: Sequence[Incident], question: Question
+) -> tuple[RuleScore, ...]:
+    scores = []
+    for group in case.groups:
+        for rule in group.rules:
+            if rule.kind != "alert":
+                continue
+            name = rule.labels.get("severity", "")
+            severity = question.spec.severities.find(name)
+            mine = [_raised(one) for one in fired if one.alert == rule.name]
+            scores.append(
+                RuleScore(
+                    alert=rule.name,
+                    service=rule.labels.get("service", ""),
+                    severity=severity.name if severity else name,
+                    pages=severity is None or severity.page != "never",
+                    score=score(mine, incidents, question),
+                )
+            )
+    return tuple(scores)
+
+
+def _raised(one: Fired) -> Raised:
+    return Raised(one.service, one.fired_ms, one.resolved_ms)
+
+
+def _budgets(fired: Fired, known: Sequence[Known]) -> tuple[BudgetAt, ...]:
+    """Where the objectives stood when it fired: its own, for a burn-rate alert, else all of its service."""
+    own = fired.labels.get("slo")
+    mine = [one for one in known if one.plan.service == fired.service and own in (None, one.plan.slo.name)]
+    return tuple(budget_at(one.plan.slo, one.counts, fired.fired_ms) for one in mine)
+
+
+def _coverage(
+    case: Case, known: Sequence[Known], replayed: Replayed, question: Question, select: Select, limits: Limits
+) -> tuple[tuple[Covered, ...], tuple[Unknown, ...]]:
+    covered: list[Covered] = []
+    unknown: list[Unknown] = list(coverage.of_replay(replayed))
+    for each in known:
+        seen, gaps = coverage.of_promise(each.plan, each.counts, question)
+        covered.append(seen)
+        unknown += gaps
+    burning = {rule.name for plan in case.plans for rule in plan.rules}
+    others = [
+        replace(group, rules=tuple(rule for rule in group.rules if rule.name not in burning)) for group in case.groups
+    ]
+    seen_of_rules, gaps_of_rules = coverage.of_rules(others, select, question, limits)
+    return (*covered, *seen_of_rules), tuple(sorted((*unknown, *gaps_of_rules), key=lambda u: (u.start_ms, u.what)))

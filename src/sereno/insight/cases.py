@@ -1,0 +1,72 @@
+"""What is judged on its own: a service with the rules that the compiler would write for it, or files of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from sereno.insight.model import Case, Incident
+from sereno.kernel.labels import Labels
+from sereno.kernel.message import Language
+from sereno.kernel.rule import Rule
+from sereno.slo import SloPlan, plans_of
+from sereno.spec.model import Service, Spec
+from sereno.spec.rule_groups import GroupRule, RuleGroup
+
+RULE_FILES = "rules"
+"""The name of the case that rule files make together: their recording rules may feed one another."""
+
+
+def cases_of(
+    spec: Spec,
+    *,
+    interval: timedelta,
+    language: Language = "en",
+    incidents: Sequence[Incident] | None = None,
+    services: Iterable[str] | None = None,
+) -> tuple[Case, ...]:
+    """One case a service of `spec` that has rules, by name, with the groups that `compiler.prometheus` writes for it.
+
+    `incidents` are shared out by service; None leaves them to be derived. `services` keeps only those.
+    """
+    plans = plans_of(spec, evaluation_interval=interval, language=language)
+    wanted = sorted(spec.services if services is None else set(services) & set(spec.services))
+    cases = []
+    for name in wanted:
+        mine = tuple(plan for plan in plans if plan.service == name)
+        groups = groups_of(spec.services[name], mine, interval=interval)
+        if groups:
+            cases.append(Case(name, groups, mine, of_service(incidents, name)))
+    return tuple(cases)
+
+
+def case_of_files(groups: Sequence[RuleGroup], *, incidents: Sequence[Incident]) -> Case:
+    """The one case of all rule files."""
+    return Case(RULE_FILES, tuple(groups), (), tuple(incidents))
+
+
+def groups_of(service: Service, plans: Iterable[SloPlan], *, interval: timedelta) -> tuple[RuleGroup, ...]:
+    """The groups of one service as they stand in its rule file: names, order, labels and all."""
+    named = [(f"{service.name}/alerts", service.alerts)]
+    named += [(f"{service.name}/slo/{plan.slo.name}", plan.rules) for plan in plans]
+    return tuple(
+        RuleGroup(name=name, rules=tuple(map(group_rule, rules)), file=service.name, interval=interval)
+        for name, rules in named
+        if rules
+    )
+
+
+def group_rule(rule: Rule) -> GroupRule:
+    """`rule` as a rule file holds it."""
+    return GroupRule(
+        kind="alert", name=rule.name, expr=rule.expr.strip(), for_=rule.for_, keep_firing_for=rule.keep_firing_for,
+        labels=Labels({"service": rule.service, "severity": rule.severity, **rule.labels}),
+        annotations=rule.annotations,
+    )  # fmt: skip
+
+
+def of_service(incidents: Sequence[Incident] | None, service: str) -> tuple[Incident, ...] | None:
+    """Those of `incidents` that are about `service`, or about any."""
+    if incidents is None:
+        return None
+    return tuple(one for one in incidents if one.service in (None, service))

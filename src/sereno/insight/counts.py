@@ -1,0 +1,193 @@
+"""The events of one objective, counted once over the whole past: exact, and read a piece of time at a time.
+
+As `slo.tally` counts, with one difference that only gaps show: nothing is forgotten at a window's edge, so that an
+increase over a gap belongs to the instant at which it was seen, wherever the window begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sereno.kernel.errors import QueryLimit
+from sereno.kernel.labels import Labels
+from sereno.promql.columns import Columns, Float64s, Int64s, Select, Selection
+from sereno.slo.counters import Counter
+from sereno.slo.coverage import covered_until
+from sereno.slo.selectors import counts_good
+from sereno.slo.tally import Span, tally
+from sereno.spec.model import Slo
+
+TILE_SAMPLES = 2_000_000
+_TILE_FIRST_MS = 6 * 3_600_000
+_TILE_LEAST_MS = 5 * 60_000
+_WHOLE_MAX = float(2**53)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Events seen by each instant, since the first one: exact (whole numbers, or fractions where counters are not).
+
+    `covered_ms` is how much of the time until then was watched.
+    """
+
+    instants_ms: Int64s
+    total: npt.NDArray[Any]
+    bad: npt.NDArray[Any]
+    covered_ms: Int64s
+
+    def place(self, instant_ms: int) -> int:
+        """The index of the last instant at or before `instant_ms` (the first, if there is none)."""
+        return max(0, int(np.searchsorted(self.instants_ms, instant_ms, side="right")) - 1)
+
+    def over(self, start_ms: int, end_ms: int) -> Span:
+        """What happened in (start, end], both moved back to the instants that were counted at."""
+        a, b = self.place(start_ms), self.place(end_ms)
+        return Span(
+            _plain(self.total[b] - self.total[a]),
+            _plain(self.bad[b] - self.bad[a]),
+            int(self.covered_ms[b] - self.covered_ms[a]),
+            end_ms - start_ms,
+        )
+
+    def back(self, window_ms: int) -> Int64s:
+        """For each instant the place of the one `window_ms` before it."""
+        places = np.searchsorted(self.instants_ms, self.instants_ms - window_ms, side="right") - 1
+        return np.maximum(places, 0).astype(np.int64)
+
+
+def count(slo: Slo, select: Select, instants_ms: Int64s, *, tile_samples: int = TILE_SAMPLES) -> Counts:
+    """The events of `slo` seen by each of `instants_ms` (increasing, at least two).
+
+    `select` is asked for a piece of time at a time, about `tile_samples` samples each.
+    """
+    carry = _Carry(select)
+    total: list[npt.NDArray[Any]] = [np.zeros(1, np.int64)]
+    bad: list[npt.NDArray[Any]] = [np.zeros(1, np.int64)]
+    covered: list[Int64s] = [np.zeros(1, np.int64)]
+    first, length = 0, _TILE_FIRST_MS
+    while first < len(instants_ms) - 1:
+        start = int(instants_ms[first])
+        last = int(np.searchsorted(instants_ms, start + length, side="right")) - 1
+        last = min(max(last, first + 1), len(instants_ms) - 1)
+        at = instants_ms[first : last + 1]
+        carry.samples = 0
+        try:
+            found = tally(slo, carry.select, start, int(at[-1]))
+        except QueryLimit:
+            if length <= _TILE_LEAST_MS or last == first + 1:
+                raise
+            length = max(_TILE_LEAST_MS, length // 4)
+            carry.undo()
+            continue
+        carry.keep()
+        for kept, counters in ((total, found.totals), (bad, found.parts)):
+            seen = _seen(counters, at)
+            kept.append(kept[-1][-1:] + (seen[1:] - seen[0]))
+        passed = np.array(covered_until(found.known, at), np.int64)
+        covered.append(covered[-1][-1:] + (passed[1:] - passed[0]))
+        length = _next_length(length, carry.samples, tile_samples)
+        first = last
+    totals, parts = np.concatenate(total), np.concatenate(bad)
+    return Counts(instants_ms, totals, totals - parts if counts_good(slo) else parts, np.concatenate(covered))
+
+
+def _next_length(length: int, samples: int, wanted: int) -> int:
+    fitting = length * wanted // max(samples, 1)
+    return max(_TILE_LEAST_MS, min(fitting, length * 8))
+
+
+def _plain(value: Any) -> int | Fraction:
+    return value if isinstance(value, Fraction) else int(value)
+
+
+def _seen(counters: Sequence[Counter], at: Int64s) -> npt.NDArray[Any]:
+    """How many events all `counters` had counted by each instant."""
+    seen: npt.NDArray[Any] = np.zeros(len(at), np.int64)
+    for counter in counters:
+        values = counter.values
+        if len(values) and values.max() < _WHOLE_MAX and (np.floor(values) == values).all():
+            seen = seen + _whole(counter, at)
+        else:
+            seen = seen + np.array(counter.until(at), dtype=object)
+    return seen
+
+
+def _whole(counter: Counter, at: Int64s) -> Int64s:
+    """`Counter.until` for whole numbers, all instants at once."""
+    values = counter.values.astype(np.int64)
+    lost = np.zeros(len(values), np.int64)
+    lost[counter.resets] = values[counter.resets - 1]
+    base = 0 if counter.from_zero else values[0]
+    so_far = values - base + np.cumsum(lost)
+    places = np.searchsorted(counter.times, at, side="right") - 1
+    return np.where(places >= 0, so_far[np.maximum(places, 0)], 0)
+
+
+class _Carry:
+    """A source that remembers the last count of every series, so that pieces of time join without a seam."""
+
+    def __init__(self, select: Select) -> None:
+        self._select = select
+        self._last: dict[object, dict[Labels, tuple[int, float]]] = {}
+        self._next: dict[object, dict[Labels, tuple[int, float]]] = {}
+        self.samples = 0
+
+    def select(self, selection: Selection) -> Columns:
+        """The samples of `selection`, with the last one before for every series that has none in the lookback."""
+        columns = self._select(selection)
+        self.samples += len(columns.times)
+        before = self._last.get(selection.matchers, {})
+        self._next[selection.matchers] = {**before, **_last_counts(columns)}
+        rows = [_joined(columns, i, before) for i in range(len(columns))]
+        there = set(columns.labels)
+        gone = [(labels, at, value) for labels, (at, value) in before.items() if labels not in there]
+        rows += [(labels, np.array([at], np.int64), np.array([value])) for labels, at, value in gone]
+        changed = bool(gone) or any(
+            len(row[1]) != size for row, size in zip(rows, np.diff(columns.offsets), strict=False)
+        )
+        return Columns.of(rows) if changed else columns
+
+    def keep(self) -> None:
+        """Go on from what was read."""
+        self._last.update(self._next)
+        self._next = {}
+
+    def undo(self) -> None:
+        """Forget what was read."""
+        self._next = {}
+
+
+def _joined(columns: Columns, index: int, before: dict[Labels, tuple[int, float]]) -> tuple[Labels, Int64s, Float64s]:
+    labels = columns.labels[index]
+    times, values = columns.series(index)
+    known = before.get(labels)
+    if known is None or known[0] >= int(times[0]):
+        return labels, times, values
+    return labels, np.concatenate(([known[0]], times)).astype(np.int64), np.concatenate(([known[1]], values))
+
+
+def _last_counts(columns: Columns) -> dict[Labels, tuple[int, float]]:
+    """The last sample of each series that is a count: no staleness marker, no infinity."""
+    found: dict[Labels, tuple[int, float]] = {}
+    for index, labels in enumerate(columns.labels):
+        times, values = columns.series(index)
+        if values[-1] >= 0 and values[-1] < np.inf:
+            found[labels] = (int(times[-1]), float(values[-1]))
+            continue
+        legal = np.flatnonzero((values >= 0) & (values < np.inf))
+        if len(legal):
+            found[labels] = (int(times[legal[-1]]), float(values[legal[-1]]))
+    return found
+
+
+def instants_of(start_ms: int, end_ms: int, step_ms: int, *more_ms: int) -> Int64s:
+    """The instants start, start + step, … end, and `more_ms` where they lie between."""
+    grid = np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64)
+    inside = [at for at in more_ms if start_ms <= at <= end_ms]
+    return np.unique(np.concatenate((grid, np.array([*inside, start_ms, end_ms], np.int64))))

@@ -1,0 +1,103 @@
+"""When did people really suffer? Incidents derived from the events themselves, where nobody wrote them down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from sereno.insight.counts import Counts
+from sereno.insight.model import Incident
+from sereno.slo import SloPlan
+
+Floats = npt.NDArray[np.float64]
+
+
+def derived(
+    plan: SloPlan, counts: Counts, start_ms: int, end_ms: int, *, share: Decimal | None = None
+) -> tuple[Incident, ...]:
+    """The incidents of one objective in [start, end], from its events alone, whatever its alerts said.
+
+    A stretch in which bad events exceed what is allowed (see `stretches`) is an incident when what it spent of the
+    budget, of the window that ends with it, is at least the share of the shortest of the objective's tiers into whose
+    long window it fits (the longest tier's, if it fits into none), or at least `share`.
+    """
+    first, past = counts.place(start_ms), counts.place(end_ms) + 1
+    bad, total = counts.bad[first:past], counts.total[first:past]
+    allowed = float(plan.slo.objective.budget)
+    excess = np.diff((bad - bad[0]).astype(np.float64)) - allowed * np.diff((total - total[0]).astype(np.float64))
+    at = counts.instants_ms[first:past]
+    name = f"{plan.service}/{plan.slo.name}"
+    found = [Incident(plan.service, int(at[a]), int(at[b]), name, "derived") for a, b in stretches(excess)]
+    return tuple(one for one in found if (spent_by(plan, counts, one) or 0) >= _least(plan, one, share))
+
+
+def merged(incidents: Sequence[Incident]) -> tuple[Incident, ...]:
+    """Incidents of one service that overlap made one, their names put together; in order of time."""
+    found: list[Incident] = []
+    for one in sorted(incidents, key=lambda i: (i.service or "", i.start_ms, i.end_ms, i.name)):
+        last = found[-1] if found else None
+        if last is not None and last.service == one.service and one.start_ms <= last.end_ms:
+            names = ", ".join(dict.fromkeys((*last.name.split(", "), one.name)))
+            found[-1] = Incident(one.service, last.start_ms, max(last.end_ms, one.end_ms), names, last.origin)
+        else:
+            found.append(one)
+    return tuple(sorted(found, key=lambda i: (i.start_ms, i.end_ms, i.name)))
+
+
+def spent_by(plan: SloPlan, counts: Counts, incident: Incident) -> Fraction | None:
+    """The share of the budget that `incident` cost, of the window that ends with it; None without any event."""
+    window = plan.slo.window // timedelta(milliseconds=1)
+    part = counts.over(incident.start_ms, incident.end_ms)
+    whole = counts.over(incident.end_ms - window, incident.end_ms)
+    if not whole.total:
+        return None
+    return Fraction(part.bad) / (Fraction(plan.slo.objective.budget) * Fraction(whole.total))
+
+
+def _least(plan: SloPlan, incident: Incident, share: Decimal | None) -> Fraction:
+    if share is not None:
+        return Fraction(share)
+    length = timedelta(milliseconds=incident.end_ms - incident.start_ms)
+    tiers = sorted(plan.tiers, key=lambda tier: tier.long)
+    fitting = [tier for tier in tiers if length <= tier.long] or tiers[-1:]
+    return Fraction(fitting[0].share) if fitting else Fraction(1, 10)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A stretch that may yet grow: its boundaries, the running sum before it and at its end, and the nearest
+    earlier run whose sum before it is lower."""
+
+    begin: int
+    end: int
+    left: float
+    right: float
+    link: int
+
+
+def stretches(excess: Floats) -> list[tuple[int, int]]:
+    """All maximal scoring stretches of `excess`, as first and last boundary: those that no longer one beats.
+
+    Source: W. L. Ruzzo and M. Tompa, "A linear time algorithm for finding all maximal scoring subsequences", ISMB
+    1999: what `slo.harm` finds once (the greatest), found everywhere.
+    """
+    kept: list[_Run] = []
+    sums = np.concatenate(([0.0], np.cumsum(excess)))
+    for index in np.flatnonzero(excess > 0).tolist():
+        run = _Run(index, index + 1, float(sums[index]), float(sums[index + 1]), len(kept) - 1)
+        while True:
+            while run.link >= 0 and kept[run.link].left >= run.left:
+                run.link = kept[run.link].link
+            if run.link < 0 or kept[run.link].right >= run.right:
+                kept.append(run)
+                break
+            before = kept[run.link]
+            del kept[run.link :]
+            run = _Run(before.begin, run.end, before.left, run.right, before.link)
+    return [(run.begin, run.end) for run in kept]
