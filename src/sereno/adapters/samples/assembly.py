@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sereno.adapters.samples.codec import Bools
 from sereno.kernel.labels import Labels
-from sereno.promql.columns import Columns, Float64s, Int64s
+from sereno.promql.columns import Columns, Float64s, Int64s, Objects
 
 T = TypeVar("T", bound=np.generic)
 
@@ -20,13 +20,16 @@ T = TypeVar("T", bound=np.generic)
 class Piece:
     """Series that share timestamps: `values[i, j]` is the sample of series `numbers[i]` at `times[j]`.
 
-    Where `present` is False there is no sample; None means no holes. A later piece was written later.
+    Where `present` is False there is no sample; None means no holes. `histograms`, of the shape of `values`, holds
+    native histograms (None where the sample is a float); None as a whole when there are none. A later piece was
+    written later.
     """
 
     numbers: Int64s
     times: Int64s
     values: Float64s
     present: Bools | None = None
+    histograms: Objects | None = None
 
     def cut(self, wanted: Int64s, start_ms: int, end_ms: int) -> Piece | None:
         """Only the series in `wanted` (sorted) with start <= t <= end; None if nothing is left. May share memory."""
@@ -36,7 +39,8 @@ class Piece:
             return None
         rows = slice(None) if inside.all() else np.flatnonzero(inside)
         present = None if self.present is None else self.present[rows, a:b]
-        return Piece(self.numbers[rows], self.times[a:b], self.values[rows, a:b], present)
+        histograms = None if self.histograms is None else self.histograms[rows, a:b]
+        return Piece(self.numbers[rows], self.times[a:b], self.values[rows, a:b], present, histograms)
 
 
 def contains(sorted_numbers: Int64s, asked: Int64s) -> Bools:
@@ -51,21 +55,24 @@ def columns_of(pieces: Sequence[Piece], labels: Mapping[int, Labels]) -> Columns
     """All samples of `pieces` as columns, series by number; at equal timestamps the later piece wins."""
     out_labels: list[Labels] = []
     sizes: list[int] = []
-    times: list[Int64s] = []
-    values: list[Float64s] = []
+    flat: list[_Flat] = []
+    mixed = any(piece.histograms is not None for piece in pieces)
     for numbers, parts in _bundles(pieces):
-        bundle_times, bundle_values, present = _joined(numbers, parts)
-        counts = _emit(bundle_times, bundle_values, present, times, values)
+        bundle = joined(numbers, parts)
+        found, counts = _flattened(bundle, mixed)
+        flat.append(found)
         kept = [(labels[number], count) for number, count in zip(numbers.tolist(), counts, strict=True) if count]
         out_labels.extend(found for found, _ in kept)
         sizes.extend(count for _, count in kept)
     offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=offsets[1:])
+    histograms = _end_to_end([part.histograms for part in flat if part.histograms is not None], np.object_)
     return Columns(
         tuple(out_labels),
         offsets,
-        _end_to_end(times, np.int64),
-        _end_to_end(values, np.float64),
+        _end_to_end([part.times for part in flat], np.int64),
+        _end_to_end([part.values for part in flat], np.float64),
+        histograms if mixed and any(one is not None for one in histograms) else None,
     )
 
 
@@ -87,21 +94,32 @@ def _bundles(pieces: Sequence[Piece]) -> list[tuple[Int64s, list[Piece]]]:
     return [(np.array(members, np.int64), [pieces[place] for place in key]) for key, members in bundles.items()]
 
 
-def _joined(numbers: Int64s, parts: list[Piece]) -> tuple[Int64s, Float64s, Bools | None]:
-    """The parts side by side in order of time, rows in the order of `numbers`; always copies."""
+def joined(numbers: Int64s, parts: Sequence[Piece]) -> Piece:
+    """The parts, each of which has all of `numbers`, one after the other in order of time; always copies.
+
+    At equal timestamps the later part wins. Rows are in the order of `numbers`.
+    """
     times = np.concatenate([part.times for part in parts])
     rows = [_rows(part, numbers) for part in parts]
     values = np.concatenate([part.values[at] for part, at in zip(parts, rows, strict=True)], axis=1)
     present: Bools | None = None
     if any(part.present is not None for part in parts):
-        masks = [
-            np.ones((len(numbers), len(part.times)), np.bool_) if part.present is None else part.present[at]
-            for part, at in zip(parts, rows, strict=True)
-        ]
+        masks = [_mask(part)[at] for part, at in zip(parts, rows, strict=True)]
         present = np.concatenate(masks, axis=1)
-    if len(times) > 1 and not (np.diff(times) > 0).all():
-        return _merged(times, values, present)
-    return times, values, present
+    histograms: Objects | None = None
+    if any(part.histograms is not None for part in parts):
+        objects = [_objects(part)[at] for part, at in zip(parts, rows, strict=True)]
+        histograms = np.concatenate(objects, axis=1)
+    whole = Piece(numbers, times, values, present, histograms)
+    return whole if len(times) < 2 or (np.diff(times) > 0).all() else _merged(whole)
+
+
+def _mask(part: Piece) -> Bools:
+    return np.ones(part.values.shape, np.bool_) if part.present is None else part.present
+
+
+def _objects(part: Piece) -> Objects:
+    return np.full(part.values.shape, None, object) if part.histograms is None else part.histograms
 
 
 def _rows(part: Piece, numbers: Int64s) -> Int64s | slice:
@@ -112,33 +130,42 @@ def _rows(part: Piece, numbers: Int64s) -> Int64s | slice:
     return np.asarray(order[np.searchsorted(part.numbers, numbers, sorter=order)], dtype=np.int64)
 
 
-def _merged(times: Int64s, values: Float64s, present: Bools | None) -> tuple[Int64s, Float64s, Bools | None]:
+def _merged(piece: Piece) -> Piece:
     """Overlapping parts: sorted by time, and of several samples of one series at one time only the last."""
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[:, order]
-    present = np.ones(values.shape, np.bool_) if present is None else present[:, order].copy()
+    order = np.argsort(piece.times, kind="stable")
+    times, values, present = piece.times[order], piece.values[:, order], _mask(piece)[:, order].copy()
+    histograms = None if piece.histograms is None else piece.histograms[:, order]
     for column in np.flatnonzero(np.diff(times) == 0).tolist():
         # What has no later rival moves one column to the right, so that in the end the last column has it all.
         moves = present[:, column] & ~present[:, column + 1]
         values[moves, column + 1] = values[moves, column]
+        if histograms is not None:
+            histograms[moves, column + 1] = histograms[moves, column]
         present[moves, column + 1] = True
         present[:, column] = False
-    return times, values, present
+    return Piece(piece.numbers, times, values, present, histograms)
 
 
-def _emit(
-    times: Int64s, values: Float64s, present: Bools | None, to_times: list[Int64s], to_values: list[Float64s]
-) -> list[int]:
-    """Append the samples of each row; returns how many each row has."""
-    rows = values.shape[0]
-    if present is None:
-        to_times.append(np.tile(times, rows))
-        to_values.append(values.reshape(-1))
-        return [len(times)] * rows
-    to_times.append(np.broadcast_to(times, values.shape)[present])
-    to_values.append(values[present])
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """Samples of several series, one after the other."""
+
+    times: Int64s
+    values: Float64s
+    histograms: Objects | None
+
+
+def _flattened(piece: Piece, mixed: bool) -> tuple[_Flat, list[int]]:
+    """The samples of each row in turn, and how many each row has."""
+    rows = piece.values.shape[0]
+    objects = _objects(piece) if mixed else None
+    if piece.present is None:
+        flat = None if objects is None else objects.reshape(-1)
+        return _Flat(np.tile(piece.times, rows), piece.values.reshape(-1), flat), [len(piece.times)] * rows
+    present = piece.present
+    times = np.broadcast_to(piece.times, piece.values.shape)[present]
     counts: list[int] = present.sum(axis=1).tolist()
-    return counts
+    return _Flat(times, piece.values[present], None if objects is None else objects[present]), counts
 
 
 def union(parts: Sequence[Piece], times: Int64s | None = None) -> Piece:
@@ -148,6 +175,8 @@ def union(parts: Sequence[Piece], times: Int64s | None = None) -> Piece:
         times = np.unique(np.concatenate([part.times for part in parts]))
     values = np.zeros((len(numbers), len(times)), np.float64)
     present: Bools = np.zeros(values.shape, np.bool_)
+    mixed = any(part.histograms is not None for part in parts)
+    histograms = np.full(values.shape, None, object) if mixed else None
     for part in parts:
         place = np.ix_(np.searchsorted(numbers, part.numbers), np.searchsorted(times, part.times))
         if part.present is None:
@@ -155,4 +184,6 @@ def union(parts: Sequence[Piece], times: Int64s | None = None) -> Piece:
         else:
             values[place] = np.where(part.present, part.values, values[place])
             present[place] |= part.present
-    return Piece(numbers, times, values, None if present.all() else present)
+        if histograms is not None:
+            histograms[place] = np.where(_mask(part), _objects(part), histograms[place])
+    return Piece(numbers, times, values, None if present.all() else present, histograms)

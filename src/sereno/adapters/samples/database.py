@@ -17,7 +17,7 @@ from typing import IO
 from sereno.kernel.errors import Conflict, Unavailable
 
 _APPLICATION = 0x53524E53  # "SRNS"
-_VERSION = 1
+VERSION = 2
 _TABLES = """
 CREATE TABLE series (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
 CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -37,6 +37,24 @@ CREATE TABLE chunk (
 CREATE INDEX chunk_by_metric ON chunk (metric, t1);
 CREATE INDEX chunk_by_block ON chunk (block);
 """
+_SECOND = """
+ALTER TABLE series ADD COLUMN crc INTEGER;
+ALTER TABLE metric ADD COLUMN crc INTEGER;
+ALTER TABLE block ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE block ADD COLUMN finished INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE chunk ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+DROP INDEX chunk_by_metric;
+CREATE INDEX chunk_by_metric ON chunk (metric, step, t1);
+CREATE INDEX block_by_end ON block (step, t1);
+CREATE INDEX block_unfinished ON block (stream, t0) WHERE finished = 0 AND step = 0;
+CREATE TABLE journal (id INTEGER PRIMARY KEY, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE metadata (
+    metric TEXT NOT NULL, type TEXT NOT NULL, help TEXT NOT NULL, unit TEXT NOT NULL,
+    PRIMARY KEY (metric, type, help, unit)
+) WITHOUT ROWID;
+CREATE TABLE note (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+"""What version 2 added: samples that are sent, tiers, metadata, more checksums. A new file is made the same way."""
 
 
 def connect(path: Path | None, *, read_only: bool = False) -> sqlite3.Connection:
@@ -60,16 +78,28 @@ def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
     application, version = (connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
     if application == 0 and version == 0 and not read_only:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    elif (application, version) != (_APPLICATION, _VERSION):
-        raise sqlite3.DatabaseError(f"it is not a sample store of version {_VERSION}")
+    elif application != _APPLICATION or not 1 <= version <= VERSION:
+        raise sqlite3.DatabaseError(f"it is not a sample store of version {VERSION}")
     if read_only:
+        if version < VERSION:
+            raise sqlite3.DatabaseError(f"it is of version {version}: start the control plane on it once")
         return
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    if version == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={_APPLICATION};PRAGMA user_version={_VERSION};COMMIT;"
-        )
+    if version < VERSION:
+        steps = "".join((_TABLES, _SECOND)[version:])
+        stamp = f"PRAGMA application_id={_APPLICATION};PRAGMA user_version={VERSION};"
+        connection.executescript(f"BEGIN IMMEDIATE;{steps}{stamp}COMMIT;")
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is read inside is the file as it was at one instant, whatever is written meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 @contextmanager

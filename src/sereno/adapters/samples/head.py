@@ -45,6 +45,11 @@ class Segment:
         """Whether the next scrape needs another segment."""
         return self.count == _ROWS_MAX
 
+    @property
+    def latest(self) -> tuple[Int64s, Float64s]:
+        """The numbers and the values of the last scrape here."""
+        return self.layout.numbers, self.values[self.count - 1]
+
     def add(self, at_ms: int, values: Float64s) -> None:
         """Take in one scrape."""
         if self.count == len(self.times):

@@ -12,12 +12,14 @@ import numpy as np
 
 from sereno.adapters.samples.head import Layout, Stream
 from sereno.adapters.samples.index import SeriesIndex
+from sereno.adapters.samples.marks import crc_of, marked_numbers, marked_values, numbers_of, values_of
+from sereno.adapters.samples.spans import Spans
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s
 
 _log = logging.getLogger(__name__)
 NUMBERS = np.dtype("<i8")
-_VALUES = np.dtype("<f8")
+_NEVER = 1 << 62
 
 
 class Registry:
@@ -33,28 +35,53 @@ class Registry:
         self.layouts: dict[bytes, Layout] = {}
         self.streams: dict[str, Stream] = {}
         self.recent: dict[str, tuple[tuple[Labels, ...], Layout]] = {}
+        self.spans = Spans()
         self.damaged_rows = 0
         self._load()
 
     def _load(self) -> None:
-        for number, text in self._connection.execute("SELECT id, labels FROM series"):
-            pairs = json.loads(text).items()
-            self.index.add(number, Labels((sys.intern(k), sys.intern(v)) for k, v in pairs))
+        for number, text, crc in self._connection.execute("SELECT id, labels, crc FROM series"):
+            labels = _labels_of(text, crc)
+            if labels is None:
+                self._damaged("the name of series %d", number)
+            else:
+                self.index.add(number, labels)
         by_id = {}
         for id_, blob in self._connection.execute("SELECT id, numbers FROM layout"):
-            by_id[id_] = self.layouts[blob] = Layout.of(id_, np.frombuffer(blob, NUMBERS))
+            numbers = numbers_of(blob, id_)
+            if numbers is None:
+                self._damaged("layout %d", id_)
+            else:
+                by_id[id_] = self.layouts[numbers.tobytes()] = Layout.of(id_, numbers)
+        for id_, name, crc in self._connection.execute("SELECT id, name, crc FROM metric"):
+            if crc is not None and crc != crc_of(str(name).encode()):
+                self._damaged("the name of metric %d", id_)
         by_stream = {}
         newest = dict(self._connection.execute("SELECT stream, max(t1) FROM block GROUP BY stream").fetchall())
         for id_, name in self._connection.execute("SELECT id, name FROM stream"):
-            by_stream[id_] = self.streams[name] = Stream(id_, name, newest.get(id_, -(1 << 62)))
+            by_stream[id_] = self.streams[name] = Stream(id_, name, newest.get(id_, -_NEVER))
+        self._load_head(by_id, by_stream)
+
+    def _load_head(self, layouts: dict[int, Layout], streams: dict[int, Stream]) -> None:
         rows = self._connection.execute("SELECT stream, at_ms, layout, data FROM head ORDER BY stream, at_ms")
         for stream, at_ms, layout, data in rows:
-            known = by_id.get(layout)
-            if known is None or len(data) != 8 * len(known.numbers):
-                self.damaged_rows += 1
-                _log.error("sample store: a scrape of stream %d is damaged and left out", stream)
+            known, owner = layouts.get(layout), streams.get(stream)
+            values = values_of(data, stream, at_ms, layout)
+            if known is None or owner is None or values is None or len(values) != len(known.numbers):
+                self._damaged("a scrape of stream %d", stream)
                 continue
-            by_stream[stream].add(at_ms, known, np.frombuffer(data, _VALUES))
+            owner.add(at_ms, known, values)
+            self.spans.note(known.numbers, at_ms, at_ms)
+
+    def _damaged(self, what: str, number: int) -> None:
+        self.damaged_rows += 1
+        _log.error(f"sample store: {what} is damaged and left out", number)
+
+    @property
+    def whole_spans(self) -> Spans:
+        """From when to when every series has samples, chunks included."""
+        self.spans.load(self._connection, max(self.index.labels, default=0))
+        return self.spans
 
     def new_series(self, labels: Sequence[Labels]) -> tuple[Int64s, list[tuple[int, Labels]]]:
         """The numbers of `labels`, and which of them had to be written."""
@@ -65,7 +92,8 @@ class Registry:
             number = known.get(one) or fresh.get(one)
             if number is None:
                 text = json.dumps(dict(one.pairs), ensure_ascii=False)
-                number = fresh[one] = self._insert("INSERT INTO series (labels) VALUES (?)", text)
+                crc = crc_of(text.encode())
+                number = fresh[one] = self._insert("INSERT INTO series (labels, crc) VALUES (?, ?)", text, crc)
             numbers[place] = number
         return numbers, [(number, one) for one, number in fresh.items()]
 
@@ -77,16 +105,18 @@ class Registry:
             return found
         if len(np.unique(numbers)) != len(numbers):
             raise ValueError("a series occurs twice in one scrape")
-        return Layout.of(self._insert("INSERT INTO layout (numbers) VALUES (?)", blob), numbers)
+        id_ = self._insert("INSERT INTO layout (numbers) VALUES (?)", blob)
+        self._connection.execute("UPDATE layout SET numbers=? WHERE id=?", (marked_numbers(numbers, id_), id_))
+        return Layout.of(id_, numbers)
 
     def new_stream(self, name: str) -> Stream:
         """The stream of that name, found or written."""
         found = self.streams.get(name)
-        return found or Stream(self._insert("INSERT INTO stream (name) VALUES (?)", name), name, -(1 << 62))
+        return found or Stream(self._insert("INSERT INTO stream (name) VALUES (?)", name), name, -_NEVER)
 
     def insert(self, stream: int, at_ms: int, layout: int, values: Float64s) -> None:
         """Write a scrape."""
-        data = np.ascontiguousarray(values, _VALUES).tobytes()
+        data = marked_values(values, stream, at_ms, layout)
         self._insert("INSERT INTO head (stream, at_ms, layout, data) VALUES (?, ?, ?, ?)", stream, at_ms, layout, data)
 
     def learn(
@@ -100,9 +130,25 @@ class Registry:
         if stream is not None:
             self.streams[stream.name] = stream
 
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Series are gone from the file."""
+        gone = np.array(sorted(numbers), np.int64)
+        self.index.remove(gone.tolist())
+        self.spans.forget(gone)
+
     def metrics_of(self, numbers: Int64s) -> list[str]:
         """The metric of each series."""
         return [self.index.labels[number].get("__name__", "") for number in numbers.tolist()]
 
     def _insert(self, statement: str, *values: object) -> int:
         return int(self._connection.execute(statement, values).lastrowid or 0)
+
+
+def _labels_of(text: object, crc: int | None) -> Labels | None:
+    """The labels of a series' row; None if it is damaged."""
+    if not isinstance(text, str) or (crc is not None and crc != crc_of(text.encode("utf-8", "replace"))):
+        return None
+    try:
+        return Labels((sys.intern(k), sys.intern(v)) for k, v in json.loads(text).items())
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -4,16 +4,21 @@ A scrape is one row and one commit (see `database.py` for what that survives). E
 stream become compressed chunks, a chunk a metric; the chunks of a finished day become one. What was written
 lately is also in memory, so that rules read nothing from the disk.
 
-Time moves forward within a stream: a scrape at or before the stream's latest is refused and counted. Several
-streams may hold the same series (history that was brought in, and the target itself): their samples are merged
-by time, and of two at the same millisecond the one written later is taken.
+Samples come in three ways. A *scrape* (`append`) is all that a target said at one instant: time moves forward within
+its stream, a scrape at or before the stream's latest is refused and counted. What *others send* (`write`) may come in
+any order and twice: the first sample of a series at an instant stands. *History* (`backfill`) goes straight into
+chunks. Several streams may hold the same series: their samples are merged by time, and of two at the same
+millisecond the one written later is taken.
+
+Reading has a connection and a thread of its own: it sees the file as it was when it began, and neither waits for
+writing nor holds it up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,26 +30,35 @@ from typing import TypeVar
 
 import numpy as np
 
+from sereno.adapters.samples import journal as journals
 from sereno.adapters.samples.assembly import Piece, columns_of
+from sereno.adapters.samples.chunk_writer import ChunkWriter
 from sereno.adapters.samples.chunks import Chunks, check_samples
-from sereno.adapters.samples.database import connect, hold, transaction
+from sereno.adapters.samples.database import connect, hold, snapshot, transaction
 from sereno.adapters.samples.head import Layout, Stream
+from sereno.adapters.samples.journal import Entry, Journal
+from sereno.adapters.samples.judging import NOTHING_KNOWN, Count, judged, tidied
+from sereno.adapters.samples.names import MetadataBook, names_of, numbers_matching, values_of
+from sereno.adapters.samples.packing import Run
 from sereno.adapters.samples.registry import Registry
-from sereno.adapters.samples.source import Scrape
+from sereno.adapters.samples.source import Metadata, Scrape, SeriesSamples, Written
 from sereno.adapters.samples.upkeep import DAY_MS, Upkeep
 from sereno.kernel.errors import Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
-from sereno.promql.columns import Columns, Float64s, Int64s, Selection
+from sereno.promql.columns import STALE, STALE_BITS, Columns, Float64s, Int64s, Matcher, Selection
 
 T = TypeVar("T")
 CACHE_BYTES = 48 << 20
 SAMPLES_MAX = 50_000_000
+OUT_OF_ORDER_WINDOW = timedelta(hours=2)
+_NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """What the store holds. `refused` scrapes were not later than their stream's latest."""
+    """What the store holds. `refused` scrapes were not later than their stream's latest. `corrupt_chunks` counts what
+    was found damaged since the file was opened: chunks, and rows of the head, of the journal and of names."""
 
     series: int
     samples: int
@@ -58,11 +72,12 @@ class StoreStats:
 class SampleStore:
     """Keeps samples; hands them out as columns.
 
-    `path` is the file (None: in memory only), `retention` how long samples are kept, `cache_bytes` the bound of
-    the cache of decoded chunks, `samples_max` the most that one selection may read. The plain methods may be called
-    from any thread; the asynchronous ones run them in one thread of the store's own. Raises Conflict if another
-    process holds the file, Unavailable if it cannot be opened. With `read_only` it shows the file as it was when
-    opened.
+    `path` is the file (None: in memory only), `retention` how long samples are kept, `out_of_order_window` how much
+    older than its series' latest a sample that is sent may be, `cache_bytes` the bound of the cache of decoded
+    chunks, `samples_max` the most that one selection may read. The plain methods may be called from any thread; the
+    asynchronous ones run them in threads of the store's own, one that writes and one that reads. Raises Conflict if
+    another process holds the file, Unavailable if it cannot be opened. With `read_only` the file may be held by
+    another process: it is shown as it was when opened, less what has been forgotten since.
     """
 
     def __init__(
@@ -70,6 +85,7 @@ class SampleStore:
         path: Path | None,
         *,
         retention: timedelta = timedelta(days=90),
+        out_of_order_window: timedelta = OUT_OF_ORDER_WINDOW,
         cache_bytes: int = CACHE_BYTES,
         samples_max: int = SAMPLES_MAX,
         read_only: bool = False,
@@ -77,18 +93,41 @@ class SampleStore:
         self.path = path
         self.refused = 0
         self._samples_max = samples_max
+        self._window_ms = out_of_order_window // timedelta(milliseconds=1)
         self._lock = RLock()
+        self._reading_lock = RLock() if path is not None else self._lock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="samples")
+        self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="samples-read")
         self._hold = hold(path) if path is not None and not read_only else None
         try:
-            self._connection = connect(path, read_only=read_only)
-            self._chunks = Chunks(self._connection, cache_bytes, samples_max)
-            self._registry = Registry(self._connection)
-            retention_ms = retention // timedelta(milliseconds=1)
-            self._upkeep = Upkeep(self._connection, self._registry, self._chunks, retention_ms)
+            self._open(read_only, cache_bytes, retention // timedelta(milliseconds=1))
+        except sqlite3.DatabaseError as problem:
+            self._release()
+            raise Unavailable(f"the sample store {path} cannot be read: {problem}") from problem
         except BaseException:
             self._release()
             raise
+
+    def _open(self, read_only: bool, cache_bytes: int, retention_ms: int) -> None:
+        self._connection = connect(self.path, read_only=read_only)
+        self._reader = self._connection if self.path is None else connect(self.path, read_only=True)
+        self._chunks = Chunks(self._reader, cache_bytes, self._samples_max)
+        with snapshot(self._connection):
+            self._registry = Registry(self._connection)
+            self._journal = Journal()
+            for entry in self._journal.load(self._connection):
+                self._note(entry)
+            self._metadata = MetadataBook(self._connection)
+            self._writer = ChunkWriter(self._connection, Chunks(self._connection, 0, self._samples_max))
+        self._upkeep = Upkeep(self._connection, self._registry, self._journal, self._writer, retention_ms)
+        self._until_ms = self._newest_ms() if read_only else _NEVER
+
+    def _newest_ms(self) -> int:
+        """The instant of the latest sample of all."""
+        (chunked,) = self._connection.execute("SELECT max(t1) FROM block").fetchone()
+        sent = self._journal.bounds
+        known = [chunked or -_NEVER, sent[1] if sent else -_NEVER]
+        return max(*known, *(stream.newest_ms for stream in self._registry.streams.values()), -_NEVER)
 
     # -- reading ----------------------------------------------------------------------------------------
 
@@ -98,47 +137,100 @@ class SampleStore:
         Raises QueryError for a wrong regular expression, QueryLimit for more than `samples_max` samples, Unavailable
         if the file cannot be read.
         """
-        with self._lock, _reading():
-            found = self._registry.index.find(selection.matchers)
-            pieces: list[Piece] = []
-            start, end = selection.start_ms, selection.end_ms
-            for metric, wanted in found.items():
-                pieces.extend(self._chunks.pieces(metric, wanted, start, end))
-                check_samples(sum(piece.values.size for piece in pieces), self._samples_max)
-            if found:
-                wanted = np.unique(np.concatenate(list(found.values())))
-                for stream in self._registry.streams.values():
-                    pieces.extend(stream.pieces(wanted, start, end))
-            return columns_of(pieces, self._registry.index.labels)
+        start, end = selection.start_ms, min(selection.end_ms, self._until_ms)
+        with self._reading():
+            with self._lock:
+                found = self._registry.index.find(selection.matchers)
+                labels = {
+                    number: self._registry.index.labels[number] for part in found.values() for number in part.tolist()
+                }
+                fresh = self._fresh_pieces(found, start, end)
+            return columns_of(self._pieces(found, start, end, fresh), labels)
+
+    def _pieces(self, found: Mapping[str, Int64s], start: int, end: int, fresh: Sequence[Piece]) -> list[Piece]:
+        """What the chunks hold of the series in `found`, then what is `fresh`, taken from memory before."""
+        pieces: list[Piece] = []
+        for metric, wanted in found.items():
+            pieces.extend(self._chunks.pieces(metric, wanted, start, end))
+            check_samples(sum(piece.values.size for piece in pieces), self._samples_max)
+        return [*pieces, *fresh]
+
+    def _fresh_pieces(self, found: Mapping[str, Int64s], start: int, end: int) -> list[Piece]:
+        """What is not yet in chunks. What moves there meanwhile is then found twice, which is no harm."""
+        if not found:
+            return []
+        wanted = np.unique(np.concatenate(list(found.values())))
+        pieces = self._journal.pieces(wanted, start, end)
+        for stream in self._registry.streams.values():
+            pieces.extend(stream.pieces(wanted, start, end))
+        return pieces
 
     async def fetch(self, selections: Sequence[Selection]) -> dict[Selection, Columns]:
         """The samples of every selection, as `select`."""
         wanted = tuple(dict.fromkeys(selections))
-        return await self._run(lambda: {selection: self.select(selection) for selection in wanted})
+        return await self._read(lambda: {selection: self.select(selection) for selection in wanted})
+
+    async def reading(self, work: Callable[[SampleStore], T]) -> T:
+        """What `work` finds in this store, in the thread that reads: `await store.reading(lambda s: s.metadata())`."""
+        return await self._read(lambda: work(self))
 
     def series(self) -> list[Labels]:
         """The labels of every series known."""
         with self._lock:
             return list(self._registry.index.labels.values())
 
+    def find_series(
+        self, matchers: Sequence[Matcher] = (), start_ms: int = -_NEVER, end_ms: int = _NEVER, limit: int = 0
+    ) -> list[Labels]:
+        """The series that all `matchers` match and that have samples about start <= t <= end; at most `limit` (0: all).
+
+        A series counts as there from its first to its last sample; what is in chunks is known by the chunk, so that
+        one may be named that ended up to a day before `start_ms`. Raises QueryError for a wrong regular expression.
+        """
+        with self._lock, _readable():
+            numbers = numbers_matching(self._registry.index, matchers)
+            if start_ms > -_NEVER or end_ms < _NEVER:
+                numbers = self._registry.whole_spans.overlapping(numbers, start_ms, end_ms)
+            wanted = numbers[:limit] if limit else numbers
+            return [self._registry.index.labels[number] for number in wanted.tolist()]
+
+    def label_names(
+        self, matchers: Sequence[Matcher] = (), start_ms: int = -_NEVER, end_ms: int = _NEVER, limit: int = 0
+    ) -> list[str]:
+        """The names of the labels of the series that `find_series` finds, sorted; at most `limit` (0: all)."""
+        return names_of(self.find_series(matchers, start_ms, end_ms), limit)
+
+    def label_values(
+        self, name: str, matchers: Sequence[Matcher] = (), start_ms: int = -_NEVER, end_ms: int = _NEVER, limit: int = 0
+    ) -> list[str]:
+        """The values of label `name` among the series that `find_series` finds, sorted; at most `limit` (0: all)."""
+        return values_of(self.find_series(matchers, start_ms, end_ms), name, limit)
+
+    def metadata(self) -> dict[str, list[Metadata]]:
+        """What metrics mean, as those who expose or send them said."""
+        with self._lock:
+            return self._metadata.all()
+
     def stats(self) -> StoreStats:
         """How much there is, from when to when."""
-        with self._lock, _reading():
+        with self._lock, _readable():
             execute = self._connection.execute
             chunked, oldest, newest = execute(
                 "SELECT coalesce(sum(samples), 0), min(t0), max(t1) FROM chunk"
             ).fetchone()
             pages, size = (execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
             streams = [stream for stream in self._registry.streams.values() if stream.segments]
-            begins = [t for t in (oldest, *(stream.oldest_ms for stream in streams)) if t is not None]
-            ends = [t for t in (newest, *(stream.newest_ms for stream in streams)) if t is not None]
+            sent = self._journal.bounds or (None, None)
+            begins = [t for t in (oldest, sent[0], *(stream.oldest_ms for stream in streams)) if t is not None]
+            ends = [t for t in (newest, sent[1], *(stream.newest_ms for stream in streams)) if t is not None]
+            corrupt = len(self._chunks.corrupt | self._writer.corrupt)
             return StoreStats(
                 series=len(self._registry.index.labels),
-                samples=int(chunked) + sum(stream.samples for stream in streams),
+                samples=int(chunked) + self._journal.samples + sum(stream.samples for stream in streams),
                 bytes=int(pages * size) + self._log_bytes(),
                 oldest=from_ms(min(begins)) if begins else None,
                 newest=from_ms(max(ends)) if ends else None,
-                corrupt_chunks=len(self._chunks.corrupt) + self._registry.damaged_rows,
+                corrupt_chunks=corrupt + self._registry.damaged_rows + self._journal.damaged_rows,
                 refused=self.refused,
             )
 
@@ -162,6 +254,7 @@ class SampleStore:
                 with transaction(self._connection):
                     registry.insert(stream.id, scrape.at_ms, layout.id, scrape.values)
             stream.add(scrape.at_ms, layout, scrape.values)
+            registry.spans.note(layout.numbers, scrape.at_ms, scrape.at_ms)
             return True
 
     def _append_new(self, scrape: Scrape) -> tuple[Stream, Layout]:
@@ -180,6 +273,140 @@ class SampleStore:
         """Keep a scrape, as `append_sync`."""
         return await self._run(lambda: self.append_sync(scrape))
 
+    def record_sync(self, stream: str, at_ms: int, labels: tuple[Labels, ...], values: Float64s) -> bool:
+        """Keep what a group of rules recorded at one instant: one row, as a scrape; `stream` names the group for good.
+
+        Series of the group's instant before that are not among `labels` end here: they get a staleness marker, after
+        a restart too. Handing over the same tuple again (the same object) makes the steady state cheap. Returns and
+        raises as `append_sync`.
+        """
+        with self._lock:
+            gone = self._gone(stream, labels)
+            if gone:
+                values = np.concatenate([values, np.full(len(gone), STALE)])
+                labels = (*labels, *gone)
+            return self.append_sync(Scrape(stream, at_ms, labels, values))
+
+    async def record(self, stream: str, at_ms: int, labels: tuple[Labels, ...], values: Float64s) -> bool:
+        """Keep what was recorded, as `record_sync`."""
+        return await self._run(lambda: self.record_sync(stream, at_ms, labels, values))
+
+    def _gone(self, name: str, labels: tuple[Labels, ...]) -> list[Labels]:
+        """The series of a stream's latest scrape that had not ended and are not among `labels`."""
+        known, _ = self._registry.recent.get(name, (None, None))
+        stream = self._registry.streams.get(name)
+        if known is labels or stream is None or not stream.segments:
+            return []
+        numbers, values = stream.segments[-1].latest
+        alive = numbers[values.view(np.uint64) != STALE_BITS].tolist()
+        now = set(labels)
+        names = (self._registry.index.labels[number] for number in alive)
+        return [one for one in names if one not in now]
+
+    def write_sync(self, batch: Sequence[SeriesSamples], source: str, *, any_age: bool = False) -> Written:
+        """Keep samples that somebody sends or brings, in any order; what is kept is durable when this returns.
+
+        One commit for the batch; sent twice, the second time changes nothing. Of a series' samples at one instant the
+        first stands, a staleness marker like any other: the same again is a duplicate, another value is refused as
+        conflicting. A sample more than `out_of_order_window` older than the latest of its series is refused as too
+        old, unless `any_age` (an import). `source` says who sends (`remote-write`, `otlp`, …); it only decides what
+        lies together in the file. Raises Unavailable (nothing is kept) when the disk is full, ValueError if a series
+        has not as many values as times.
+        """
+        count = Count()
+        runs = tidied(batch, count)
+        with self._lock, _readable():
+            taken = self._judged(runs, any_age, count)
+            if not taken:
+                return count.written
+            labels = list(taken)
+            with transaction(self._connection):
+                numbers, fresh = self._registry.new_series(labels)
+                entry = Entry(source, list(zip(numbers.tolist(), taken.values(), strict=True)))
+                journals.insert(self._connection, entry)
+            self._registry.learn(fresh)
+            self._journal.add(entry)
+            self._note(entry)
+            count.stored = sum(len(run.times) for run in taken.values())
+            return count.written
+
+    async def write(self, batch: Sequence[SeriesSamples], source: str, *, any_age: bool = False) -> Written:
+        """Keep samples, as `write_sync`."""
+        return await self._run(lambda: self.write_sync(batch, source, any_age=any_age))
+
+    def _judged(self, runs: Mapping[Labels, Run], any_age: bool, count: Count) -> dict[Labels, Run]:
+        """What of a batch is to be kept; the rest is counted. Only what comes late is compared with what is known."""
+        spans, numbers = self._registry.whole_spans, self._registry.index.numbers
+        late = {
+            number: run
+            for labels, run in runs.items()
+            if (number := numbers.get(labels)) is not None and int(run.times[0]) <= int(spans.last_of(number))
+        }
+        known = self._known(late)
+        if not any_age:
+            self._refine(late)
+        taken: dict[Labels, Run] = {}
+        for labels, run in runs.items():
+            number = numbers.get(labels)
+            if number in late:
+                oldest = -_NEVER if any_age else int(spans.last_of(number)) - self._window_ms
+                run = judged(run, known.get(number, NOTHING_KNOWN), oldest, count)
+            if len(run.times):
+                taken[labels] = run
+        return taken
+
+    def _known(self, late: Mapping[int, Run]) -> dict[int, Run]:
+        """What is known of the series in `late`, from the earliest of their new samples on."""
+        if not late:
+            return {}
+        start = min(int(run.times[0]) for run in late.values())
+        end = max(int(run.times[-1]) for run in late.values())
+        index = self._registry.index
+        found: dict[str, list[int]] = {}
+        for number in sorted(late):
+            found.setdefault(index.labels[number].get("__name__", ""), []).append(number)
+        wanted = {metric: np.array(members, np.int64) for metric, members in found.items()}
+        with self._reading():
+            pieces = self._pieces(wanted, start, end, self._fresh_pieces(wanted, start, end))
+            columns = columns_of(pieces, index.labels)
+        rows = enumerate(columns.labels)
+        return {index.numbers[labels]: _run_of(columns, row) for row, labels in rows}
+
+    def _refine(self, late: Mapping[int, Run]) -> None:
+        """Look up the last sample of series that are only known to end by the end of some chunk, where it matters."""
+        spans = self._registry.spans
+        rough = [
+            number
+            for number, run in late.items()
+            if spans.rough[number] and int(run.times[0]) < spans.last_of(number) - self._window_ms
+        ]
+        for number in rough:
+            end = spans.last_of(number)
+            metric = self._registry.index.labels[number].get("__name__", "")
+            with self._reading():
+                wanted = {metric: np.array([number], np.int64)}
+                columns = columns_of(self._pieces(wanted, end - DAY_MS, end, ()), self._registry.index.labels)
+            spans.settle(number, int(columns.times[-1]) if len(columns.times) else end)
+
+    def _note(self, entry: Entry) -> None:
+        """Remember from when to when the series of a batch have samples."""
+        numbers = np.array([number for number, _ in entry.series], np.int64)
+        first = np.array([run.times[0] for _, run in entry.series], np.int64)
+        self._registry.spans.note(numbers, first, np.array([run.times[-1] for _, run in entry.series], np.int64))
+
+    def note_metadata_sync(self, said: Mapping[str, Metadata]) -> None:
+        """Keep what metrics are said to mean; what is known already costs nothing. Raises Unavailable."""
+        with self._lock:
+            fresh = self._metadata.fresh(said)
+            if fresh:
+                with transaction(self._connection):
+                    self._metadata.insert(self._connection, fresh)
+                self._metadata.learn(fresh)
+
+    async def note_metadata(self, said: Mapping[str, Metadata]) -> None:
+        """Keep what metrics mean, as `note_metadata_sync`."""
+        await self._run(lambda: self.note_metadata_sync(said))
+
     def backfill_sync(self, series: Sequence[tuple[Labels, Int64s, Float64s]], stream: str = "backfill") -> int:
         """Bring in history straight as chunks of a day: per series its labels, times (ms, increasing) and values.
 
@@ -197,6 +424,7 @@ class SampleStore:
             registry.learn(fresh)
             for one in streams:
                 registry.learn((), None, one)
+            self._note_history(series, numbers)
         return sum(len(times) for _, times, _ in series)
 
     async def backfill(self, series: Sequence[tuple[Labels, Int64s, Float64s]], stream: str = "backfill") -> int:
@@ -223,7 +451,8 @@ class SampleStore:
     def close(self) -> None:
         """Let go of the file. Safe to call twice."""
         self._thread.shutdown()
-        with self._lock:
+        self._reader_thread.shutdown()
+        with self._reading_lock, self._lock:
             self._release()
 
     # -- inside -----------------------------------------------------------------------------------------
@@ -235,9 +464,19 @@ class SampleStore:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reader_thread, work)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One reader at a time, on the file as it is now."""
+        with self._reading_lock, _readable(), snapshot(self._reader):
+            yield
+
     def _release(self) -> None:
-        if hasattr(self, "_connection"):
-            self._connection.close()
+        for name in ("_reader", "_connection"):
+            if hasattr(self, name):
+                getattr(self, name).close()
         if self._hold is not None:
             self._hold.close()
 
@@ -249,7 +488,12 @@ class SampleStore:
         days = [0, *(np.flatnonzero(np.diff(times // DAY_MS)) + 1).tolist(), len(times)]
         for a, b in pairwise(days):
             values = np.stack([series[i][2][a:b] for i in order.tolist()])
-            self._chunks.write(stream, Piece(numbers[order], times[a:b], values), names)
+            self._writer.write(stream, Piece(numbers[order], times[a:b], values), names)
+
+    def _note_history(self, series: Sequence[tuple[Labels, Int64s, Float64s]], numbers: Int64s) -> None:
+        for number, (_, times, _) in zip(numbers.tolist(), series, strict=True):
+            if len(times):
+                self._registry.spans.note(np.array([number]), int(times[0]), int(times[-1]))
 
     def _log_bytes(self) -> int:
         """Bytes that wait in the write-ahead log."""
@@ -270,8 +514,14 @@ def _by_times(series: Sequence[tuple[Labels, Int64s, Float64s]]) -> list[list[in
     return list(groups.values())
 
 
+def _run_of(columns: Columns, row: int) -> Run:
+    times, values = columns.series(row)
+    part = slice(columns.offsets[row], columns.offsets[row + 1])
+    return Run(times, values, None if columns.histograms is None else columns.histograms[part])
+
+
 @contextmanager
-def _reading() -> Iterator[None]:
+def _readable() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as problem:
