@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sereno.adapters.samples.store import SampleStore
     from sereno.adapters.samples.target import TargetState
     from sereno.adapters.sql.database import Database
+    from sereno.app.http.prometheus_run import Engine
     from sereno.kernel.rule import Rule
     from sereno.slo.model import Budget, BurnChart, SloPlan
 
@@ -124,6 +125,7 @@ class Control:
     evaluated_at: datetime | None = None
     evaluation_error: str | None = None
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    queries: Engine | None = None
 
     @property
     def targets(self) -> Sequence[TargetState]:
@@ -134,6 +136,8 @@ class Control:
         """Finish what was accepted and let go of the stores, each of them whatever happens to the others."""
         async with contextlib.AsyncExitStack() as last_first:
             last_first.callback(self.database.close)
+            if self.queries:
+                last_first.callback(self.queries.close)
             if self.store:
                 last_first.callback(self.store.close)
             if self.http:

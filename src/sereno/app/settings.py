@@ -58,6 +58,17 @@ class Settings(BaseSettings):
     state_retention: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))
     """How long heard events, finished messages, resolved alerts and the audit log are kept. Pages, incidents,
     timelines and the public's intervals are kept for ever."""
+    query_concurrency: int = Field(default=2, ge=1, le=64)
+    """How many questions of people and dashboards (the query API, Explore) are computed at once; others wait in line.
+    Rules are not among them."""
+    query_timeout: timedelta = Field(default=timedelta(seconds=30), ge=SECOND)
+    """How long such a question may take."""
+    query_samples: int = Field(default=20_000_000, ge=1)
+    """How many samples such a question may read, and values compute, at any one time (16 bytes each)."""
+    query_series: int = Field(default=20_000, ge=1)
+    """How many series one of its selectors may find."""
+    query_steps: int = Field(default=250_000, ge=1)
+    """How many instants it may be computed at, those inside a subquery included."""
     language: Language = "en"
     """The language of what has no reader of its own: alert texts, drafts. People and status pages have theirs."""
     session_hours: float = Field(default=12, gt=0)
@@ -83,7 +94,10 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     """Hosts and CIDR ranges that webhooks may reach even though they are private."""
 
-    @field_validator("evaluation_interval", "budget_interval", "settle", "retention", "state_retention", mode="before")
+    @field_validator(
+        "evaluation_interval", "budget_interval", "settle", "retention", "state_retention", "query_timeout",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _duration(cls, value: object) -> object:
         return parse_duration(value) if isinstance(value, str) else value

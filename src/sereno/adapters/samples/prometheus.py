@@ -67,6 +67,11 @@ class PrometheusReader:
         self._locks: dict[tuple[Matcher, ...], asyncio.Lock] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
+    @property
+    def api(self) -> PrometheusApi:
+        """The Prometheus that is asked."""
+        return self._api
+
     async def fetch(self, selections: Sequence[Selection]) -> dict[Selection, Columns]:
         """The samples of every selection. Raises Unavailable when there is no answer, QueryError if one is wrong."""
         groups: dict[tuple[Matcher, ...], list[Selection]] = {}

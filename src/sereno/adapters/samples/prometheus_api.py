@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -175,7 +175,34 @@ class PrometheusApi:
         }
         return await self._send(self._url.removesuffix("query") + "read", content=body, more=headers)
 
-    async def _send(self, url: str, *, more: Mapping[str, str] | None = None, **options: Any) -> tuple[int, bytes]:
+    async def get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Any:
+        """The `data` that a GET of `path` (such as `labels`) under /api/v1 answers.
+
+        Raises Unavailable when there is no usable answer, QueryError when the question is rejected.
+        """
+        url = self._url.removesuffix("query") + path
+        try:
+            status, body = await self._send(url, method="GET", params=list(parameters))
+        except (httpx.HTTPError, TimeoutError) as problem:
+            reason = f"{type(problem).__name__}: {problem}"
+            raise Unavailable(f"Prometheus at {_shown(self._url)} does not answer: {reason}") from None
+        except _TooMuch:
+            raise QueryLimit(f"the answer to {path} is too large") from None
+        if status in (401, 403) or status >= 500 or status == 429:
+            raise Unavailable(f"Prometheus at {_shown(self._url)} answers HTTP status {status}")
+        try:
+            answer = await asyncio.to_thread(msgspec.json.decode, body)
+            if answer["status"] == "success":
+                return answer["data"]
+            said = str(answer.get("error", ""))
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+            what = f"HTTP status {status}: {_excerpt(body)}"
+            raise Unavailable(f"what answers at {_shown(self._url)} is no Prometheus ({what})") from None
+        raise QueryError(f"Prometheus rejects the question: {said[:300]}")
+
+    async def _send(
+        self, url: str, *, method: str = "POST", more: Mapping[str, str] | None = None, **options: Any
+    ) -> tuple[int, bytes]:
         if not self._allowed(url):
             raise Unavailable(f"policy does not allow calling {_shown(url)}")
         self.requests += 1
@@ -183,7 +210,7 @@ class PrometheusApi:
         async with (
             asyncio.timeout(self._timeout),
             self._http.stream(
-                "POST", url, headers=headers, timeout=self._timeout, follow_redirects=False, **options
+                method, url, headers=headers, timeout=self._timeout, follow_redirects=False, **options
             ) as response,
         ):
             body = bytearray()

@@ -17,7 +17,8 @@ from sereno.kernel.moment import from_us, to_us
 if TYPE_CHECKING:
     from sereno.adapters.sql.unit import Unit
 
-Role = Literal["viewer", "responder", "admin"]
+Role = Literal["viewer", "responder", "admin", "samples"]
+"""A ladder, and beside it `samples`: a program that may send samples and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,10 @@ class SqlAccounts:
         """The token of that hash, expired or not."""
         row = self._unit.connection.execute(sa.select(token).where(token.c.hash == hashed)).one_or_none()
         return None if row is None else _token(row)
+
+    def drop_tokens(self, name: str) -> int:
+        """Forget the tokens of that name; returns how many."""
+        return self._unit.connection.execute(sa.delete(token).where(token.c.name == name)).rowcount
 
     def tokens(self) -> tuple[Token, ...]:
         """Every token, oldest first."""

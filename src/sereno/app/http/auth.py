@@ -2,11 +2,14 @@
 
 People sign in with a password and hold a session: an opaque cookie of which the database knows only an HMAC.
 Programs hold a token `sereno_<kind>_<random>`, kept likewise. Roles are a ladder: viewer < responder < admin.
+Beside it stands `samples`: a program that may send samples, which an administrator may too, and nothing else.
 Every route declares `require(role)` or `public`; `check_guarded` refuses to serve one that does not.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import ipaddress
 import os
@@ -42,6 +45,8 @@ SESSIONS_MAX = 20
 SEEN_EVERY = timedelta(minutes=1)
 OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105 — a file's name, not a secret
 FIRST_ADMIN = "admin"
+BASIC_PATHS = ("/prometheus/",)
+"""Where a token may come as the password of basic authentication: what Grafana and promtool know to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class Principal:
 
     def may(self, role: Role) -> bool:
         """Whether this principal stands at `role` or above."""
+        if "samples" in (role, self.role):
+            return self.role in (role, "admin")
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
@@ -65,7 +72,7 @@ class Require:
 
     async def __call__(self, request: Request) -> Principal:
         """The caller. Raises Unauthenticated or Forbidden."""
-        caller = await identify(request)
+        caller = await identify(request, basic=request.url.path.startswith(BASIC_PATHS) or self.role == "samples")
         if caller is None:
             raise Unauthenticated("sign in first", hint="send a token: `Authorization: Bearer sereno_…`")
         if not caller.may(self.role):
@@ -101,14 +108,28 @@ def _walk(dependant: Dependant) -> Iterator[Dependant]:
         yield from _walk(inner)
 
 
-async def identify(request: Request) -> Principal | None:
-    """The caller, or None for nobody. A request with an Authorization header is judged by it alone."""
+async def identify(request: Request, *, basic: bool = False) -> Principal | None:
+    """The caller, or None for nobody. A request with an Authorization header is judged by it alone.
+
+    With `basic` a token may come as the password of basic authentication, for programs that know nothing else.
+    """
     control: Control = request.app.state.control
     header = request.headers.get("authorization")
     if header is not None:
-        return await _by_token(control, header)
+        return await _by_token(control, _bearer(header) if basic else header)
     value = request.cookies.get(cookie_name(control))
     return await _by_session(control, value) if value else None
+
+
+def _bearer(header: str) -> str:
+    """A basic authorization with a token for a password, as the bearer's; any other as it is."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > 2000:
+        return header
+    try:
+        return f"Bearer {base64.b64decode(encoded, validate=True).decode('ascii').partition(':')[2]}"
+    except (binascii.Error, UnicodeDecodeError):
+        return header
 
 
 async def _by_token(control: Control, header: str) -> Principal:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from sereno.kernel.errors import SerenoError, SpecError, Unauthenticated, Unavailable
 
 _log = structlog.get_logger("sereno.http")
+PROMETHEUS = "/prometheus/"
 _CODES = {
     400: "usage",
     401: "unauthenticated",
@@ -86,6 +87,8 @@ def problem(error: Exception) -> Problem:
         case Unauthenticated() if error.status == 401:
             challenge = {"WWW-Authenticate": 'Bearer realm="sereno"'}
             return Problem(error.status, error.code, error.message, error.hint, challenge)
+        case SerenoError() if (seconds := getattr(error, "retry_after_seconds", None)) is not None:
+            return Problem(error.status, error.code, error.message, error.hint, {"Retry-After": str(round(seconds))})
         case SerenoError():
             return Problem(error.status, error.code, error.message, error.hint)
         case RequestValidationError():
@@ -110,7 +113,7 @@ def _first_mistake(error: RequestValidationError) -> tuple[str, str | None]:
 
 def wants_html(request: Request) -> bool:
     """Whether a person is reading: a browser, outside the API."""
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(("/api/", PROMETHEUS)):
         return False
     return "text/html" in request.headers.get("accept", "")
 
@@ -122,6 +125,8 @@ def answer(request: Request, error: Exception) -> Response:
         # The trace as text, never as exc_info: pretty renderers add local variables, and those hold cookies and keys.
         trace = "".join(traceback.format_exception(error))
         _log.error("request_failed", path=_told_path(request), method=request.method, trace=trace)
+    if request.url.path.startswith(PROMETHEUS):
+        return JSONResponse(_as_prometheus(told, error), told.status, told.headers)
     if not wants_html(request):
         return JSONResponse(told.body(), told.status, told.headers)
     if told.status == 401 and request.method in ("GET", "HEAD") and _signs_in(request):
@@ -129,6 +134,15 @@ def answer(request: Request, error: Exception) -> Response:
     from sereno.app.http.pages import error_page
 
     return error_page(request, told)
+
+
+def _as_prometheus(told: Problem, error: Exception) -> dict[str, str]:
+    """The shape of Prometheus's errors, which its clients know."""
+    kinds = {401: "unauthorized", 403: "forbidden", 404: "not_found", 422: "execution", 429: "unavailable",
+             500: "internal", 503: "unavailable"}  # fmt: skip
+    kind = getattr(error, "type", None) or kinds.get(told.status, "bad_data" if told.status < 500 else "internal")
+    said = f"{told.message} ({told.hint})" if told.hint else told.message
+    return {"status": "error", "errorType": str(kind), "error": said}
 
 
 def _told_path(request: Request) -> str:

@@ -17,6 +17,8 @@ from sereno.kernel.clock import Ids
 from sereno.kernel.errors import Forbidden
 
 BODY_BYTES_MAX = 1_000_000
+SAMPLES_PATHS = frozenset({"/prometheus/api/v1/write", "/otlp/v1/metrics", "/v1/metrics"})
+"""Where programs send samples: they limit the body themselves, and take basic authentication."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -29,18 +31,28 @@ def same_origin(method: str, path: str, headers: RequestHeaders, hosts: frozense
     """Whether a request may change things as far as its origin goes (Fetch metadata, then Origin against Host).
 
     Requests with a bearer token carry no ambient authority, and `/ack/` links carry theirs in the path and read
-    no cookie: both are exempt. A browser that sends neither header is not one we can trust: refused.
+    no cookie: both are exempt. So are questions to the query API, which change nothing, with a password by Basic as
+    Grafana sends it: we never ask browsers for one. A browser that sends neither header is not one we can trust.
     `hosts` are further names by which this installation is known (its public address).
     """
     if method in SAFE_METHODS or path.startswith("/ack/"):
         return True
     if headers.get("authorization", "").lower().startswith("bearer "):
         return True
+    # Basic authentication can be ambient in a browser that was ever given it; ours never asks for it.
+    if path in SAMPLES_PATHS and "cookie" not in headers and not {"origin", "sec-fetch-site"} & set(headers):
+        return True
     site = headers.get("sec-fetch-site")
+    if path.startswith("/prometheus/") and site is None and "origin" not in headers and _basic(headers):
+        return True
     if site is not None:
         return site in ("same-origin", "none")
     scheme, _, origin = headers.get("origin", "").partition("://")
     return scheme in ("http", "https") and origin != "" and (origin == headers.get("host") or origin in hosts)
+
+
+def _basic(headers: RequestHeaders) -> bool:
+    return headers.get("authorization", "").lower().startswith("basic ")
 
 
 class SameOrigin:
@@ -72,7 +84,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting; raises TooLarge."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in SAMPLES_PATHS:
             await self.app(scope, receive, send)
             return
         declared = RequestHeaders(scope=scope).get("content-length", "")
