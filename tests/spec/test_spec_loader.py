@@ -159,7 +159,7 @@ def test_a_mistake_is_shown_with_a_caret_and_a_way_out() -> None:
         "s.yaml:9:5: error SER021: an objective has no key `objetive`",
         "    9 |     objetive: 99.90%",
         "      |     ^^^^^^^^",
-        "      expected: one of name, objective, window, sli, description, runbook, severity, ticket",
+        "      expected: one of name, objective, window, sli, description, runbook, severity, ticket, tiers",
         "      hint: did you mean `objective`?",
     ]
 

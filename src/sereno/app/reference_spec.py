@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-MODULES = ("service", "sli", "people", "public")
+MODULES = ("service", "sli", "tiers", "people", "public", "workspace")
 HEADINGS = {
     "a service": "service",
     "a scrape job": "service · scrape[]",
@@ -19,6 +19,9 @@ HEADINGS = {
     "an indicator": "service · slos[] · sli",
     "an indicator of events": "service · slos[] · sli · events",
     "an indicator of latency": "service · slos[] · sli · latency",
+    "a tier": "service · slos[] · tiers[]",
+    "the demands of a backtest": "backtest (of a service, or the workspace)",
+    "the workspace": "workspace",
     "a team": "team",
     "a person": "person",
     "a contact": "person · contacts[]",
@@ -44,6 +47,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "slos": "the promises",
         "alerts": "rules of your own",
         "status": "where the public sees it",
+        "backtest": "what `sereno backtest` holds it to; by default what the workspace demands",
         **dict.fromkeys(
             ("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
             "understood, not read yet: skipped with a warning",
@@ -77,6 +81,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "runbook": "as in an alert",
         "severity": "of a fast burn, which pages; the second of the scale by default",
         "ticket": "of a slow burn; the third of the scale by default",
+        "tiers": "its burn-rate tiers; by default those that follow from its window",
     },
     "an indicator": {"events": "good and bad events; or", "latency": "events that were fast enough. Exactly one"},
     "an indicator of events": {
@@ -89,6 +94,22 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "histogram": "a classic histogram, without `_bucket`",
         "within": "the threshold; it must be a boundary (`le`) of the histogram",
         "except": "events that do not count, as above",
+    },
+    "a tier": {
+        "long": "the window that says how much was spent",
+        "short": "the window that says that it goes on; about a twelfth of the long one",
+        "burn": "how many times faster than the budget allows, above 1, in both windows",
+        "for": "how long that must hold; `0s` by default",
+        "kind": "`page` (the default) or `ticket`",
+    },
+    "the demands of a backtest": {
+        "precision": "the least share of pages that were about an incident",
+        "recall": "the least share of incidents that were paged about",
+        "max_pages_per_week": "the most pages in a week",
+    },
+    "the workspace": {
+        "workspace": NAME,
+        "backtest": "what `sereno backtest` holds every service to that does not say otherwise",
     },
     "a team": {
         "team": NAME,
@@ -222,6 +243,8 @@ def _severities() -> str:
 TITLES = {
     "service": "Services",
     "sli": "Objectives",
+    "tiers": "Burn-rate tiers",
+    "workspace": "The workspace",
     "people": "Teams, people, schedules, escalations",
     "public": "Severities and status pages",
 }
@@ -231,7 +254,7 @@ INTRODUCTION = """\
 <!-- Generated: scripts/reference -->
 
 A folder, `reliability/` by default, of any number of `.yaml` files; a file may hold several documents between `---`.
-A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page` or
-`severities`. Documents refer to one another by name, in any order, over any files. Durations are written as
+A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page`,
+`severities` or `workspace`. Documents refer to one another by name, in any order, over any files. Durations are written as
 Prometheus does: `500ms`, `30s`, `5m`, `1h30m`, `30d`. `sereno check` reads all of it and says what is wrong, with
 the codes of [diagnostics](diagnostics.md); an unknown key is a mistake."""

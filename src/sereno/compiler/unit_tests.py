@@ -58,7 +58,8 @@ def _outage_steps(plan: SloPlan) -> int:
     """Steps of total outage after which the worst threshold is passed with room to spare, whatever the window:
     with h healthy steps before, d bad ones are d/(h + d) of the events or more."""
     threshold = max(Fraction(tier.factor) * Fraction(plan.slo.objective.budget) for tier in plan.tiers)
-    return ceil(2 * _HEALTHY * threshold / (1 - threshold)) + _HEALTHY
+    patience = max((tier.for_ for tier in plan.tiers), default=timedelta(0))
+    return ceil(2 * _HEALTHY * threshold / (1 - threshold)) + _HEALTHY + ceil(patience / _STEP)
 
 
 def _series(slo: Slo) -> list[tuple[Labels, str]]:

@@ -27,6 +27,7 @@ class Tier:
     factor: Decimal
     share: Decimal
     exhausts_in: timedelta
+    for_: timedelta = timedelta(0)
 
     def detection(self, budget: Decimal, error_ratio: Decimal) -> timedelta:
         """How long after a step to `error_ratio` the tier fires, evaluation delay apart: long·factor·budget/error."""

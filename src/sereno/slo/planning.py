@@ -94,6 +94,7 @@ def _rule(service: Service, slo: Slo, tier: Tier, language: Language) -> Rule:
         expr=burns(slo.sli, tier, threshold),
         service=service.name,
         severity=severity,
+        for_=tier.for_,
         labels=Labels(
             service=service.name, team=service.team, severity=severity, slo=slo.name,
             window_long=long, window_short=short, burn_factor=f"{tier.factor:f}",

@@ -6,6 +6,7 @@ fractions: a window W of a period P fires at a burn rate above f = share·P/W (G
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -38,6 +39,7 @@ STEPS_MS = (
     *(n * _DAY_MS for n in (1, 2, 3)),
 )
 _SHORT_PART = 12
+_Wanted = tuple[Kind, int, int, Fraction, timedelta]
 _SCRAPES_MIN = 4
 
 
@@ -48,26 +50,40 @@ def tiers_of(
     evaluation_interval: timedelta,
     language: Language = "en",
 ) -> tuple[tuple[Tier, ...], tuple[DroppedTier, ...]]:
-    """The tiers that mean something for `slo`, fastest burn first, and those left out with the reason in `language`."""
+    """The tiers that mean something for `slo`, fastest burn first, and those left out with the reason in `language`.
+
+    Those that the objective declares, as it declares them; without any, those of the catalogue.
+    """
     floor_ms = _SCRAPES_MIN * to_ms(max(scrape_interval, evaluation_interval))
     period_ms = to_ms(slo.window)
     budget = Fraction(slo.objective.budget)
     kept: list[Tier] = []
     dropped: list[DroppedTier] = []
-    for kind, base_ms, share in _CATALOGUE:
-        long_ms = base_ms if period_ms >= _FULL_PERIOD_MS else snap(Fraction(base_ms * period_ms, _FULL_PERIOD_MS))
-        short_ms = snap(Fraction(long_ms, _SHORT_PART), at_least=floor_ms)
+    wanted = list(_declared(slo)) if slo.tiers else list(_catalogue(period_ms, floor_ms))
+    for kind, long_ms, short_ms, share, for_ in wanted:
         factor = share * period_ms / long_ms
         reason = _reason(long_ms, short_ms, factor, budget)
         long, short = timedelta(milliseconds=long_ms), timedelta(milliseconds=short_ms)
         if reason is None:
             # period/factor is long/share: exact, and in whole milliseconds for every window of the list.
             exhausts_in = timedelta(milliseconds=round(long_ms / share))
-            kept.append(Tier(kind, long, short, written(factor), written(share), exhausts_in))
+            kept.append(Tier(kind, long, short, written(factor), written(share), exhausts_in, for_))
         else:
             lost = DroppedTier(kind, long, short, written(factor), reason, "")
             dropped.append(replace(lost, explanation=explain_dropped(lost, slo, language)))
     return tuple(kept), tuple(dropped)
+
+
+def _catalogue(period_ms: int, floor_ms: int) -> Iterator[_Wanted]:
+    for kind, base_ms, share in _CATALOGUE:
+        long_ms = base_ms if period_ms >= _FULL_PERIOD_MS else snap(Fraction(base_ms * period_ms, _FULL_PERIOD_MS))
+        yield kind, long_ms, snap(Fraction(long_ms, _SHORT_PART), at_least=floor_ms), share, timedelta(0)
+
+
+def _declared(slo: Slo) -> Iterator[_Wanted]:
+    for tier in slo.tiers:
+        long_ms = to_ms(tier.long)
+        yield tier.kind, long_ms, to_ms(tier.short), Fraction(tier.factor) * long_ms / to_ms(slo.window), tier.for_
 
 
 def _reason(

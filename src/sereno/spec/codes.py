@@ -32,7 +32,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER008", "Key is not text", "A key must be one plain word. Text that begins with `{` or `[` needs quotes."),
     # Documents
     ("SER010", "Unknown kind of document", "A document says what it is by one of its keys: `service`, `team`, "
-     "`person`, `schedule`, `escalation`, `severities` or `status_page`."),
+     "`person`, `schedule`, `escalation`, `severities`, `status_page` or `workspace`."),
     ("SER011", "Not read yet (warning)", "The document or key is understood but this version does nothing with it "
      "(OpenSLO, Sloth, Pyrra, Kubernetes, probes, maintenance …). It is skipped."),
     ("SER012", "Name used twice", "Two things of the same kind have the same name. Names are how they are found."),
@@ -100,6 +100,20 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER092", "Nothing to watch (warning)", "The service has neither objectives nor alerts; it can break unnoticed."),
     ("SER093", "No service (warning)", "The spec declares no service."),
     ("SER099", "Too many mistakes", "Only the first thousand are listed. Mend those first."),
+    # Backtests
+    ("SER110", "Bad demand", "What a backtest must come to is a percentage above 0 and up to 100 (`precision`, "
+     "`recall`), or a number (`max_pages_per_week`)."),
+    ("SER111", "Tier that means nothing", "A burn-rate tier needs a factor above 1, and a short window below its long "
+     "one."),
+    # Prometheus's rule files
+    ("SER100", "Not a rule file", "A rule file has `groups`, or is a PrometheusRule, or a List of them."),
+    ("SER101", "Bad name of a series", "A recording rule is called as the series that it makes: not empty, without "
+     "braces. What was meant as an expression belongs into `expr`."),
+    ("SER102", "Not for a recording rule", "`for`, `keep_firing_for` and `annotations` are an alert's."),
+    ("SER103", "Wrong template", "The text between `{{` and `}}` does not follow the grammar of Go's templates, or "
+     "uses a function or variable that there is not."),
+    ("SER104", "Rule given twice (warning)", "Two rules have the same name and the same labels: their series or "
+     "alerts would be each other's."),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

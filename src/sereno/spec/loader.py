@@ -16,6 +16,7 @@ from typing import TypeVar
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import UsageError
 from sereno.spec import people, public
+from sereno.spec import workspace as shared
 from sereno.spec.fields import expect
 from sereno.spec.model import Spec, StatusPage
 from sereno.spec.ports import FileExists, PromqlChecker
@@ -28,7 +29,7 @@ from sereno.spec.values import scalars
 
 FILE_BYTES_MAX = 1_000_000
 FILES_MAX = 2_000
-KINDS = ("service", "team", "escalation", "schedule", "person", "status_page", "severities")
+KINDS = ("service", "team", "escalation", "schedule", "person", "status_page", "severities", "workspace")
 _PLANNED = ("maintenance", "dashboard", "experiment", "readiness", "flags", "runbook")
 _FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
@@ -219,6 +220,9 @@ def _build(reading: Reading, declared: Documents) -> Spec:
         reading.complain_twice(extra, scales[0], "scale of severities")
     for scale in scales:
         reading.severities = public.severities(reading, scale) or reading.severities
+    workspaces = [node for kind, node in declared if kind == "workspace"]
+    for extra in workspaces[1:]:
+        reading.complain_twice(extra, workspaces[0], "workspace")
     for kind, node in declared:
         _note_names(reading, kind, node)
     teams = _read_all(reading, declared, "team", people.team)
@@ -235,12 +239,13 @@ def _build(reading: Reading, declared: Documents) -> Spec:
         escalations=escalations,
         severities=reading.severities,
         status_pages={name: _fed(reading, page) for name, page in pages.items()},
+        backtest=next((shared.workspace(reading, node) for node in workspaces), None),
     )
 
 
 def _note_names(reading: Reading, kind: str, node: MappingNode) -> None:
     """Names are known before anything refers to them, whatever the order of files."""
-    if kind == "severities":
+    if kind in ("severities", "workspace"):
         return
     name = node.get(kind) or next((value for key, value in node.entries if _meant_kind(key.value) == kind), None)
     if not isinstance(name, Scalar) or name.kind in ("null", "boolean") or not reading.declare(kind, name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from sereno.kernel.labels import Labels
 from sereno.kernel.message import Channel, Language
@@ -66,8 +67,29 @@ class LatencySli:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredTier:
+    """A pair of windows of a burn-rate alert that somebody chose: it fires above `factor` in both, after `for_`."""
+
+    kind: Literal["page", "ticket"]
+    long: timedelta
+    short: timedelta
+    factor: Decimal
+    for_: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a backtest must come to: shares (1 is 100 %) and pages a week. None is not demanded."""
+
+    precision: Decimal | None = None
+    recall: Decimal | None = None
+    max_pages_per_week: Decimal | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Slo:
-    """One promise about one service."""
+    """One promise about one service. `tiers` are those declared; without any they follow from the window."""
 
     name: str
     objective: Objective
@@ -78,6 +100,7 @@ class Slo:
     page_severity: str = ""
     ticket_severity: str = ""
     source: Source | None = None
+    tiers: tuple[DeclaredTier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +137,7 @@ class Service:
     status_page: str | None = None
     component: str | None = None
     source: Source | None = None
+    backtest: Demands | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +241,12 @@ class Spec:
     severities: Severities = DEFAULT_SEVERITIES
     status_pages: dict[str, StatusPage] = field(default_factory=dict)
     digest: str = ""
+    backtest: Demands | None = None
+
+    def demands_of(self, service: str) -> Demands:
+        """What a backtest of `service` must come to: its own demands, or those of the workspace."""
+        own = self.services[service].backtest if service in self.services else None
+        return own or self.backtest or Demands()
 
     def escalation_of(self, service: str) -> Escalation:
         """The escalation walked by pages of `service`. Raises KeyError for an unknown service."""

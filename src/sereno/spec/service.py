@@ -24,6 +24,7 @@ alerts:
     runbook: runbooks/payments-down.md
     labels: {area: money}
 status: {page: public, component: Pagos}
+backtest: {recall: 99%}      # as in the workspace document, for this service alone
 ```
 """
 
@@ -41,6 +42,7 @@ from sereno.spec.paths import runbook
 from sereno.spec.reading import Reading, closest
 from sereno.spec.sli import expression, slo
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
+from sereno.spec.workspace import demands
 
 _EVERY = values.duration_within("1s", "1h")
 _WAIT = values.duration_within("0s", "30d")
@@ -55,7 +57,7 @@ def service(reading: Reading, node: Node) -> Service:
         node,
         "a service",
         required=("service", "team"),
-        optional=("title", "description", "links", "scrape", "slos", "alerts", "status"),
+        optional=("title", "description", "links", "scrape", "slos", "alerts", "status", "backtest"),
         planned=("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
     )
     name = fields.read("service", values.name) or ""
@@ -83,6 +85,7 @@ def service(reading: Reading, node: Node) -> Service:
         status_page=page,
         component=component,
         source=reading.source(node),
+        backtest=fields.read("backtest", demands),
     )
 
 

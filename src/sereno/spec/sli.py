@@ -14,6 +14,10 @@ slos:
     runbook: runbooks/payments.md    # counts from this file; or a web address
     severity: P1                     # of the pages of a fast burn; by default the second of the scale
     ticket: P3                       # of a slow burn; by default the third
+    tiers:                           # by default they follow from the window
+      - {long: 1h, short: 5m, burn: 14.4}
+      - {long: 6h, short: 30m, burn: 6, for: 2m}
+      - {long: 3d, short: 6h, burn: 1.5, kind: ticket}
   - name: latency
     objective: 95%                   # "p95 under 500 ms" is: 95 % within 500 ms
     window: 7d
@@ -40,6 +44,7 @@ from sereno.spec.paths import runbook
 from sereno.spec.ports import MatcherTuple
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node, Scalar, locate
+from sereno.spec.tiers import tiers
 
 _BARE_MATCHERS = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*\s*(=~|!~|!=|=)")
 _NEGATED = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
@@ -57,7 +62,7 @@ def slo(reading: Reading, node: Node) -> Slo:
         node,
         "an objective",
         required=("name", "objective", "window", "sli"),
-        optional=("description", "runbook", "severity", "ticket"),
+        optional=("description", "runbook", "severity", "ticket", "tiers"),
     )
     scale = reading.severities.scale
     page = fields.read("severity", values.severity) or scale[min(1, len(scale) - 1)].name
@@ -75,6 +80,7 @@ def slo(reading: Reading, node: Node) -> Slo:
         page_severity=page,
         ticket_severity=fields.read("ticket", values.severity) or scale[min(2, len(scale) - 1)].name,
         source=reading.source(node),
+        tiers=fields.read("tiers", tiers) or (),
     )
 
 

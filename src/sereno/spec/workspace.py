@@ -1,0 +1,64 @@
+"""Reads what the workspace demands of all services.
+
+```yaml
+workspace: shop
+backtest:                  # what `sereno backtest` holds every service to; a service may say otherwise
+  precision: 80%           # of its pages, at least so many were about an incident
+  recall: 95%              # of its incidents, at least so many were paged about
+  max_pages_per_week: 7
+```
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from sereno.spec import values
+from sereno.spec.fields import Fields, expect
+from sereno.spec.model import Demands
+from sereno.spec.reading import Reading
+from sereno.spec.source import Node, Scalar
+
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?)\s*%")
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+
+def workspace(reading: Reading, node: Node) -> Demands | None:
+    """What the document `node` demands of backtests."""
+    fields = Fields(reading, node, "the workspace", required=("workspace",), optional=("backtest",))
+    fields.read("workspace", values.name)
+    return fields.read("backtest", demands)
+
+
+def demands(reading: Reading, node: Node) -> Demands:
+    """The floors of a backtest; what is not said is not demanded."""
+    fields = Fields(reading, node, "the demands of a backtest", optional=("precision", "recall", "max_pages_per_week"))
+    return Demands(
+        precision=fields.read("precision", _share),
+        recall=fields.read("recall", _share),
+        max_pages_per_week=fields.read("max_pages_per_week", _number),
+        source=reading.source(node),
+    )
+
+
+def _share(reading: Reading, node: Node) -> Decimal | None:
+    found = _SHARE.fullmatch(node.value.strip()) if isinstance(node, Scalar) else None
+    if found is not None and 0 < Decimal(found[1]) <= 100:
+        return Decimal(found[1]).scaleb(-2)
+    _complain(reading, node, "a percentage above 0% and up to 100%, such as 80%")
+    return None
+
+
+def _number(reading: Reading, node: Node) -> Decimal | None:
+    if isinstance(node, Scalar) and _NUMBER.fullmatch(node.value.strip()):
+        return Decimal(node.value.strip())
+    _complain(reading, node, "a number such as 7 or 0.5")
+    return None
+
+
+def _complain(reading: Reading, node: Node, expected: str) -> None:
+    if not isinstance(node, Scalar):
+        expect(reading, node, expected)
+        return
+    reading.complain("SER110", node, f"`{node.value.strip()[:40]}` cannot be demanded of a backtest", expected=expected)
