@@ -21,6 +21,10 @@ class Labels(Mapping[str, str]):
         self._index = dict(self.pairs)
         self._hash = hash(self.pairs)
 
+    def __reduce__(self) -> tuple[type[Labels], tuple[tuple[tuple[str, str], ...]]]:
+        # Texts have another hash in every process: what is remembered of it must not travel.
+        return Labels, (self.pairs,)
+
     def __getitem__(self, name: str) -> str:
         return self._index[name]
 
