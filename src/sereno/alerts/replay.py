@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sereno.kernel.labels import Labels
+from sereno.kernel.template import TemplateContext
 from sereno.promql import Columns, Limits, Select, Settings
 from sereno.spec.rule_groups import GroupRule, RuleGroup
 
@@ -30,7 +32,10 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class RuleProblem:
-    """A rule that could not be evaluated, from when to when, and why: it is unknown then, not fine."""
+    """A rule that could not be evaluated, from when to when, and why: it is unknown then, not fine.
+
+    `until_ms` is the first evaluation that succeeded again, or the end of the replay.
+    """
 
     group: str
     rule: GroupRule
@@ -58,11 +63,40 @@ def replay(
     interval_ms: int,
     settings: Settings | None = None,
     limits: Limits | None = None,
+    texts: TemplateContext | None = None,
+    alert_series: bool = False,
+    own_series: Literal["replace", "merge"] = "replace",
+    tile_ms: int | None = None,
 ) -> Replayed:
     """Evaluate `groups` at start, start + interval, … up to end, as Prometheus's rule manager would have.
 
     `select` gives the samples that are not recorded by the groups themselves; `interval_ms` is for groups that have
     none of their own. A recording rule's series are seen by later rules of its group at the same instant, by other
-    groups as they are evaluated, in the order of `groups`.
+    groups as they are evaluated, in the order of `groups`. A rule that fails, or goes over its group's limit, leaves
+    its series and alerts as they were, and is told in `problems`.
+
+    Args:
+        groups: the rules.
+        start_ms: the first evaluation.
+        end_ms: no evaluation comes after it.
+        select: gives samples from outside. It is asked for each distinct selection, over the longest range needed.
+        interval_ms: milliseconds between the evaluations of groups that name none.
+        settings: how Prometheus would be configured.
+        limits: of each expression, over one tile of time.
+        texts: what templates know beside labels and value: external labels and address.
+        alert_series: put ALERTS and ALERTS_FOR_STATE among what was recorded (they always exist for rules that
+            read them).
+        own_series: what becomes of series from `select` that are called as one that the groups make: `replace`d
+            from the start on, or `merge`d (then a sample from outside stands against one made at the same instant).
+        tile_ms: how much time is held at once; None: as much as keeps memory in the low hundreds of MB.
+
+    Raises what `select` raises, unless that is a QueryError: then it is a problem of the rules that ask.
     """
-    raise NotImplementedError
+    from sereno.alerts.replay_run import Run
+
+    run = Run(
+        groups, start_ms, end_ms, select, interval_ms=interval_ms, settings=settings, limits=limits,
+        texts=texts or TemplateContext(), alert_series=alert_series, merge=own_series == "merge",
+    )  # fmt: skip
+    run.all(tile_ms)
+    return run.replayed()

@@ -1,232 +1,140 @@
-"""Prometheus's alert templates, as far as alerts use them: a pipeline of known functions over labels and value.
+"""Templates in alerts' labels and annotations: Go's text/template with Prometheus's functions, within bounds.
 
-Not Go's text/template: no loops, no queries, nothing that can hang or fail. What is not understood stays
-visible, marked, because a page that looks odd beats a page that is not sent.
+Nothing here can hang, and expanding never raises: a page that looks odd beats a page that is not sent.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
-Value = str | float
-# No action begins inside another, and blanks are matched once: both keep the time linear in the text.
-_ACTION = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*)\}\}", re.DOTALL)
-_TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|(`[^`]*`)|(\|)|([^\s|"`]+))')
-_TRIM_LEFT = re.compile(r"(?<!\s)\s+(?=\{\{-\s)")
-_TRIM_RIGHT = re.compile(r"(?<=\s-\}\})\s+")
-_VERB = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d+))?([a-zA-Z%])")
-_LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
-_SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
-_BINARY = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
+from sereno.kernel.errors import SerenoError
+from sereno.kernel.template_format import show
+from sereno.kernel.template_functions import ExecutionError, humanize_duration
+from sereno.kernel.template_run import Regexes, TemplateContext, run
+from sereno.kernel.template_tree import (
+    Action,
+    Branch,
+    Chain,
+    Dot,
+    Function,
+    Jump,
+    Node,
+    Operand,
+    Pipeline,
+    TemplateError,
+    Text,
+    Variable,
+    read,
+)
+
+__all__ = [
+    "Regexes",
+    "TemplateContext",
+    "TemplateError",
+    "asks",
+    "check",
+    "expand",
+    "humanize_duration",
+    "show",
+    "varies",
+]
+
+TEXT_MAX = 100_000
+_PLAIN = TemplateContext()
 
 
-def expand(text: str, labels: Mapping[str, str], value: float) -> str:
-    """`text` with its `{{ … }}` computed over `$labels` and `$value`; never raises.
+def expand(text: str, labels: Mapping[str, str], value: float, context: TemplateContext = _PLAIN) -> str:
+    """`text` with its `{{ … }}` computed over `$labels`, `$value` and `context`; never raises.
 
-    Known: `$labels.x`, `.Labels.x`, `index $labels "x"`, `$value`, `.Value`, `printf`, `humanize`,
-    `humanize1024`, `humanizeDuration`, `humanizePercentage`, `title`, `toUpper`, `toLower`, `stripPort`, in
-    pipelines. Anything else is left as `<error: {{ … }}>`. After prometheus 2.42, template/template.go.
+    What cannot be computed gives `<error expanding template: …>` in place of the whole text, as Prometheus does.
+    After prometheus 3, template/template.go, and Go's text/template.
     """
     if "{{" not in text:
         return text
-
-    def replace(found: re.Match[str]) -> str:
-        try:
-            return show(_pipeline(_inside(found[1]), labels, value))
-        except (ValueError, LookupError, TypeError, OverflowError):
-            return f"<error: {found[0]}>"
-
-    return _ACTION.sub(replace, _TRIM_RIGHT.sub("", _TRIM_LEFT.sub("", text)))
-
-
-def _inside(action: str) -> str:
-    """The pipeline of an action, without the dashes that trim around it."""
-    return action.removeprefix("-").removesuffix("-").strip()
-
-
-def show(value: Value) -> str:
-    """`value` as Go's `%v` prints it: the shortest text, with an exponent below 1e-4 and from 1e6 on."""
-    if isinstance(value, str):
-        return value
-    if not math.isfinite(value):
-        return _not_finite(value)
-    exact = Decimal(repr(float(value))).normalize()
-    sign, digits, exponent = exact.as_tuple()
-    power = len(digits) + int(exponent) - 1
-    if value == 0 or -4 <= power < 6:
-        return f"{exact:f}"
-    first, *others = map(str, digits)
-    mantissa = first + ("." + "".join(others) if others else "")
-    return f"{'-' * sign}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+    name = f"__alert_{context.name}"
+    try:
+        return run(_read(text), labels, value, context)
+    except TemplateError as error:
+        line = text.count("\n", 0, error.position) + 1
+        why = f"error parsing template {name}: template: {name}:{line}: {error.message}"
+    except ExecutionError as error:
+        why = f"error executing template {name}: {error}"
+    except SerenoError as error:
+        why = f"error executing template {name}: {error.message}"
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        why = f"error executing template {name}: {type(error).__name__}"
+    return f"<error expanding template: {why}>"
 
 
-def _not_finite(value: float) -> str:
-    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+def check(text: str) -> None:
+    """Accept a template. Raises TemplateError with the place of what is wrong."""
+    if "{{" in text:
+        _read(text)
 
 
-def _pipeline(source: str, labels: Mapping[str, str], value: float) -> Value:
-    """The value of one action. Raises ValueError, LookupError or TypeError for what is not understood."""
-    stages: list[list[str]] = [[]]
-    position = 0
-    while position < len(source):
-        found = _TOKEN.match(source, position)
-        if found is None:
-            raise ValueError(source)
-        position = found.end()
-        if found[3]:
-            stages.append([])
+def asks(text: str) -> bool:
+    """Whether `text` looks at other series, with `query`."""
+    return "{{" in text and any(isinstance(one, Function) and one.name == "query" for one in _operands(text))
+
+
+def varies(text: str) -> bool:
+    """Whether `text` may change from one evaluation to the next while its series stays the same."""
+    return "{{" in text and any(_varies(one) for one in _operands(text))
+
+
+def _varies(operand: Operand) -> bool:
+    if isinstance(operand, Function):
+        return operand.name in ("query", "now")
+    if isinstance(operand, Dot):
+        return not operand.fields or operand.fields[0] == "Value"
+    if isinstance(operand, Variable):
+        return operand.name == "$value" or (operand.name == "$" and operand.fields[:1] not in (("Labels",),))
+    return False
+
+
+def _read(text: str) -> tuple[Node, ...]:
+    if len(text) > TEXT_MAX:
+        raise TemplateError(f"the template is longer than {TEXT_MAX} characters", TEXT_MAX)
+    found = _cached(text)
+    if isinstance(found, TemplateError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=2048)
+def _cached(text: str) -> tuple[Node, ...] | TemplateError:
+    try:
+        return read(text)
+    except TemplateError as error:
+        return error
+    except RecursionError:
+        return TemplateError("the template is nested too deep")
+
+
+def _operands(text: str) -> Sequence[Operand]:
+    """Every operand of a template; none of one that cannot be read."""
+    try:
+        return tuple(_in_nodes(_read(text)))
+    except TemplateError:
+        return ()
+
+
+def _in_nodes(nodes: Sequence[Node]) -> Iterator[Operand]:
+    for node in nodes:
+        if isinstance(node, Text | Jump):
+            continue
+        yield from _in_pipeline(node.pipeline)
+        if isinstance(node, Branch):
+            yield from _in_nodes(node.body)
+            yield from _in_nodes(node.otherwise)
         else:
-            stages[-1].append(found[0].strip())
-    piped: list[Value] = []
-    for stage in stages:
-        piped = [_stage(stage, piped, labels, value)]
-    return piped[0]
+            assert isinstance(node, Action)
 
 
-def _stage(words: list[str], piped: list[Value], labels: Mapping[str, str], value: float) -> Value:
-    head, *rest = words  # an empty stage raises ValueError
-    if head == "index" and rest and rest[0] in ("$labels", ".Labels"):
-        (name,) = [_operand(word, labels, value) for word in rest[1:]] + piped
-        return labels.get(str(name), "")
-    if head in _FUNCTIONS:
-        return _FUNCTIONS[head](*[_operand(word, labels, value) for word in rest], *piped)
-    if rest or piped:
-        raise ValueError(head)
-    return _operand(head, labels, value)
-
-
-def _operand(word: str, labels: Mapping[str, str], value: float) -> Value:
-    if word in ("$value", ".Value"):
-        return value
-    for prefix in ("$labels.", ".Labels."):
-        if word.startswith(prefix):
-            return labels.get(word.removeprefix(prefix), "")
-    if word.startswith("`"):
-        return word[1:-1]
-    if word.startswith('"'):
-        return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), word[1:-1])
-    return float(word)
-
-
-def _number(value: Value) -> float:
-    return float(value)
-
-
-def _general(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else _not_finite(value)
-
-
-def humanize(value: Value) -> str:
-    """Four digits and a metric prefix: 1234567 is 1.235M."""
-    number = _number(value)
-    if number == 0 or not math.isfinite(number):
-        return _general(number)
-    scaled, prefix = _scaled(number)
-    return _general(scaled) + prefix
-
-
-def humanize1024(value: Value) -> str:
-    """Four digits and a binary prefix: 2048 is 2ki."""
-    number, prefix = _number(value), ""
-    if abs(number) <= 1 or not math.isfinite(number):
-        return _general(number)
-    for unit in _BINARY:
-        if abs(number) < 1024:
-            break
-        prefix, number = unit, number / 1024
-    return _general(number) + prefix
-
-
-def humanize_duration(value: Value) -> str:
-    """Seconds as days, hours, minutes and seconds: 3661 is 1h 1m 1s."""
-    number = _number(value)
-    if not math.isfinite(number):
-        return _general(number)
-    if number == 0:
-        return "0s"
-    if abs(number) < 1:
-        scaled, prefix = _scaled(number)
-        return f"{_general(scaled)}{prefix}s"
-    sign, number = ("-", -number) if number < 0 else ("", number)
-    minutes, seconds = divmod(int(number), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{sign}{days}d {hours}h {minutes}m {seconds}s"
-    if hours:
-        return f"{sign}{hours}h {minutes}m {seconds}s"
-    return f"{sign}{minutes}m {seconds}s" if minutes else f"{sign}{_general(number)}s"
-
-
-def humanize_percentage(value: Value) -> str:
-    """A ratio as a percentage of four digits: 0.0123 is 1.23%."""
-    return _general(_number(value) * 100) + "%"
-
-
-def _scaled(number: float) -> tuple[float, str]:
-    prefix = ""
-    if abs(number) >= 1:
-        for unit in _LARGE:
-            if abs(number) < 1000:
-                break
-            prefix, number = unit, number / 1000
-    else:
-        for unit in _SMALL:
-            if abs(number) >= 1:
-                break
-            prefix, number = unit, number * 1000
-    return number, prefix
-
-
-def _printf(pattern: Value, *values: Value) -> str:
-    """Go's printf for %s %q %v %d %f %e %g %x %% with flags, width and precision; at most 64 wide."""
-    rest = list(values)
-
-    def verb(found: re.Match[str]) -> str:
-        flags, width, precision, kind = found.groups()
-        if kind == "%":
-            return "%"
-        if int(width or 0) > 64 or int(precision or 0) > 64:
-            raise ValueError(found[0])
-        value = rest.pop(0)  # too few raise IndexError
-        if kind in "feg" and isinstance(value, float):
-            if not math.isfinite(value):
-                return _padded(_not_finite(value), flags.replace("0", "").replace("+", ""), int(width or 0))
-            precision = precision if precision is not None or kind == "g" else "6"
-            text = f"{value:.{precision}{kind}}" if precision is not None else show(value)
-            return _padded(text, flags, int(width or 0))
-        if kind in "vs" and (kind == "v" or isinstance(value, str)):
-            text = show(value) if precision is None else show(value)[: int(precision)]
-            return _padded(text, flags, int(width or 0))
-        if kind == "q" and isinstance(value, str):
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        raise ValueError(found[0])
-
-    text = _VERB.sub(verb, str(pattern))
-    if rest:
-        raise ValueError(pattern)
-    return text
-
-
-def _padded(text: str, flags: str, width: int) -> str:
-    if "+" in flags and not text.startswith("-"):
-        text = "+" + text
-    if "-" in flags:
-        return text.ljust(width)
-    return text.zfill(width) if "0" in flags else text.rjust(width)
-
-
-_FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "printf": _printf,
-    "humanize": humanize,
-    "humanize1024": humanize1024,
-    "humanizeDuration": humanize_duration,
-    "humanizePercentage": humanize_percentage,
-    "title": lambda text: re.sub(r"(^|\s)(\w)", lambda m: m[1] + m[2].upper(), str(text)),
-    "toUpper": lambda text: str(text).upper(),
-    "toLower": lambda text: str(text).lower(),
-    "stripPort": lambda text: re.sub(r":\d+$", "", str(text)),
-}
+def _in_pipeline(pipeline: Pipeline) -> Iterator[Operand]:
+    for command in pipeline.commands:
+        for word in command.words:
+            yield word
+            if isinstance(word, Chain):
+                yield from _in_pipeline(word.pipeline)

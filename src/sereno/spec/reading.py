@@ -29,13 +29,15 @@ class Reading:
 
     `roles` are those of each schedule, `components` those of each status page, `fed` the services behind each
     component, `scraped` the targets of each job. `partial` is set when some text could not be read: then a name
-    that seems missing may only be unread, and nothing is said about unknown or unused names.
+    that seems missing may only be unread, and nothing is said about unknown or unused names. `mistakes` counts the
+    errors so far.
     """
 
     def __init__(self, promql: PromqlChecker, exists: FileExists | None = None) -> None:
         self.promql = promql
         self.exists = exists
         self.partial = False
+        self.mistakes = 0
         self.severities: Severities = DEFAULT_SEVERITIES
         self.names: dict[str, dict[str, Scalar]] = {kind: {} for kind in ("service", *_REFERENCES)}
         self.roles: dict[str, tuple[str, ...]] = {}
@@ -80,7 +82,8 @@ class Reading:
         found = Diagnostic(
             code, message, file.shown, line, column, length, excerpt, expected, hint, CODES[code].level
         )  # fmt: skip
-        self._found.setdefault((file.shown, index, code, message), found)
+        known = self._found.setdefault((file.shown, index, code, message), found)
+        self.mistakes += known is found and found.level == "error"
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Everything found, in the order of files and places; at most a thousand, errors first to stay."""

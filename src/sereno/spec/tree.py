@@ -41,10 +41,10 @@ class _TooBigError(Exception):
         self.index, self.message = index, message
 
 
-def documents(file: File, complain: Complain) -> tuple[Node, ...]:
+def documents(file: File, complain: Complain, *, nodes_max: int = NODES_MAX) -> tuple[Node, ...]:
     """The documents of `file`, as far as they can be read; what cannot goes to `complain`.
 
-    After a mistake of grammar reading goes on at the next `---`. Never raises.
+    After a mistake of grammar reading goes on at the next `---`; after `nodes_max` values not at all. Never raises.
     """
     found: list[Node] = []
     forbidden = _FORBIDDEN.search(file.text)
@@ -54,7 +54,7 @@ def documents(file: File, complain: Complain) -> tuple[Node, ...]:
         return ()
     base = 0
     while True:
-        composer = _Composer(file, base, complain)
+        composer = _Composer(file, base, complain, nodes_max)
         try:
             found.extend(composer.documents())
             return tuple(found)
@@ -110,8 +110,8 @@ def _hint(text: str, index: int, error: yaml.YAMLError) -> str | None:
 class _Composer:
     """Builds the documents of one stretch of a file."""
 
-    def __init__(self, file: File, base: int, complain: Complain) -> None:
-        self._file, self._base, self._complain = file, base, complain
+    def __init__(self, file: File, base: int, complain: Complain, nodes_max: int) -> None:
+        self._file, self._base, self._complain, self._nodes_max = file, base, complain, nodes_max
         self._events: Iterator[Event] = iter(yaml.parse(file.text[base:], Loader=_LOADER))
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._size = 0
@@ -142,8 +142,9 @@ class _Composer:
             node, size = self._mapping(event, start, depth)
         if depth == 0:
             self._size += size
-        if size > NODES_MAX or self._size > NODES_MAX:
-            raise _TooBigError(start, f"this file holds more than {NODES_MAX:,} values once its aliases are followed")
+        if size > self._nodes_max or self._size > self._nodes_max:
+            many = f"{self._nodes_max:,} values once its aliases are followed"
+            raise _TooBigError(start, f"this file holds more than {many}")
         anchor = getattr(event, "anchor", None)
         if anchor is not None and not isinstance(event, AliasEvent):
             self._anchors[anchor] = (node, size)

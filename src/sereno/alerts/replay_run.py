@@ -1,0 +1,342 @@
+"""The replay itself: tile of time by tile of time, unit by unit, with the state carried along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+import numpy as np
+
+from sereno.alerts.outcome import Outcome, alert_rows, judge, recorded_rows
+from sereno.alerts.replay import Firing, Replayed, RuleProblem
+from sereno.alerts.replay_plan import Task, Unit, plan, tasks_of
+from sereno.alerts.replay_series import Made, Overlay, within
+from sereno.alerts.track import Ended, Open, absorb_limited
+from sereno.kernel.duration import to_ms
+from sereno.kernel.errors import QueryError, UnsupportedQuery
+from sereno.kernel.labels import Labels
+from sereno.kernel.template import TemplateContext, expand
+from sereno.promql import (
+    Columns,
+    Expr,
+    Grid,
+    Limits,
+    Matcher,
+    Result,
+    Select,
+    Selection,
+    Settings,
+    evaluate,
+    evaluate_all,
+    parse,
+    selections,
+)
+from sereno.spec.rule_groups import GroupRule, RuleGroup
+
+SAMPLES_HELD = 8_000_000
+CELLS_HELD = 12_000_000
+_PROBE_MS = 3_600_000
+_SHORT_MS = 6 * 3_600_000
+
+
+@dataclass(slots=True)
+class _Course:
+    """How one rule fares: its open alerts, those that ended, and the instants at which it failed."""
+
+    open: dict[Labels, Open] = field(default_factory=dict)
+    ended: list[Ended] = field(default_factory=list)
+    failed: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Outside:
+    """Samples from outside, each series asked for once in a tile, over the longest range that any rule needs."""
+
+    def __init__(self, select: Select, wanted: Sequence[Selection]) -> None:
+        self._select = select
+        self._cover: dict[tuple[Matcher, ...], Selection] = {}
+        self._known: dict[tuple[Matcher, ...], Columns] = {}
+        for one in wanted:
+            known = self._cover.get(one.matchers, one)
+            start, end = min(known.start_ms, one.start_ms), max(known.end_ms, one.end_ms)
+            self._cover[one.matchers] = Selection(one.matchers, start, end)
+
+    def __call__(self, selection: Selection) -> Columns:
+        """The samples of at least `selection`."""
+        cover = self._cover.get(selection.matchers)
+        if cover is None or cover.start_ms > selection.start_ms or cover.end_ms < selection.end_ms:
+            return self._select(selection)
+        if selection.matchers not in self._known:
+            self._known[selection.matchers] = self._select(cover)
+        return self._known[selection.matchers]
+
+    def first(self) -> Iterator[tuple[Selection, Columns]]:
+        """Everything that was planned."""
+        for cover in self._cover.values():
+            yield cover, self(cover)
+
+
+class Run:
+    """One replay."""
+
+    def __init__(
+        self, groups: Sequence[RuleGroup], start_ms: int, end_ms: int, select: Select, *, interval_ms: int,
+        settings: Settings | None, limits: Limits | None, texts: TemplateContext, alert_series: bool, merge: bool,
+    ) -> None:  # fmt: skip
+        if interval_ms <= 0 or end_ms < start_ms:
+            raise QueryError("a replay needs an interval above zero and an end not before its start")
+        self.start_ms, self.end_ms, self.select = start_ms, end_ms, select
+        self.settings, self.limits, self.texts = settings or Settings(), limits, texts
+        self.problems: list[RuleProblem] = []
+        trees = [[self._parsed(group, rule) for rule in group.rules] for group in groups]
+        self.tasks = tasks_of(groups, trees, interval_ms)
+        self.made = tuple(
+            Made(task.order, task.names, None if task.rule.kind == "record" else task.rule.name, task.offset_ms)
+            for task in self.tasks
+        )
+        self.units = plan(self.tasks, self.made)
+        self.courses = [_Course() for _ in self.tasks]
+        self.alert_series = alert_series
+        read = alert_series or self._alerts_are_read()
+        self.keeps = tuple(task.rule.kind == "record" or read for task in self.tasks)
+        self.overlay = Overlay(
+            tuple(made for made, kept in zip(self.made, self.keeps, strict=True) if kept), start_ms, merge=merge
+        )  # fmt: skip
+        self.outside = Outside(select, ())
+
+    def _parsed(self, group: RuleGroup, rule: GroupRule) -> Expr | None:
+        try:
+            return parse(rule.expr)
+        except QueryError as error:
+            problem = RuleProblem(group.key, rule, self.start_ms, self.end_ms, error.message)
+            self.problems.append(problem)
+            return None
+
+    def _alerts_are_read(self) -> bool:
+        alerting = [made for made in self.made if made.alert is not None]
+        asked = [one.matchers for task in self.tasks for one in selections(task.tree, Grid.at(0))]
+        return any(made.may_match(matchers) for made in alerting for matchers in asked)
+
+    # Time ------------------------------------------------------------------------------------------------------
+
+    def all(self, tile_ms: int | None) -> None:
+        """Replay the whole range."""
+        size = tile_ms or self._tile_ms()
+        begin = self.start_ms
+        while begin <= self.end_ms:
+            self._tile(begin, min(begin + size - 1, self.end_ms))
+            begin += size
+
+    def _tile_ms(self) -> int:
+        """How much time to hold at once, by what the first hour holds."""
+        span = self.end_ms - self.start_ms + 1
+        if span <= _SHORT_MS:
+            return span
+        wanted = self._wanted(self.start_ms, self.start_ms + _PROBE_MS)
+        samples = series = 0
+        for selection, columns in _first_hour(self.select, wanted, self.start_ms):
+            samples += int((columns.times >= selection.start_ms).sum())
+            series = max(series, len(columns))
+        steps = max((_PROBE_MS // task.interval_ms for task in self.tasks), default=1)
+        hours = min(SAMPLES_HELD / max(samples, 1), CELLS_HELD / max(series * steps, 1))
+        return max(_PROBE_MS, min(span, int(hours * _PROBE_MS)))
+
+    def _wanted(self, first_ms: int, last_ms: int) -> list[Selection]:
+        found: list[Selection] = []
+        for task in self.tasks:
+            grid = task.grid(self.start_ms, first_ms, last_ms)
+            if grid is not None:
+                found += selections(task.tree, grid, settings=self.settings)
+        return found
+
+    def _tile(self, first_ms: int, last_ms: int) -> None:
+        self.outside = Outside(self.select, self._wanted(first_ms, last_ms))
+        for _, same in groupby(self.units, key=lambda unit: unit.level):
+            together: dict[Grid, list[Task]] = {}
+            alone: list[Unit] = []
+            for unit in same:
+                if unit.stepwise:
+                    alone.append(unit)
+                    continue
+                task = unit.tasks[0]
+                grid = task.grid(self.start_ms, first_ms, last_ms)
+                if grid is not None:
+                    together.setdefault(grid, []).append(task)
+            for grid, tasks in together.items():
+                self._at_once(tasks, grid)
+            for unit in alone:
+                self._step_by_step(unit, first_ms, last_ms)
+
+    # Evaluation ------------------------------------------------------------------------------------------------
+
+    def _at_once(self, tasks: Sequence[Task], grid: Grid) -> None:
+        def select(selection: Selection) -> Columns:
+            outside = self.outside(selection)
+            # Nobody in a batch reads what a rule of its own level makes, so that all see the same.
+            return (
+                self.overlay.seen(outside, selection, -1, None) if self.overlay.touches(selection.matchers) else outside
+            )
+
+        trees = [task.tree for task in tasks]
+        results = evaluate_all(trees, grid, select, limits=self.limits, settings=self.settings)
+        for task, result in zip(tasks, results, strict=True):
+            if isinstance(result, Result):
+                self._absorb(task, grid, result)
+            else:
+                self._in_parts(task, grid, select, result)
+
+    def _in_parts(self, task: Task, grid: Grid, select: Select, error: QueryError) -> None:
+        """A rule that fails over a range may fail only at some of its instants: find them."""
+        count = len(grid.instants_ms)
+        if count == 1 or isinstance(error, UnsupportedQuery) or error.__cause__ is not None or self._is_wrong(task):
+            self._fail(task, (grid.instants_ms + task.offset_ms).tolist(), error.message)
+            return
+        middle = grid.start_ms + (count // 2) * grid.step_ms
+        halves = (Grid(grid.start_ms, middle - grid.step_ms, grid.step_ms), Grid(middle, grid.end_ms, grid.step_ms))
+        for half in halves:
+            (result,) = evaluate_all([task.tree], half, select, limits=self.limits, settings=self.settings)
+            if isinstance(result, Result):
+                self._absorb(task, half, result)
+            else:
+                self._in_parts(task, half, select, result)
+
+    def _is_wrong(self, task: Task) -> bool:
+        """Whether the expression fails over no samples too."""
+        try:
+            evaluate(task.tree, Grid.at(0), lambda _: Columns.of([]), limits=self.limits, settings=self.settings)
+        except QueryError:
+            return True
+        return False
+
+    def _step_by_step(self, unit: Unit, first_ms: int, last_ms: int) -> None:
+        """Instant by instant, and at one instant in the order of the rules."""
+        looks: list[tuple[int, Task]] = []
+        for task in unit.tasks:
+            grid = task.grid(self.start_ms, first_ms, last_ms)
+            if grid is not None:
+                looks += [(int(at) + task.offset_ms, task) for at in grid.instants_ms]
+        for at_ms, task in sorted(looks, key=lambda look: (look[0], look[1].order)):
+            grid = Grid.at(at_ms - task.offset_ms)
+            (result,) = evaluate_all(
+                [task.tree], grid, self._seen_by(task, at_ms), limits=self.limits, settings=self.settings
+            )  # fmt: skip
+            if isinstance(result, Result):
+                self._absorb(task, grid, result)
+            else:
+                self._fail(task, [at_ms], result.message)
+
+    def _seen_by(self, task: Task, at_ms: int) -> Select:
+        def select(selection: Selection) -> Columns:
+            outside = within(self.outside(selection), selection.start_ms, selection.end_ms)
+            if not self.overlay.touches(selection.matchers):
+                return outside
+            return self.overlay.seen(outside, selection, task.order, at_ms)
+
+        return select
+
+    # What follows ----------------------------------------------------------------------------------------------
+
+    def _fail(self, task: Task, instants: Sequence[int], why: str) -> None:
+        self.courses[task.order].failed += [(at_ms, why) for at_ms in instants]
+
+    def _absorb(self, task: Task, grid: Grid, result: Result) -> None:
+        """Take in what a rule's expression gave on `grid`."""
+        instants = grid.instants_ms + task.offset_ms
+        if result.kind == "string":
+            self._fail(task, instants.tolist(), "rule result is not a vector or scalar")
+        elif task.rule.kind == "record":
+            self._record(task, judge(task.rule, task.group.limit, instants, result, self._context(task)))
+        else:
+            self._alert(task, judge(task.rule, 0, instants, result, self._context(task)))
+
+    def _context(self, task: Task) -> TemplateContext:
+        """What the templates of `task` know; its `query` looks at the instant that the context names."""
+        return replace(self.texts, query=lambda text, at_ms: self._query(task, text, at_ms))
+
+    def _query(self, task: Task, text: str, at_ms: int) -> list[tuple[Labels, float]]:
+        result = evaluate(
+            text, Grid.at(at_ms), self._seen_by(task, at_ms), limits=self.limits, settings=self.settings
+        )  # fmt: skip
+        return result.instant()
+
+    def _record(self, task: Task, outcome: Outcome) -> None:
+        self._note(task, outcome.failed)
+        times = outcome.instants_ms - task.offset_ms
+        self.made[task.order].add(times, recorded_rows(outcome))
+
+    def _alert(self, task: Task, outcome: Outcome) -> None:
+        self._note(task, outcome.failed)
+        course, rule = self.courses[task.order], task.rule
+        block = outcome.block
+        found, over = absorb_limited(
+            course.open, block, to_ms(rule.for_), to_ms(rule.keep_firing_for), task.group.limit
+        )
+        course.open = found.open
+        course.ended += found.ended
+        kept = np.ones(len(block.instants_ms), dtype=bool)
+        if over:
+            kept[list(over)] = False
+            limit = task.group.limit
+            self._fail(task, block.instants_ms[~kept].tolist(), f"more alerts than the group's limit of {limit}")
+        if self.keeps[task.order]:
+            times = block.instants_ms - task.offset_ms
+            self.made[task.order].add(times[kept], alert_rows(found.spans, len(times), kept))
+
+    def _note(self, task: Task, failed: Sequence[tuple[int, str]]) -> None:
+        self.courses[task.order].failed += failed
+
+    # The end ---------------------------------------------------------------------------------------------------
+
+    def replayed(self) -> Replayed:
+        """What it all came to."""
+        found: list[tuple[int, int, Firing]] = []
+        for task, course in zip(self.tasks, self.courses, strict=True):
+            if task.rule.kind == "record":
+                continue
+            ends: list[tuple[Labels, Open, int | None]] = [(e.labels, e.was, e.at_ms) for e in course.ended]
+            ends += [(labels, was, None) for labels, was in course.open.items()]
+            context = self._context(task)
+            found += [(was.active_at_ms, task.order, _firing(task, labels, was, at_ms, context))
+                      for labels, was, at_ms in ends]  # fmt: skip
+        found.sort(key=lambda one: (one[0], one[1], one[2].labels.pairs))
+        problems = [*self.problems, *(p for t in self.tasks for p in self._problems(t))]
+        return Replayed(tuple(one[2] for one in found), self._recorded(), tuple(problems))
+
+    def _problems(self, task: Task) -> Iterator[RuleProblem]:
+        """Failures of neighbouring instants, for the same reason, as one."""
+        failed = sorted(self.courses[task.order].failed)
+        begin = 0
+        for index, (at_ms, why) in enumerate(failed):
+            following = failed[index + 1] if index + 1 < len(failed) else None
+            if following == (at_ms + task.interval_ms, why):
+                continue
+            until = min(at_ms + task.interval_ms, self.end_ms)
+            yield RuleProblem(task.group.key, task.rule, failed[begin][0], until, why)
+            begin = index + 1
+
+    def _recorded(self) -> Columns:
+        nothing = Columns.of([])
+        far = Selection((), -(2**62), 2**62)
+        own = tuple(made for made in self.made if made.alert is None or self.alert_series)
+        return Overlay(own, self.start_ms, merge=True).seen(nothing, far, -1, None)
+
+
+def _first_hour(
+    select: Select, wanted: Sequence[Selection], start_ms: int
+) -> Iterator[tuple[Selection, Columns]]:  # fmt: skip
+    """Samples of the first hour alone, whatever the windows; what cannot be had counts nothing."""
+    for matchers in dict.fromkeys(one.matchers for one in wanted):
+        selection = Selection(matchers, start_ms, start_ms + _PROBE_MS)
+        try:
+            yield selection, select(selection)
+        except QueryError:
+            continue
+
+
+def _firing(task: Task, labels: Labels, was: Open, at_ms: int | None, context: TemplateContext) -> Firing:
+    seen = was.seen
+    context = replace(context, at_ms=seen.at_ms)
+    texts = {name: expand(text, seen.series, seen.value, context) for name, text in task.rule.annotations.items()}
+    return Firing(
+        task.group.key, task.rule, labels, Labels(texts), seen.value, was.active_at_ms, was.fired_at_ms, at_ms
+    )  # fmt: skip
