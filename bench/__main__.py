@@ -16,6 +16,7 @@ NAMES = {
     "status-page": "requests per second and latency of the public page at 50 connections",
     "store": "cost of appending and reading samples, bytes per sample",
     "promql": "the evaluator over 30 days, and how its cost grows with the window",
+    "rules-live": "a thousand ratio rules over twenty thousand series, one evaluation",
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sereno.kernel.errors import QueryError
+from sereno.promql import kernels
 from sereno.promql.columns import Float64s, Int64s
 from sereno.promql.prefix import Prefix
 from sereno.promql.values import Bools
@@ -46,6 +47,9 @@ class Kahan:
 
     def add_to(self, row: int, inc: Float64s, live: Bools) -> None:
         """Add `inc` to one row of sums, where `live`."""
+        if kernels.native is not None and inc.flags.c_contiguous and live.flags.c_contiguous:
+            kernels.native.compensate(inc, live, self.sum[row], self.low[row])
+            return
         one = Kahan(inc.shape)
         one.sum, one.low = self.sum[row], self.low[row]
         one.add(inc, live)
@@ -67,6 +71,8 @@ def extrapolated(lane: Lane, range_ms: int, *, counter: bool, per_second: bool, 
     first sample is near enough to the window's start.
     """
     sampled, average, to_start, beyond = lane.frame.spacing
+    if kernels.native is not None:
+        return _extrapolated_natively(lane, range_ms if per_second else 0, counter, dialect)
     first = lane.first
     value = lane.last - first
     if counter:
@@ -84,6 +90,17 @@ def extrapolated(lane: Lane, range_ms: int, *, counter: bool, per_second: bool, 
     return value * factor
 
 
+def _extrapolated_natively(lane: Lane, range_ms: int, counter: bool, dialect: int) -> Float64s:
+    assert kernels.native is not None
+    frame = lane.frame
+    value, first = np.empty(frame.low.shape), np.empty(frame.low.shape)
+    kernels.native.difference(lane.values, frame.low, frame.high, value, first)
+    if counter:
+        value = _with_resets(lane, value)
+    kernels.native.extrapolate(value, first, *frame.spacing, counter, dialect == 3, range_ms / 1000)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class _Resets:
     """Where a counter fell, and what it had been before."""
@@ -93,7 +110,11 @@ class _Resets:
 
 
 def _resets(values: Float64s) -> _Resets:
-    at = np.flatnonzero(values[1:] < values[:-1]) + 1
+    if kernels.native is not None:
+        found = np.empty(len(values), dtype=np.int64)
+        at = found[: kernels.native.falls(values, found)].copy()
+    else:
+        at = np.flatnonzero(values[1:] < values[:-1]) + 1
     return _Resets(at, values[at - 1])
 
 
@@ -208,24 +229,37 @@ def _mean_afresh(values: Float64s, low: Int64s, high: Int64s) -> Float64s:
     return mean.total
 
 
-def extreme_over_time(lane: Lane, pick: np.ufunc) -> Float64s:
-    """The least or greatest (`pick` is fmin or fmax: NaN only if there is nothing else).
+def _better(first: Float64s, then: Float64s, *, greatest: bool) -> Float64s:
+    """The greater or lesser of each pair: the first of equals (0 and −0 are), NaN only if both are."""
+    return np.where((then > first if greatest else then < first) | np.isnan(first), then, first)
+
+
+def extreme_over_time(lane: Lane, *, greatest: bool) -> Float64s:
+    """The greatest or least value (NaN only if there is nothing else).
 
     Every window is covered by two of a power of two samples; those are built by doubling, so the cost is that
-    of the samples times the logarithm of the window.
+    of the samples times the logarithm of the window. Compiled, a queue of candidates goes along with the windows.
     """
     low, high = lane.frame.low, lane.frame.high
-    level = np.frexp(np.maximum(high - low, 1).astype(np.float64))[1] - 1
     found = np.full(low.shape, np.nan)
+    if kernels.native is not None and _ascending(low):
+        kernels.native.extremes(lane.values, low, high, low.shape[1], greatest, found)
+        return found
+    level = np.frexp(np.maximum(high - low, 1).astype(np.float64))[1] - 1
     table, span = lane.values, 1
     for power in range(int(level.max(initial=0)) + 1):
         here = (level == power) & (high > low)
         if here.any():
-            found[here] = pick(table[low[here]], table[high[here] - span])
+            found[here] = _better(table[low[here]], table[high[here] - span], greatest=greatest)
         if len(table) > span:
-            table = pick(table[:-span], table[span:])
+            table = _better(table[:-span], table[span:], greatest=greatest)
         span *= 2
     return found
+
+
+def _ascending(low: Int64s) -> bool:
+    """Whether windows go forwards, as they do unless an expression makes them jump."""
+    return low.shape[1] < 2 or bool((low[:, 1:] >= low[:, :-1]).all())
 
 
 def _spread(lane: Lane) -> Float64s:
@@ -357,8 +391,8 @@ FUNCTIONS: dict[str, OverTime] = {
     "resets": OverTime(lambda lane, w, _: resets(lane)),
     "sum_over_time": OverTime(lambda lane, w, _: sum_over_time(lane)),
     "avg_over_time": OverTime(lambda lane, w, _: avg_over_time(lane)),
-    "min_over_time": OverTime(lambda lane, w, _: extreme_over_time(lane, np.fmin)),
-    "max_over_time": OverTime(lambda lane, w, _: extreme_over_time(lane, np.fmax)),
+    "min_over_time": OverTime(lambda lane, w, _: extreme_over_time(lane, greatest=False)),
+    "max_over_time": OverTime(lambda lane, w, _: extreme_over_time(lane, greatest=True)),
     "count_over_time": OverTime(lambda lane, w, _: lane.frame.count.astype(np.float64)),
     "last_over_time": OverTime(lambda lane, w, _: lane.last),
     "present_over_time": OverTime(lambda lane, w, _: np.ones(lane.frame.low.shape)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sereno.promql import kernels
 from sereno.promql.columns import Float64s, Int64s
 
 _HUGE = 1e290
@@ -38,6 +39,21 @@ class Prefix:
     """
 
     def __init__(self, values: Float64s) -> None:
+        self._values = values
+        self._nonzero: Int64s | None = None
+        self.huge: Int64s | None = None
+        self.doubt: float
+        self.peak: float
+        self.odd: bool
+        if kernels.native is not None:
+            self._sum, self._low, self._lowest = (np.empty(len(values) + 1) for _ in range(3))
+            self.peak, top, odd = kernels.native.running(values, self._sum, self._low, self._lowest)
+            if not odd and self.peak <= _HUGE / 1e7:
+                self.odd, self.doubt = False, float(top) * 2.0**-50
+                return
+        self._add_up(values)
+
+    def _add_up(self, values: Float64s) -> None:
         finite = np.isfinite(values)
         self.odd = not finite.all()
         clean = np.where(finite, values, 0.0) if self.odd else values
@@ -54,11 +70,13 @@ class Prefix:
             self._nan = _count(np.isnan(values))
             self._up = _count(values == np.inf)
             self._down = _count(values == -np.inf)
-        self._values = values
-        self._nonzero: Int64s | None = None
 
     def between(self, low: Int64s, high: Int64s) -> Float64s:
         """The sum of values[low:high] for each pair, NaN and infinities as they add up."""
+        if kernels.native is not None and not self.odd and low.flags.c_contiguous and high.flags.c_contiguous:
+            found = np.empty(low.shape)
+            kernels.native.between(self._sum, self._low, self._lowest, low, high, found)
+            return found
         s1, s0 = self._sum[high], self._sum[low]
         total = s1 - s0
         part = total - s1

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from sereno.promql import kernels
 from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s, Objects
 from sereno.promql.prefix import Prefix
 from sereno.promql.values import Bools, LabelRows, holding
@@ -63,6 +64,11 @@ class Frame:
     def spacing(self) -> tuple[Float64s, Float64s, Float64s, Float64s]:
         """Seconds between first and last sample, between neighbours on average, from the start to the first
         sample, and that part by which Prometheus extrapolates beyond the last."""
+        if kernels.native is not None:
+            out = tuple(np.empty(self.low.shape) for _ in range(4))
+            edges = map(np.ascontiguousarray, (self.times, self.low, self.high, self.starts, self.ends))
+            kernels.native.spacing(*edges, *out)
+            return out  # type: ignore[return-value]
         sampled = (self.last_time - self.first_time) / 1000
         average = sampled / (self.count - 1)
         to_start = (self.first_time - self.starts) / 1000
@@ -114,6 +120,15 @@ class _Block:
     keys: Int64s
 
 
+def _searched(times: Int64s, starts: Int64s, ends: Int64s) -> tuple[Int64s, Int64s]:
+    """The first index within and the first past each window, as one row."""
+    found = kernels.windows(times, np.array([0, len(times)]), starts, ends)
+    if found is not None:
+        return found
+    low = np.searchsorted(times, starts, side="left")[None, :]
+    return low, np.searchsorted(times, ends, side="right")[None, :]
+
+
 @lru_cache(maxsize=256)
 def _places(labels: LabelRows) -> tuple[LabelRows, Int64s | None]:
     """`labels` in order, and the place of each row in that order (None: they are in order as they stand)."""
@@ -138,11 +153,16 @@ class Samples:
         self.values = values
         self.histograms = histograms
         self._kept: dict[int, dict[str, object]] = {}
+        self.known: dict[str, object] = {}
+        """What others worked out of these samples, kept for the next window."""
 
     @staticmethod
     def of(columns: Columns) -> Samples:
         """Columns as they are selected."""
-        return Samples(columns.labels, columns.offsets, columns.times, columns.values, columns.histograms)
+        values, histograms = columns.values, columns.histograms
+        if histograms is not None:
+            values = np.where(holding(histograms), 0.0, values)
+        return Samples(columns.labels, columns.offsets, columns.times, values, histograms)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -233,7 +253,15 @@ class Samples:
         lane. Rows without any sample may not come up.
         """
         places = self._places
-        if len(instants) <= FLAT_INSTANTS_MAX and self._blocks is not None:
+        few = len(instants) <= FLAT_INSTANTS_MAX
+        if few and len(self.times) and (found := kernels.windows(self.times, self.offsets, starts + left_ms, ends)):
+            frame = Frame(self.times, *found, starts, ends)
+            yield (
+                slice(0, len(self)) if places is None else places,
+                Lane(frame, self.values, instants, self._kept_for(-1)),
+            )
+            return
+        if few and self._blocks is not None:
             for block in self._blocks:
                 target = slice(block.first, block.last) if places is None else places[block.first : block.last]
                 yield target, self._block_lane(block, starts, ends, instants, left_ms)
@@ -241,9 +269,7 @@ class Samples:
         for group in self._alike:
             begin, end = int(self.offsets[group[0]]), int(self.offsets[group[0] + 1])
             times = self.times[begin:end]
-            low = np.searchsorted(times, starts + left_ms, side="left")[None, :]
-            high = np.searchsorted(times, ends, side="right")[None, :]
-            frame = Frame(times, low, high, starts, ends)
+            frame = Frame(times, *_searched(times, starts + left_ms, ends), starts, ends)
             for row in group:
                 values = self.values[self.offsets[row] : self.offsets[row + 1]]
                 place = row if places is None else int(places[row])
