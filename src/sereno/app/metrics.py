@@ -37,6 +37,9 @@ class Metrics:
             "sereno_invariant_repairs", "Broken promises that the auditor mended", ["kind"], registry=registry
         )
         self.audits = Counter("sereno_audits", "Times the auditor looked", registry=registry)
+        self.received_samples = Counter(
+            "sereno_received_samples", "Samples that others sent", ["protocol", "outcome"], registry=registry
+        )
         self.loop_errors = Counter(
             "sereno_loop_errors", "Failures inside a loop, which went on", ["loop"], registry=registry
         )

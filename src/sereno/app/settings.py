@@ -69,6 +69,20 @@ class Settings(BaseSettings):
     """How many series one of its selectors may find."""
     query_steps: int = Field(default=250_000, ge=1)
     """How many instants it may be computed at, those inside a subquery included."""
+    receive_bytes: int = Field(default=16 << 20, ge=1 << 16, le=1 << 28)
+    """How large one request with samples (remote write, OTLP) may be once unpacked; half of it as it is sent."""
+    receive_samples: int = Field(default=200_000, ge=1)
+    """How many samples it may hold."""
+    receive_labels: int = Field(default=64, ge=1, le=1024)
+    """How many labels one of its series may have."""
+    receive_label_bytes: int = Field(default=16_384, ge=1)
+    """How long the value of a label may be."""
+    receive_ahead: timedelta = Field(default=timedelta(minutes=10), ge=timedelta(0))
+    """How far a sender's clock may be ahead of ours: samples further ahead are refused."""
+    otlp_promote: tuple[str, ...] = ()
+    """Resource attributes of OpenTelemetry that become labels of every series (all others are on `target_info`)."""
+    otlp_scopes: bool = True
+    """Whether the instrumentation scope of OpenTelemetry becomes labels (`otel_scope_name` …)."""
     language: Language = "en"
     """The language of what has no reader of its own: alert texts, drafts. People and status pages have theirs."""
     session_hours: float = Field(default=12, gt=0)
@@ -96,6 +110,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "evaluation_interval", "budget_interval", "settle", "retention", "state_retention", "query_timeout",
+                     "receive_ahead",
         mode="before",
     )  # fmt: skip
     @classmethod

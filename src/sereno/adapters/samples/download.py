@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from sereno.adapters.samples.intake import Keeper, KnownSeries
@@ -18,6 +19,7 @@ from sereno.adapters.samples.prometheus_api import PrometheusApi, TooMuch
 from sereno.adapters.samples.remote_read import NoRemoteRead, read, reading_limits
 from sereno.adapters.samples.source import SeriesSamples, Written
 from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
+from sereno.kernel.moment import from_ms
 from sereno.promql.columns import Matcher, Selection
 from sereno.promql.matching import canonical, selector_text
 
@@ -27,6 +29,8 @@ PART_MIN_MS = 60_000
 SAMPLES_WANTED = 500_000
 SETTLE_MS = 300_000
 """Samples younger than this, by the server's clock, may still be joined by others: they are kept, not noted."""
+PACKED_EVERY = 2_000_000
+PACK_DELAY = timedelta(hours=4)
 _HALVINGS_OF_REFUSALS = 4
 _WARNINGS_MAX = 20
 
@@ -126,6 +130,7 @@ class _Run:
         self._requests_before = api.requests
         self._samples = self._parts = self._halved = 0
         self._done_ms = self._total_ms = self._known_ms = 0
+        self._latest_ms = self._unpacked = 0
         self._written = Written()
         self._warnings: dict[str, None] = {}
 
@@ -192,8 +197,9 @@ class _Run:
     async def _keep(self, what: str, part: _Part, after: int, until: int) -> None:
         """Keep a part's samples, then note it; a partial answer, or one of what is still happening, is not noted."""
         if part.series:
-            written = await self._store.write(part.series, self._source)
+            written = await self._store.write(part.series, self._source, any_age=True)
             self._written = added(self._written, written)
+            await self._pack(part, until)
         self._samples += part.samples
         self._parts += 1
         for warning in part.warnings:
@@ -204,6 +210,14 @@ class _Run:
             return
         if settled > after:
             await asyncio.to_thread(self._finished.add, what, after, settled)
+
+    async def _pack(self, part: _Part, until: int) -> None:
+        """Have what is written packed from time to time, so that memory does not grow with the history."""
+        self._latest_ms = max(self._latest_ms, until)
+        self._unpacked += part.samples
+        if self._unpacked >= PACKED_EVERY:
+            await self._store.maintain(from_ms(self._latest_ms) + PACK_DELAY)
+            self._unpacked = 0
 
     @staticmethod
     def _partial(warnings: tuple[str, ...]) -> bool:

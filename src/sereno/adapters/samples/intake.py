@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,8 +47,12 @@ class Keeper(Protocol):
         """Its file."""
         ...
 
-    async def write(self, batch: Sequence[SeriesSamples], source: str) -> Written:
+    async def write(self, batch: Sequence[SeriesSamples], source: str, *, any_age: bool = False) -> Written:
         """Keep a batch, for good once this returns. Raises Unavailable, with nothing kept."""
+        ...
+
+    async def maintain(self, now: datetime) -> None:
+        """Pack what was written."""
         ...
 
 
@@ -166,6 +171,10 @@ class Gathering:
         self.refused += count
         if len(self.reasons) < _REASONS_MAX:
             self.reasons.append(reason)
+
+    def takes(self, at_ms: int) -> bool:
+        """Whether a sample of that time is taken."""
+        return 0 <= at_ms <= self._last_ms
 
     def floats(self, labels: Labels, times: Int64s, values: Float64s) -> None:
         """Take in numbers of one series. Raises BadSamples beyond the limit."""

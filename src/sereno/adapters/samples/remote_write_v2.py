@@ -87,9 +87,8 @@ def _give(labels: Labels, found: _Series, gathering: Gathering, starts: Starts |
     natives = [(one.at_ms, one.histogram) for one in found.histograms if one.histogram is not None]
     started = [(start, at) for at, _, start in found.samples if start > 0]
     started += [(one.start_ms, one.at_ms) for one in found.histograms if one.start_ms > 0]
-    for start, at in started if starts is not None else ():
-        assert starts is not None
-        if starts.is_new(labels, start, at, gathering.starts):
+    for start, at in started:
+        if starts is not None and gathering.takes(at) and starts.is_new(labels, start, at, gathering.starts):
             if natives:
                 natives.append((start, Histogram(natives[0][1].schema, 0.0, 0.0, bounds=natives[0][1].bounds)))
             else:
