@@ -11,8 +11,10 @@ import numpy as np
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
+from sereno.promql.annotations import Annotations
 from sereno.promql.ast import COMPARISONS, SET_OPERATORS, Binary, Matching
-from sereno.promql.columns import Float64s, Int64s
+from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.native_binary import TRIMS, Operands, with_histograms
 from sereno.promql.values import (
     Bools,
     LabelRows,
@@ -47,23 +49,51 @@ _COMPARE: dict[str, Callable[..., Any]] = {
 
 def _drops_name(op: str, dialect: int) -> bool:
     """Whether the result has no metric's name. In version 2 atan2, alone in arithmetic, leaves it."""
-    return op not in COMPARISONS and not (op == "atan2" and dialect == 2)
+    return op not in COMPARISONS and op not in TRIMS and not (op == "atan2" and dialect == 2)
 
 
-def binary(expr: Binary, left: Value, right: Value, *, dialect: int = 2) -> Value:
-    """The value of `expr`, its sides already evaluated. Raises QueryError where series do not match one to one."""
+def binary(expr: Binary, left: Value, right: Value, *, dialect: int = 2, notes: Annotations | None = None) -> Value:
+    """The value of `expr`, its sides already evaluated. Raises QueryError where series do not match one to one.
+
+    What is odd about native histograms goes to `notes`.
+    """
+    notes = Annotations() if notes is None else notes
     if isinstance(left, Scalar) and isinstance(right, Scalar):
         operator = _ARITHMETIC.get(expr.op) or _COMPARE[expr.op]
         return Scalar(operator(left.values, right.values).astype(np.float64))
     if isinstance(left, Vector) and isinstance(right, Scalar):
+        if left.histograms is not None or expr.op in TRIMS:
+            return _native_with_scalar(expr, left, right.values, dialect, notes, swapped=False)
         return _with_scalar(expr, left, left.values, right.values, left.values, dialect)
     if isinstance(left, Scalar) and isinstance(right, Vector):
+        if right.histograms is not None or expr.op in TRIMS:
+            return _native_with_scalar(expr, right, left.values, dialect, notes, swapped=True)
         return _with_scalar(expr, right, left.values, right.values, right.values, dialect)
     assert isinstance(left, Vector)
     assert isinstance(right, Vector)
     if expr.op in SET_OPERATORS:
         return _set_operation(expr, left, right)
-    return _vectors(expr, left, right, dialect)
+    return _vectors(expr, left, right, dialect, notes)
+
+
+def _native_with_scalar(
+    expr: Binary, vector: Vector, scalar: Float64s, dialect: int, notes: Annotations, *, swapped: bool
+) -> Vector:
+    """A vector that holds native histograms against a scalar, which stands on the left if `swapped`."""
+    own, native = vector.values, vector.histograms
+    sides = Operands(own, scalar, native, None, vector.present)
+    if swapped:
+        sides = Operands(scalar, own, None, native, vector.present)
+    values, present = own, vector.present
+    if expr.op in COMPARISONS:
+        holds = _COMPARE[expr.op](sides.left, sides.right)
+        values = holds.astype(np.float64) if expr.bool_ else own
+        present = present if expr.bool_ else present & holds
+    elif expr.op not in TRIMS:
+        values = _ARITHMETIC[expr.op](sides.left, sides.right)
+    cells = with_histograms(expr, sides, values, present, notes)
+    found = Vector(vector.labels, cells.values, cells.present, cells.histograms)
+    return drop_name(found) if expr.bool_ or _drops_name(expr.op, dialect) else found
 
 
 def _with_scalar(expr: Binary, vector: Vector, left: Float64s, right: Float64s, own: Float64s, dialect: int) -> Vector:
@@ -104,10 +134,21 @@ def _set_operation(expr: Binary, left: Vector, right: Vector) -> Vector:
                 left.labels + right.labels,
                 np.concatenate((left.values, right.values)),
                 np.concatenate((left.present, right.present & free)),
+                _stacked(left, right),
             )
         )
     there = _by_group(right.present, right_ids, groups)[left_ids] > 0
     return replace(left, present=left.present & (there if expr.op == "and" else ~there))
+
+
+def _stacked(left: Vector, right: Vector) -> Objects | None:
+    """The histograms of both, one above the other; None if there are none."""
+    if left.histograms is None and right.histograms is None:
+        return None
+    sides = (one.histograms for one in (left, right))
+    shapes = (one.values.shape for one in (left, right))
+    blanks = (np.full(shape, None, dtype=object) for shape in shapes)
+    return np.concatenate([blank if side is None else side for side, blank in zip(sides, blanks, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +190,7 @@ def _result_labels(many: Labels, one: Labels, matching: Matching, *, drop: bool)
     return found.merged(taken) if taken else found
 
 
-def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int) -> Vector:
+def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int, notes: Annotations) -> Vector:
     instants = left.values.shape[1]
     if not len(left) or not len(right):
         return empty(instants)
@@ -167,15 +208,24 @@ def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int) -> Vector:
         a, b = b, a
     if pairs.many_shared and dialect == 3:  # version 2 looks only at what passes the comparison
         _refuse_unclear(expr, pairs, present)
+    pairs_present, histograms = present, None
     if expr.op in COMPARISONS:
         holds = _COMPARE[expr.op](a, b)
         values = holds.astype(np.float64) if expr.bool_ else a
         present = present if expr.bool_ else present & holds
     else:
-        values = _ARITHMETIC[expr.op](a, b)
+        values = a if expr.op in TRIMS else _ARITHMETIC[expr.op](a, b)
+    if left.histograms is not None or right.histograms is not None or expr.op in TRIMS:
+        rows = (pairs.one, pairs.many) if swapped else (pairs.many, pairs.one)
+        native = [
+            None if side.histograms is None else _rows(side.histograms, chosen)
+            for side, chosen in zip((left, right), rows, strict=True)
+        ]
+        cells = with_histograms(expr, Operands(a, b, native[0], native[1], pairs_present), values, present, notes)
+        values, present, histograms = cells.values, cells.present, cells.histograms
     if pairs.many_shared:
         _refuse_unclear(expr, pairs, present)
-    return merged(Vector(pairs.labels, values, present))
+    return merged(Vector(pairs.labels, values, present, histograms))
 
 
 def _rows(table: Any, rows: Int64s) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from sereno.kernel.errors import QueryError, UnsupportedQuery
 from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
-from sereno.promql import overtime
+from sereno.promql import native_aggregate, native_functions, native_windows, overtime
 from sereno.promql.aggregate import aggregate, count_values
 from sereno.promql.ast import (
     Aggregate,
@@ -33,7 +33,6 @@ from sereno.promql.ast import (
 from sereno.promql.binary import binary
 from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Result, Select, Selection
 from sereno.promql.durations import context_of, resolved
-from sereno.promql.histogram import SMALL_DELTA, histogram_quantile
 from sereno.promql.limits import Limits
 from sereno.promql.parser import parse
 from sereno.promql.plan import Query, Settings, needs, united
@@ -46,6 +45,7 @@ from sereno.promql.values import (
     Value,
     Vector,
     drop_name,
+    floats_only,
     pruned,
     without_name,
 )
@@ -153,7 +153,7 @@ class _Tile:
                 return self.aggregate(expr, grid)
             case Binary():
                 sides = self.value(expr.left, grid), self.value(expr.right, grid)
-                return binary(expr, *sides, dialect=self.run.query.settings.dialect)
+                return binary(expr, *sides, dialect=self.run.query.settings.dialect, notes=self.run.notes)
             case Unary():
                 return self.unary(expr, grid)
             case Text():
@@ -168,6 +168,8 @@ class _Tile:
         if isinstance(inner, Scalar):
             return Scalar(-inner.values)
         self.run.refuse_alike(expr, inner, without_name(inner.labels))
+        if inner.histograms is not None:
+            inner = replace(inner, histograms=native_windows.negated_all(inner.histograms))
         return drop_name(replace(inner, values=-inner.values))
 
     def aggregate(self, expr: Aggregate, grid: Grid) -> Vector:
@@ -175,11 +177,18 @@ class _Tile:
         if expr.op == "count_values":
             label = bare(expr.param) if expr.param is not None else None
             assert isinstance(label, Text)
-            return count_values(vector, label.value, expr.grouping, without=expr.without)
+            counts = count_values(floats_only(vector), label.value, expr.grouping, without=expr.without)
+            return native_aggregate.count_values(expr, vector, label.value, counts)
         param = None if expr.param is None else self.scalar(expr.param, grid)
         names = tuple(sorted(set(expr.grouping)))
         dialect = self.run.query.settings.dialect
-        return aggregate(expr.op, vector, names, without=expr.without, param=param, dialect=dialect)
+
+        def of_floats(floats: Vector) -> Vector:
+            return aggregate(expr.op, floats, names, without=expr.without, param=param, dialect=dialect)
+
+        if vector.histograms is None:
+            return of_floats(vector)
+        return native_aggregate.aggregate(expr, vector, names, of_floats, self.run.notes)
 
     # Samples -----------------------------------------------------------------------------------------------
 
@@ -199,7 +208,10 @@ class _Tile:
             if samples.stale is not None:
                 here = here & ~lane.derived("stale", stale_of).take(frame.last, mode="clip")
             present[rows] = here
-        return _spread(Vector(samples.labels, values, present), len(instants))
+        vector = Vector(samples.labels, values, present)
+        if samples.histograms is not None and not times:
+            vector = native_windows.latest(samples, vector, starts, looks, settings.left_ms)
+        return _spread(vector, len(instants))
 
     def windows(self, expr: Expr, grid: Grid) -> tuple[Samples, int, Int64s, Int64s]:
         """The samples of a range, its length, and the starts and ends of the windows."""
@@ -225,7 +237,8 @@ class _Tile:
         vector = self.vector(expr.expr, inner)
         times = np.broadcast_to(inner.instants_ms, vector.present.shape)[vector.present]
         offsets = np.concatenate(([0], np.cumsum(vector.present.sum(axis=1))))
-        return Samples(vector.labels, offsets, times, vector.values[vector.present])
+        native = None if vector.histograms is None else native_windows.as_samples(vector.histograms[vector.present])
+        return Samples(vector.labels, offsets, times, vector.values[vector.present], native)
 
     # Functions ---------------------------------------------------------------------------------------------
 
@@ -235,8 +248,8 @@ class _Tile:
             return self.over_time(expr, grid)
         if name == "absent_over_time":
             return self.absent_over_time(expr, grid)
-        if name in ("histogram_count", "histogram_sum", "histogram_fraction"):
-            raise UnsupportedQuery(f"{name} (native histograms)", position=expr.position)
+        if name in native_functions.OF_NATIVE:
+            return native_functions.of_native(name, self.vector(args[0], grid))
         if name in fn.ELEMENTWISE:
             return fn.elementwise(name, self.vector(args[0], grid))
         if name in fn.DATES:
@@ -254,12 +267,18 @@ class _Tile:
         instants = grid.instants_ms
         if len(ends) < len(instants) and scalars:
             starts, ends = (np.broadcast_to(edge, instants.shape) for edge in (starts, ends))
+        sight = native_windows.Sight(starts, ends, range_ms, self.run.query.settings, self.run.notes, expr)
+        if samples.histograms is not None and expr.function in native_windows.FLOATS_ONLY:
+            samples = native_windows.only_floats(samples, sight)
         shape = (len(samples), len(ends))
         values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
         for rows, lane in samples.lanes(starts, ends, instants, self.run.query.settings.left_ms):
             values[rows] = function.compute(lane, range_ms, scalars)
             present[rows] = lane.frame.count >= function.least
-        vector = _spread(Vector(samples.labels, values, present), len(instants))
+        vector = Vector(samples.labels, values, present)
+        if samples.histograms is not None:
+            vector = native_windows.over_time(vector, samples, sight)
+        vector = _spread(vector, len(instants))
         if expr.function == "last_over_time":
             return vector
         labels = without_name(vector.labels)
@@ -276,7 +295,7 @@ class _Tile:
 
     def date(self, expr: Call, grid: Grid) -> Vector:
         if expr.args:
-            vector = self.vector(expr.args[0], grid)
+            vector = floats_only(self.vector(expr.args[0], grid))
             return drop_name(replace(vector, values=fn.date_part(expr.function, vector.values)))
         seconds = (grid.instants_ms // 1000).astype(np.float64)[None, :]
         return Vector((Labels(),), fn.date_part(expr.function, seconds), np.ones(seconds.shape, dtype=bool))
@@ -287,7 +306,7 @@ class _Tile:
             return drop_name(self.selector(inner, grid, times=True))
         vector = self.vector(inner, grid)
         seconds = np.broadcast_to(grid.instants_ms / 1000, vector.values.shape)
-        return drop_name(replace(vector, values=seconds))
+        return drop_name(replace(vector, values=seconds, histograms=None))
 
 
 def _spread(vector: Vector, count: int) -> Vector:
@@ -295,7 +314,10 @@ def _spread(vector: Vector, count: int) -> Vector:
     if vector.values.shape[1] == count:
         return vector
     shape = (len(vector), count)
-    return Vector(vector.labels, np.broadcast_to(vector.values, shape), np.broadcast_to(vector.present, shape))
+    histograms = None if vector.histograms is None else np.broadcast_to(vector.histograms, shape)
+    return Vector(
+        vector.labels, np.broadcast_to(vector.values, shape), np.broadcast_to(vector.present, shape), histograms
+    )
 
 
 def _round(tile: _Tile, expr: Call, grid: Grid) -> Vector:
@@ -310,9 +332,31 @@ def _clamp(tile: _Tile, expr: Call, grid: Grid) -> Vector:
     return fn.clamp(tile.vector(expr.args[0], grid), least, most)
 
 
+def _asked(tile: _Tile, expr: Expr, grid: Grid) -> native_functions.Asked:
+    settings = tile.run.query.settings
+    named = settings.features.delayed_name_removal
+    return native_functions.Asked(tile.run.notes, expr.position, grid, settings.dialect, named)
+
+
 def _histogram_quantile(tile: _Tile, expr: Call, grid: Grid) -> Vector:
-    tolerance = SMALL_DELTA if tile.run.query.settings.dialect == 3 else 0.0
-    return histogram_quantile(tile.scalar(expr.args[0], grid), tile.vector(expr.args[1], grid), tolerance)
+    q, inner = tile.scalar(expr.args[0], grid), expr.args[1]
+    native_functions.check_quantile(q, tile.run.notes, expr.args[0].position)
+    return native_functions.histogram_quantile(q, tile.vector(inner, grid), _asked(tile, inner, grid))
+
+
+def _histogram_fraction(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    lower, upper = (tile.scalar(arg, grid) for arg in expr.args[:2])
+    inner = expr.args[2]
+    return native_functions.histogram_fraction(lower, upper, tile.vector(inner, grid), _asked(tile, inner, grid))
+
+
+def _histogram_quantiles(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    inner, label = expr.args[0], bare(expr.args[1])
+    assert isinstance(label, Text)
+    qs = [tile.scalar(arg, grid) for arg in expr.args[2:]]
+    for q, arg in zip(qs, expr.args[2:], strict=True):
+        native_functions.check_quantile(q, tile.run.notes, arg.position)
+    return native_functions.histogram_quantiles(tile.vector(inner, grid), label.value, qs, _asked(tile, inner, grid))
 
 
 def _vector(tile: _Tile, expr: Call, grid: Grid) -> Vector:
@@ -325,7 +369,9 @@ _OTHERS: dict[str, Callable[[_Tile, Call, Grid], Value]] = {
     "clamp": _clamp,
     "clamp_max": _clamp,
     "clamp_min": _clamp,
+    "histogram_fraction": _histogram_fraction,
     "histogram_quantile": _histogram_quantile,
+    "histogram_quantiles": _histogram_quantiles,
     "pi": lambda tile, expr, grid: Scalar(np.full(len(grid.instants_ms), np.pi)),
     "round": _round,
     "scalar": lambda tile, expr, grid: fn.scalar(tile.vector(expr.args[0], grid)),

@@ -13,7 +13,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql.ast import Call, Expr, RangeSelector, Selector, bare
 from sereno.promql.columns import Float64s, Int64s
 from sereno.promql.regex import compile_regex
-from sereno.promql.values import LabelRows, Scalar, Vector, drop_name, merged
+from sereno.promql.values import LabelRows, Scalar, Vector, drop_name, floats_only, merged, pruned
 
 Days = npt.NDArray[np.datetime64]
 Elementwise = Callable[[Float64s], Float64s]
@@ -47,6 +47,7 @@ ELEMENTWISE: dict[str, Elementwise] = {
 
 def elementwise(name: str, vector: Vector) -> Vector:
     """A function of each value by itself."""
+    vector = floats_only(vector)
     return drop_name(replace(vector, values=ELEMENTWISE[name](vector.values)))
 
 
@@ -62,6 +63,7 @@ def _greater(a: Float64s, b: Float64s) -> Float64s:
 
 def clamp(vector: Vector, least: Float64s | None, most: Float64s | None) -> Vector:
     """Values held between `least` and `most`; nothing where they contradict each other."""
+    vector = floats_only(vector)
     values, present = vector.values, vector.present
     if most is not None:
         values = _lesser(np.broadcast_to(most, values.shape), values)
@@ -74,6 +76,7 @@ def clamp(vector: Vector, least: Float64s | None, most: Float64s | None) -> Vect
 
 def rounded(vector: Vector, to: Float64s) -> Vector:
     """Values rounded to multiples of `to`, halves up."""
+    vector = floats_only(vector)
     inverse = 1.0 / to
     return drop_name(replace(vector, values=np.floor(vector.values * inverse + 0.5) / inverse))
 
@@ -82,6 +85,7 @@ def scalar(vector: Vector) -> Scalar:
     """The value of the only series; NaN where there is not exactly one."""
     if not len(vector):
         return Scalar(np.full(vector.values.shape[1], np.nan))
+    vector = floats_only(vector)
     alone = vector.present.sum(axis=0) == 1
     values = np.where(vector.present, vector.values, 0.0)
     chosen = np.take_along_axis(values, vector.present.argmax(axis=0)[None, :], axis=0)[0]
@@ -91,7 +95,8 @@ def scalar(vector: Vector) -> Scalar:
 def ordered(vector: Vector, *, descending: bool) -> Vector:
     """Rows by value, NaN last, at a single instant; over a range the order means nothing and stays."""
     if vector.values.shape[1] != 1:
-        return vector
+        return floats_only(vector)
+    vector = pruned(floats_only(vector))
     values = vector.values[:, 0]
     keys = -values if descending else values
     return vector.take(np.lexsort((keys, np.isnan(values))))

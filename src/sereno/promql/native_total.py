@@ -6,14 +6,15 @@ Source: `KahanAdd` in model/histogram/float_histogram.go of Prometheus 3.14.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from sereno.promql.columns import Float64s
 from sereno.promql.native import CUSTOM_BOUNDS, Buckets, Histogram, ResetHint
 from sereno.promql.native_layout import Side, Zero, added, added_onto, kahan, side_of
-from sereno.promql.native_math import IncompatibleSchemas, Parts, joined_hint, zero_of
+from sereno.promql.native_math import Combined, IncompatibleSchemas, Parts, divided, joined_hint, zero_of
 
 _Change = Callable[[Float64s], Float64s]
 
@@ -113,3 +114,67 @@ def _changed(side: Side, change: _Change) -> Side:
 def _whole(side: Side) -> Buckets:
     assert side.low is not None
     return Buckets(side.index, side.counts + side.low)
+
+
+# Of many --------------------------------------------------------------------------------------------------------------
+
+
+def sum_of(histograms: Iterable[Histogram]) -> Combined:
+    """The sum of `histograms`, of which there is at least one. Raises IncompatibleSchemas."""
+    found = Hints()
+    total: Total | None = None
+    for h in histograms:
+        found.see(h)
+        if total is None:
+            total = Total(h)
+        else:
+            found.reconciled |= total.add(h)
+    assert total is not None
+    return Combined(total.value, found.collision, found.reconciled)
+
+
+def mean_of(histograms: Iterable[Histogram]) -> Combined:
+    """The mean of `histograms`, of which there is at least one: the sum by their number, unless that sum is too large
+    for a float. Raises IncompatibleSchemas."""
+    found = Hints()
+    total: Total | None = None
+    count, running = 0, False
+    for h in histograms:
+        found.see(h)
+        count += 1
+        if total is None:
+            total = Total(h)
+            continue
+        if not running:
+            summed = total.copy()
+            found.reconciled |= summed.add(h)
+            if not summed.overflows:
+                total = summed
+                continue
+            running = True
+            total.by(count - 1)
+        total.times((count - 1) / count)
+        found.reconciled |= total.add(divided(h, count))
+    assert total is not None
+    if not running:
+        total.by(count)
+    return Combined(total.value, found.collision, found.reconciled)
+
+
+@dataclass(slots=True)
+class Hints:
+    """What was seen of histograms that are added: whether some say they were reset and others that they were not."""
+
+    reset: bool = False
+    not_reset: bool = False
+    reconciled: bool = False
+
+    def see(self, h: Histogram) -> None:
+        """Look at one more."""
+        self.reset |= h.reset == "reset"
+        self.not_reset |= h.reset == "not_reset"
+
+    @property
+    def collision(self) -> bool:
+        """Whether they contradict each other."""
+        return self.reset and self.not_reset

@@ -1,0 +1,123 @@
+"""The samples of one series that holds native histograms, and what is known of all its windows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from sereno.kernel.labels import Labels
+from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.native import CUSTOM_BOUNDS, Histogram
+from sereno.promql.native_math import detect_reset, equal
+from sereno.promql.values import Bools, holding
+from sereno.promql.windows import Samples
+
+
+class NativeSeries:
+    """A series of floats and native histograms in order of time."""
+
+    def __init__(self, labels: Labels, times: Int64s, values: Float64s, histograms: Objects) -> None:
+        self.labels = labels
+        self.times = times
+        self.values = values
+        self.histograms = histograms
+        self.native: Bools = holding(histograms)
+        self._resets: dict[int, bool] = {}
+
+    @property
+    def name(self) -> str:
+        """The metric's name, empty if it has none."""
+        return self.labels.get("__name__", "")
+
+    def at(self, index: int) -> Histogram:
+        """The histogram at `index`, where there is one."""
+        found: Histogram = self.histograms[index]
+        return found
+
+    def window(self, low: int, high: int) -> list[Histogram]:
+        """The histograms from index `low` to before `high`, where there is nothing else."""
+        found: list[Histogram] = self.histograms[low:high].tolist()
+        return found
+
+    def reset_at(self, index: int) -> bool:
+        """Whether the histogram at `index` was reset since the one right before it."""
+        known = self._resets.get(index)
+        if known is None:
+            known = self._resets[index] = detect_reset(self.at(index), self.at(index - 1))
+        return known
+
+    @cached_property
+    def natives(self) -> Int64s:
+        """Running counts of histograms, with a leading zero."""
+        return _running(self.native)
+
+    @cached_property
+    def resets(self) -> Int64s:
+        """Running counts of the neighbours of which the second was reset: [k] counts those up to the pair ending at k.
+
+        A float after a histogram, or the other way round, is a reset.
+        """
+        return self._pairs(self.values[1:] < self.values[:-1], self.reset_at)
+
+    @cached_property
+    def changes(self) -> Int64s:
+        """Running counts of the neighbours that differ."""
+        now, before = self.values[1:], self.values[:-1]
+        differ = (now != before) & ~(np.isnan(now) & np.isnan(before))
+        return self._pairs(differ, lambda k: not equal(self.at(k), self.at(k - 1)))
+
+    def _pairs(self, floats: Bools, between: Callable[[int], bool]) -> Int64s:
+        flags = floats.copy()
+        flags[self.native[1:] != self.native[:-1]] = True
+        for index in (np.flatnonzero(self.native[1:] & self.native[:-1]) + 1).tolist():
+            flags[index - 1] = between(index)
+        return _running(flags)
+
+    @cached_property
+    def gauges(self) -> Int64s:
+        """Running counts of histograms that are gauges."""
+        return _running(np.array([h is not None and h.reset == "gauge" for h in self.histograms], dtype=bool))
+
+    @cached_property
+    def customs(self) -> Int64s:
+        """Running counts of histograms of custom bounds."""
+        return _running(np.array([h is not None and h.schema == CUSTOM_BOUNDS for h in self.histograms], dtype=bool))
+
+    @cached_property
+    def schemas(self) -> Int64s:
+        """The schema of each sample."""
+        return np.array([0 if h is None else h.schema for h in self.histograms], dtype=np.int64)
+
+    @cached_property
+    def one_schema(self) -> bool:
+        """Whether all histograms have the same schema."""
+        there = self.schemas[self.native]
+        return bool((there == there[:1]).all())
+
+    def reset_indices(self, low: int, high: int) -> list[int]:
+        """The indices from `low` to before `high` at which a histogram was reset since the one before."""
+        return (np.flatnonzero(np.diff(self.resets[low:high])) + low + 1).tolist() if high - low > 1 else []
+
+
+def _running(flags: Bools) -> Int64s:
+    total = np.zeros(len(flags) + 1, dtype=np.int64)
+    np.cumsum(flags, out=total[1:])
+    return total
+
+
+def native_series(samples: Samples) -> list[tuple[int, NativeSeries]]:
+    """The series of `samples` that hold histograms, and their places in a result; made once."""
+    known: list[tuple[int, NativeSeries]] | None = samples.known.get("native")  # type: ignore[assignment]
+    if known is None:
+        known = []
+        for place, begin, end in samples.native_rows:
+            part = slice(begin, end)
+            assert samples.histograms is not None
+            series = NativeSeries(
+                samples.labels[place], samples.times[part], samples.values[part], samples.histograms[part]
+            )
+            known.append((place, series))
+        samples.known["native"] = known
+    return known
