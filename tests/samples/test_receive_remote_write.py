@@ -120,7 +120,7 @@ async def test_a_bad_series_is_named_and_its_neighbours_are_kept(
 ) -> None:
     answer = await plane.send(write_v1(series_v1(labels, [(T0, 1.0)]), series_v1(UP, [(T0, 1.0)])))
     assert answer.status_code == 400
-    assert said in answer.json()["error"]["message"]
+    assert said in answer.text
     assert "1 of 2 samples were refused" in answer.text
     assert plane.kept() == {Labels(UP): [(T0, 1.0)]}
 

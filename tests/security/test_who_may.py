@@ -38,6 +38,8 @@ def guarded(house: House) -> list[tuple[str, str, str]]:
 
 
 def let_in(caller: str, guard: str) -> bool:
+    if guard == "samples":  # beside the ladder: programs with that role, and administrators
+        return caller == "admin"
     return guard == "public" or (caller != "nobody" and ROLES.index(caller) >= ROLES.index(guard))  # type: ignore[arg-type]
 
 
@@ -99,7 +101,9 @@ async def test_no_write_of_the_whole_house_can_be_sent_from_another_site(house: 
             {"origin": "http://sereno.test@evil.example"}, {"authorization": "Basic YQ=="}, {"authorization": "Bearerx"},
         ):  # fmt: skip
             answer = await browser.request(method, path, headers=headers, data={"text": "x", "service": "pagos"})
-            assert answer.status_code == 403, (method, path, headers)
+            # Grafana and Prometheus send a password by Basic: it alone is judged there, and no cookie is read.
+            basic = headers.get("authorization") == "Basic YQ==" and path.startswith("/prometheus/")
+            assert answer.status_code == (401 if basic else 403), (method, path, headers)
     assert await dump(house.control) == before
 
 

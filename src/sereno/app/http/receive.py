@@ -23,7 +23,7 @@ from sereno.adapters.samples.protocols.wire import TooBig, WireError, unsnapped
 from sereno.adapters.samples.source import Written
 from sereno.adapters.samples.starts import Starts
 from sereno.app.http.auth import Principal, require
-from sereno.app.http.errors import TooMany
+from sereno.app.http.errors import TooMany, answer
 from sereno.kernel.errors import NotFound, SerenoError
 from sereno.kernel.moment import to_ms
 
@@ -112,11 +112,11 @@ class Receiver:
                 await self._note(me, f"remote write {version}")
                 written = await self._keep(store, found, "remote-write")
         except BadSamples as problem:
-            return self._refused(problem, written, version)
+            return _refused(request, problem, written, version)
         self.starts.learn(found.starts)
         self._count(f"remote_write_{version}", found, written)
         if found.refused or written.refused:
-            return self._refused(BadSamples(_partly(found, written)), written, version)
+            return _refused(request, BadSamples(_partly(found, written)), written, version)
         return Response(status_code=204, headers=_headers(written, version))
 
     async def metrics(self, request: Request, me: Principal) -> Response:
@@ -220,10 +220,6 @@ class Receiver:
             if number:
                 count.labels(protocol, outcome).inc(number)
 
-    def _refused(self, problem: BadSamples, fate: Fate, version: str) -> Response:
-        told = {"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}}
-        return JSONResponse(told, problem.status, _headers(fate, version))
-
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -305,6 +301,12 @@ def _headers(fate: Fate, version: str) -> dict[str, str]:
         f"{prefix}-Histograms-Written": str(fate.histograms.stored + fate.histograms.duplicates),
         f"{prefix}-Exemplars-Written": "0",
     }
+
+
+def _refused(request: Request, problem: BadSamples, fate: Fate, version: str) -> Response:
+    response = answer(request, problem)
+    response.headers.update(_headers(fate, version))
+    return response
 
 
 def _partly(found: Received, fate: Fate) -> str:
