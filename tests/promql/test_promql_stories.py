@@ -161,11 +161,17 @@ def test_a_grid_must_go_forwards():
             evaluate("1", grid, Store(Columns.of([])).select)
 
 
-def test_what_is_not_computed_is_named():
-    for expr, position in (("up[5m]", 0),):
-        with pytest.raises(UnsupportedQuery) as caught:
-            evaluate(expr, Grid.at(0), Store(Columns.of([])).select)
-        assert caught.value.position == position
+def test_a_range_vector_is_the_samples_of_its_window_at_one_instant_and_nothing_over_a_range():
+    store = Store.of([series("up", {0: 1, 30: 0, 60: 1}, i="1"), series("up", {500: 1}, i="2")])
+    found = evaluate("up[40s]", Grid.at(60 * S), store.select)
+    assert (found.kind, found.labels) == ("matrix", (Labels(__name__="up", i="1"),))
+    assert found.columns.times.tolist() == [30 * S, 60 * S]
+    assert found.columns.values.tolist() == [0, 1]
+    subquery = evaluate("(up + 1)[1m:30s]", Grid.at(60 * S), store.select).columns
+    assert (subquery.times.tolist(), subquery.values.tolist()) == ([0, 30 * S, 60 * S], [2, 1, 2])
+    with pytest.raises(QueryError, match="range vector") as caught:
+        evaluate("up[5m]", Grid(0, 60 * S, 30 * S), store.select)
+    assert (caught.value.position, caught.value.end) == (0, 6)
 
 
 def test_series_that_become_alike_are_refused_where_it_happens():

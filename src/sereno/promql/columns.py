@@ -47,7 +47,8 @@ class Columns:
     Series i has the labels `labels[i]` (with `__name__`) and the samples `times[offsets[i]:offsets[i + 1]]`,
     `values[…]`: times in milliseconds strictly increasing, staleness markers kept as values. `histograms`, as long
     as `values`, holds the native histograms where samples are such (None elsewhere; their value means nothing);
-    None as a whole when there are none.
+    None as a whole when there are none. `starts`, as long as `times`, says when the counter of each sample began
+    (milliseconds, 0 where that is not known); None as a whole when nobody knows.
     """
 
     labels: tuple[Labels, ...]
@@ -55,6 +56,7 @@ class Columns:
     times: Int64s
     values: Float64s
     histograms: Objects | None = None
+    starts: Int64s | None = None
 
     @staticmethod
     def of(series: Sequence[tuple[Labels, Int64s, Float64s]]) -> Columns:
@@ -106,12 +108,13 @@ class Result:
     """The value of an expression on a grid: one row a series, one column an instant.
 
     `present[i, j]` says whether series i has a value at instant j (NaN is a legal value). `kind` is `vector`,
-    `scalar` or `string`. A scalar is one series without labels. `histograms`, of the shape of `values`, holds native
-    histograms (None where the value is a float, and as a whole when there are none). `warnings` say what may be
-    wrong with the numbers, `infos` what may be wrong with the question, each as Prometheus words it, with its place.
+    `scalar`, `string` or `matrix`: the samples of a range vector at one instant, in `columns` alone. A scalar is one
+    series without labels. `histograms`, of the shape of `values`, holds native histograms (None where the value is a
+    float, and as a whole when there are none). `warnings` say what may be wrong with the numbers, `infos` what may be
+    wrong with the question, each as Prometheus words it, with its place.
     """
 
-    kind: Literal["vector", "scalar", "string"]
+    kind: Literal["vector", "scalar", "string", "matrix"]
     labels: tuple[Labels, ...]
     values: Float64s
     present: npt.NDArray[np.bool_]
@@ -119,6 +122,7 @@ class Result:
     infos: tuple[str, ...] = ()
     text: str = ""
     histograms: Objects | None = None
+    columns: Columns | None = None
 
     def instant(self, column: int = 0) -> list[tuple[Labels, float]]:
         """The vector at one instant, as pairs."""

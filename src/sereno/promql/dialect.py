@@ -52,6 +52,8 @@ class Features:
         return found
 
 
+STABLE = Features()
+"""What Prometheus 3 does when nothing is switched on."""
 EVERYTHING = Features(True, True, True, True, True, True, True)
 """Every feature on."""
 
@@ -61,7 +63,7 @@ class Language:
     """What the parser accepts. `dialect` None is the grammar of either version: whatever one of them understands."""
 
     dialect: Dialect | None = None
-    features: Features = Features()
+    features: Features = STABLE
 
 
 ANY = Language()

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError, UnsupportedQuery
+from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
-from sereno.promql import native_aggregate, native_functions, native_windows, overtime
+from sereno.promql import native_aggregate, native_functions, native_windows, newer, overtime3
 from sereno.promql.aggregate import aggregate, count_values
 from sereno.promql.ast import (
     Aggregate,
@@ -33,19 +33,24 @@ from sereno.promql.ast import (
 from sereno.promql.binary import binary
 from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Result, Select, Selection
 from sereno.promql.durations import context_of, resolved
+from sereno.promql.extended import smoothed
+from sereno.promql.late import lately, settled
 from sereno.promql.limits import Limits
 from sereno.promql.parser import parse
 from sereno.promql.plan import Query, Settings, needs, united
 from sereno.promql.run import Memory, Outcome, Run, outcomes
-from sereno.promql.signatures import kind_of
+from sereno.promql.signatures import TRIED_AGGREGATIONS, kind_of
+from sereno.promql.starts import Starts
 from sereno.promql.tiles import steps_of
 from sereno.promql.values import (
+    Ranges,
     Scalar,
     String,
     Value,
     Vector,
     drop_name,
     floats_only,
+    merged,
     pruned,
     without_name,
 )
@@ -95,8 +100,19 @@ def evaluated(
 ) -> list[Outcome]:
     """What each expression (and its text, if there is one) comes to: a Result, or the exception that ended it."""
 
+    settings = settings or Settings()
+    starts = Starts()
+    late = settings.features.delayed_name_removal and settings.dialect == 3
+    if settings.features.start_timestamps:
+        select = starts.noting(select)
+    if late:
+        select = lately(select)
+
     def compute(run: Run, memory: Memory, tile: Grid) -> Value:
-        return _Tile(run, memory).value(run.tree, tile)
+        value = _Tile(run, memory, starts).value(run.tree, tile)
+        if late and isinstance(value, Vector):
+            return merged(replace(value, labels=tuple(map(settled, value.labels))))
+        return value
 
     trees: list[tuple[Expr, str | None]] = []
     found: list[Outcome | None] = []
@@ -108,15 +124,16 @@ def evaluated(
             found.append(error)
         except RecursionError:
             found.append(QueryError("the expression is nested too deep", position=tree.position))
-    rest = iter(outcomes(trees, grid, select, limits or Limits(), settings or Settings(), compute))
+    rest = iter(outcomes(trees, grid, select, limits or Limits(), settings, compute))
     return [next(rest) if one is None else one for one in found]
 
 
 class _Tile:
     """The evaluation of one part of the grid."""
 
-    def __init__(self, run: Run, memory: Memory) -> None:
+    def __init__(self, run: Run, memory: Memory, starts: Starts) -> None:
         self.run = run
+        self.starts = starts
         self.memory = memory
 
     def value(self, expr: Expr, grid: Grid) -> Value:
@@ -159,11 +176,11 @@ class _Tile:
             case Text():
                 return String(expr.value)
             case _:
-                raise UnsupportedQuery("a range vector here", position=expr.position)
+                return newer.ranges(self, expr, grid)
 
     def unary(self, expr: Unary, grid: Grid) -> Value:
         inner = self.value(expr.expr, grid)
-        if expr.op == "+" or isinstance(inner, String):
+        if expr.op == "+" or isinstance(inner, String | Ranges):
             return inner
         if isinstance(inner, Scalar):
             return Scalar(-inner.values)
@@ -180,6 +197,10 @@ class _Tile:
             counts = count_values(floats_only(vector), label.value, expr.grouping, without=expr.without)
             return native_aggregate.count_values(expr, vector, label.value, counts)
         param = None if expr.param is None else self.scalar(expr.param, grid)
+        if param is not None:
+            newer.check_param(self, expr, param)
+            if expr.op in TRIED_AGGREGATIONS:
+                return newer.limited(expr, vector, param)
         names = tuple(sorted(set(expr.grouping)))
         dialect = self.run.query.settings.dialect
 
@@ -187,8 +208,9 @@ class _Tile:
             return aggregate(expr.op, floats, names, without=expr.without, param=param, dialect=dialect)
 
         if vector.histograms is None:
-            return of_floats(vector)
-        return native_aggregate.aggregate(expr, vector, names, of_floats, self.run.notes)
+            return newer.groups_named(expr, vector, of_floats(vector))
+        found = native_aggregate.aggregate(expr, vector, names, of_floats, self.run.notes)
+        return newer.groups_named(expr, vector, found)
 
     # Samples -----------------------------------------------------------------------------------------------
 
@@ -198,6 +220,9 @@ class _Tile:
         looks = self.run.query.reference(expr, grid).instants_ms
         settings = self.run.query.settings
         starts = looks - settings.lookback_ms
+        if expr.extended == "smoothed":
+            around = self.run.find(expr.matchers, int(starts[0]), int(looks[-1]) + settings.lookback_ms)
+            return _spread(smoothed(expr, around.fresh, looks, settings.lookback_ms), len(instants))
         samples = self.run.find(expr.matchers, int(starts[0]), int(looks[-1]))
         values = np.zeros((len(samples), len(looks)))
         present = np.zeros(values.shape, dtype=bool)
@@ -244,7 +269,7 @@ class _Tile:
 
     def call(self, expr: Call, grid: Grid) -> Value:
         name, args = expr.function, expr.args
-        if name in overtime.FUNCTIONS:
+        if name in overtime3.NAMES:
             return self.over_time(expr, grid)
         if name == "absent_over_time":
             return self.absent_over_time(expr, grid)
@@ -260,9 +285,12 @@ class _Tile:
         return _OTHERS[name](self, expr, grid)
 
     def over_time(self, expr: Call, grid: Grid) -> Vector:
-        function = overtime.function(expr.function, self.run.query.settings.dialect)
-        ranged = next(arg for arg in expr.args if kind_of(arg) == "range")
-        scalars = [self.scalar(arg, grid) for arg in expr.args if arg is not ranged]
+        ranged = bare(next(arg for arg in expr.args if kind_of(arg) == "range"))
+        special = newer.special_windows(self, expr, ranged, grid)
+        if special is not None:
+            return self.without_names(expr, _spread(special, len(grid.instants_ms)), [])
+        function = overtime3.function(expr.function, self.run.query.settings.dialect)
+        scalars = [self.scalar(arg, grid) for arg in expr.args if bare(arg) is not ranged]
         samples, range_ms, starts, ends = self.windows(ranged, grid)
         instants = grid.instants_ms
         if len(ends) < len(instants) and scalars:
@@ -278,8 +306,12 @@ class _Tile:
         vector = Vector(samples.labels, values, present)
         if samples.histograms is not None:
             vector = native_windows.over_time(vector, samples, sight)
-        vector = _spread(vector, len(instants))
-        if expr.function == "last_over_time":
+        return self.without_names(expr, _spread(vector, len(instants)), scalars)
+
+    def without_names(self, expr: Call, vector: Vector, scalars: list[Float64s]) -> Vector:
+        """The result of a function of windows, without the metrics' names; what is odd about it is noted."""
+        newer.note_over_time(self, expr, vector, scalars)
+        if expr.function in ("last_over_time", "first_over_time"):
             return vector
         labels = without_name(vector.labels)
         self.run.refuse_alike(expr, vector, labels)
@@ -359,6 +391,12 @@ def _histogram_quantiles(tile: _Tile, expr: Call, grid: Grid) -> Vector:
     return native_functions.histogram_quantiles(tile.vector(inner, grid), label.value, qs, _asked(tile, inner, grid))
 
 
+def _sort(tile: _Tile, expr: Call, grid: Grid) -> Vector:
+    newer.note_sort(tile, expr, grid)
+    vector = floats_only(tile.vector(expr.args[0], grid))
+    return fn.ordered(pruned(vector), descending=expr.function == "sort_desc")
+
+
 def _vector(tile: _Tile, expr: Call, grid: Grid) -> Vector:
     values = tile.scalar(expr.args[0], grid)[None, :]
     return Vector((Labels(),), values, np.ones(values.shape, dtype=bool))
@@ -372,11 +410,17 @@ _OTHERS: dict[str, Callable[[_Tile, Call, Grid], Value]] = {
     "histogram_fraction": _histogram_fraction,
     "histogram_quantile": _histogram_quantile,
     "histogram_quantiles": _histogram_quantiles,
+    "info": newer.info,
+    "max_of": newer.extreme_of,
+    "min_of": newer.extreme_of,
     "pi": lambda tile, expr, grid: Scalar(np.full(len(grid.instants_ms), np.pi)),
     "round": _round,
     "scalar": lambda tile, expr, grid: fn.scalar(tile.vector(expr.args[0], grid)),
-    "sort": lambda tile, expr, grid: fn.ordered(pruned(tile.vector(expr.args[0], grid)), descending=False),
-    "sort_desc": lambda tile, expr, grid: fn.ordered(pruned(tile.vector(expr.args[0], grid)), descending=True),
+    "sort": _sort,
+    "sort_by_label": newer.sort_by_label,
+    "sort_by_label_desc": newer.sort_by_label,
+    "sort_desc": _sort,
+    "start_timestamp": lambda tile, expr, grid: drop_name(newer.start_timestamp(tile, expr, grid)),
     "time": lambda tile, expr, grid: Scalar(grid.instants_ms / 1000),
     "timestamp": lambda tile, expr, grid: tile.timestamp(expr, grid),
     "vector": _vector,

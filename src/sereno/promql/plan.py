@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sereno.promql.ast import At, Expr, RangeSelector, Selector, Subquery, children
+from sereno.promql.ast import At, Call, Expr, RangeSelector, Selector, Subquery, children
 from sereno.promql.columns import Grid, Matcher, Selection
-from sereno.promql.dialect import Features, Language
+from sereno.promql.dialect import STABLE, Features, Language
+from sereno.promql.extended import reach
+from sereno.promql.info import info_selector
 from sereno.promql.matching import canonical
 
 LOOKBACK_MS = 300_000
@@ -29,7 +31,7 @@ class Settings:
     lookback_ms: int = LOOKBACK_MS
     subquery_step_ms: int = SUBQUERY_STEP_MS
     dialect: Literal[2, 3] = 2
-    features: Features = Features()
+    features: Features = STABLE
 
     @property
     def language(self) -> Language:
@@ -73,12 +75,19 @@ class Query:
 
 def needs(expr: Expr, grid: Grid, query: Query) -> Iterator[Selection]:
     """Each selector's samples, in the order in which the selectors stand."""
+    lookback_ms = query.settings.lookback_ms
     if isinstance(expr, RangeSelector):
         outer = query.reference(expr.selector, grid)
-        yield Selection(canonical(expr.selector.matchers), outer.start_ms - expr.range_ms, outer.end_ms)
+        back, ahead = reach(expr.selector, lookback_ms, ranged=True)
+        start_ms, end_ms = outer.start_ms - expr.range_ms - back, outer.end_ms + ahead
+        yield Selection(canonical(expr.selector.matchers), start_ms, end_ms)
     elif isinstance(expr, Selector):
         outer = query.reference(expr, grid)
-        yield Selection(canonical(expr.matchers), outer.start_ms - query.settings.lookback_ms, outer.end_ms)
+        _, ahead = reach(expr, lookback_ms, ranged=False)
+        yield Selection(canonical(expr.matchers), outer.start_ms - lookback_ms, outer.end_ms + ahead)
+    elif isinstance(expr, Call) and expr.function == "info":
+        yield from needs(expr.args[0], grid, query)
+        yield from needs(info_selector(expr), grid, query)
     elif isinstance(expr, Subquery):
         inner = query.inner(expr, grid)
         if inner.start_ms <= inner.end_ms:

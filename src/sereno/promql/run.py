@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError, SerenoError, UnsupportedQuery
+from sereno.kernel.errors import QueryError, SerenoError
 from sereno.kernel.labels import Labels
 from sereno.promql.annotations import Annotation, Annotations
 from sereno.promql.ast import Call, Expr, Paren, Text, Unary, bare
@@ -203,10 +203,11 @@ def outcomes(
 
 def _checked(tree: Expr, steps: int, limits: Limits) -> str:
     kind = kind_of(tree)
-    if kind == "range":
-        raise UnsupportedQuery(
-            "a range vector as a result; use a function such as last_over_time", position=tree.position
-        )
+    if kind == "range" and steps > 1:
+        raise QueryError(
+            'invalid expression type "range vector" for range query, must be scalar or instant vector',
+            position=tree.position, end=tree.end,
+        )  # fmt: skip
     limits.check("steps_max", steps, "instants", tree.position)
     return kind
 

@@ -8,7 +8,7 @@ from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Grid, Result
 from sereno.promql.limits import Limits
-from sereno.promql.values import Scalar, Value, Vector, pruned
+from sereno.promql.values import Ranges, Scalar, Value, Vector, pruned
 
 TILE_CELLS = 4_000_000
 TILE_STEPS_MIN = 64
@@ -37,6 +37,10 @@ def joined(parts: list[Value], limits: Limits) -> Result:
     if isinstance(parts[0], Scalar):
         values = np.concatenate([tile.values for tile in parts if isinstance(tile, Scalar)])[None, :]
         return Result("scalar", (Labels(),), values, np.ones(values.shape, dtype=bool))
+    if isinstance(parts[0], Ranges):
+        columns = parts[0].columns
+        nothing = np.zeros((len(columns), 1))
+        return Result("matrix", columns.labels, nothing, nothing.astype(bool), columns=columns)
     vectors = [pruned(tile) for tile in parts if isinstance(tile, Vector)]
     if len(vectors) == 1:
         only = vectors[0]

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
-from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.columns import Columns, Float64s, Int64s, Objects
+from sereno.promql.late import nameless
 
 Bools = npt.NDArray[np.bool_]
 LabelRows = tuple[Labels, ...]
@@ -65,7 +66,14 @@ class String:
     text: str
 
 
-Value = Vector | Scalar | String
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """The samples of a range vector at one instant."""
+
+    columns: Columns
+
+
+Value = Vector | Scalar | String | Ranges
 
 
 def empty(count: int) -> Vector:
@@ -75,8 +83,8 @@ def empty(count: int) -> Vector:
 
 @lru_cache(maxsize=256)
 def without_name(labels: LabelRows) -> LabelRows:
-    """`labels` without the names of the metrics."""
-    return tuple(one.without("__name__") if "__name__" in one else one for one in labels)
+    """`labels` without the names of the metrics, their types and units."""
+    return tuple(nameless(one) for one in labels)
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from sereno.promql import kernels
+from sereno.kernel.labels import Labels
 from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s, Objects
 from sereno.promql.prefix import Prefix
 from sereno.promql.values import Bools, LabelRows, holding
@@ -166,6 +167,12 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def row(self, index: int) -> tuple[Labels, Int64s, Float64s, Objects | None]:
+        """One series as it was loaded: its labels, times, values and native histograms."""
+        part = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        histograms = None if self.histograms is None else self.histograms[part]
+        return self._labels[index], self.times[part], self.values[part], histograms
 
     @cached_property
     def stale(self) -> Bools | None:
