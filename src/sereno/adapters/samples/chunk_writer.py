@@ -9,11 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from sereno.adapters.samples.assembly import Piece, union
-from sereno.adapters.samples.chunks import MIXED, Chunks
+from sereno.adapters.samples.chunks import MIXED, Chunks, encode_totals
 from sereno.adapters.samples.codec import encode_matrix, encode_times
 from sereno.adapters.samples.histograms import encode_mixed
 from sereno.adapters.samples.marks import crc_of, marked_numbers
 from sereno.adapters.samples.packing import packed, runs_of
+from sereno.adapters.samples.thinning import Totals
 from sereno.promql.columns import Int64s
 
 _FILLED = 0.5
@@ -41,19 +42,49 @@ class ChunkWriter:
     def reload(self) -> None:
         """Read again what is known of the file: after opening, and after a transaction was undone."""
         execute = self._connection.execute
+        self._chunks.forget()
         self._metrics = dict(execute("SELECT name, id FROM metric").fetchall())
         noted = execute("SELECT value FROM note WHERE name='next_id'").fetchone()
         most = execute("SELECT max(coalesce((SELECT max(id) FROM block), 0), coalesce((SELECT max(id) FROM chunk), 0))")
         self._next = max(noted[0] if noted else 1, most.fetchone()[0] + 1)
 
-    def write(self, stream: int, piece: Piece, metric_of: Iterable[str], step_ms: int = 0) -> None:
-        """Write `piece` as one block of `stream`; `metric_of` names the metric of each of its series."""
+    def write(
+        self,
+        stream: int,
+        piece: Piece,
+        metric_of: Iterable[str],
+        step_ms: int = 0,
+        blocks: dict[tuple[int, bytes], int] | None = None,
+    ) -> None:
+        """Write `piece` as one block of `stream`; `metric_of` names the metric of each of its series.
+
+        `blocks` are those written before that may be shared, by their step and times.
+        """
         groups: dict[str, list[int]] = {}
         for row, metric in enumerate(metric_of):
             groups.setdefault(metric, []).append(row)
-        blocks: dict[bytes, int] = {}
+        blocks = {} if blocks is None else blocks
         for metric, rows in groups.items():
             self._write_chunk(stream, blocks, self._metric(metric), _rows(piece, rows), step_ms)
+        self._note_next()
+
+    def write_totals(
+        self,
+        stream: int,
+        metric: str,
+        numbers: Int64s,
+        found: Totals,
+        step_ms: int,
+        *,
+        counter: bool,
+        blocks: dict[tuple[int, bytes], int],
+    ) -> None:
+        """Write counts and sums beside a tier; sums of counters mean nothing and are not kept."""
+        block, known = self._shared_block(stream, blocks, found.times, -step_ms), self._metric(metric)
+        t0, t1, samples = int(found.times[0]), int(found.times[-1]), int(found.counts.sum())
+        marked = marked_numbers(numbers, block, known, t0, t1, samples)
+        data = encode_totals(found.counts, None if counter else found.sums)
+        self._insert(block, known, t0, t1, samples, marked, data, -step_ms)
         self._note_next()
 
     def merge(self, stream: int, start_ms: int, end_ms: int) -> None:
@@ -73,7 +104,7 @@ class ChunkWriter:
                 chunks.setdefault(metric, []).append(chunk)
         times = [one for one in map(self._chunks.times_of, blocks) if one is not None] if apart else []
         shared = np.concatenate(times) if times else None
-        written: dict[bytes, int] = {}
+        written: dict[tuple[int, bytes], int] = {}
         for metric, members in chunks.items():
             pieces = [piece for piece in map(self._chunks.decoded, members) if piece is not None]
             for piece in repacked(pieces, shared):
@@ -99,14 +130,13 @@ class ChunkWriter:
 
     # -- inside -----------------------------------------------------------------------------------------
 
-    def _write_chunk(self, stream: int, blocks: dict[bytes, int], metric: int, piece: Piece, step_ms: int) -> None:
+    def _write_chunk(
+        self, stream: int, blocks: dict[tuple[int, bytes], int], metric: int, piece: Piece, step_ms: int
+    ) -> None:
         samples = piece.values.size if piece.present is None else int(piece.present.sum())
         if not samples:
             return
-        key = piece.times.tobytes()
-        block = blocks.get(key)
-        if block is None:
-            block = blocks[key] = self._write_block(stream, piece.times, step_ms)
+        block = self._shared_block(stream, blocks, piece.times, step_ms)
         t0, t1 = int(piece.times[0]), int(piece.times[-1])
         numbers = marked_numbers(piece.numbers, block, metric, t0, t1, samples)
         values = np.ascontiguousarray(piece.values)
@@ -114,10 +144,20 @@ class ChunkWriter:
             data = MIXED + encode_mixed(values, piece.histograms, piece.present)
         else:
             data = encode_matrix(values, piece.present)
+        self._insert(block, metric, t0, t1, samples, numbers, data, step_ms)
+
+    def _insert(self, *row: object) -> None:
         self._connection.execute(
             "INSERT INTO chunk (id, block, metric, t0, t1, samples, numbers, data, step) VALUES (?,?,?,?,?,?,?,?,?)",
-            (self._new_id(), block, metric, t0, t1, samples, numbers, data, step_ms),
+            (self._new_id(), *row),
         )
+
+    def _shared_block(self, stream: int, blocks: dict[tuple[int, bytes], int], times: Int64s, step_ms: int) -> int:
+        key = (step_ms, times.tobytes())
+        block = blocks.get(key)
+        if block is None:
+            block = blocks[key] = self._write_block(stream, times, step_ms)
+        return block
 
     def _write_block(self, stream: int, times: Int64s, step_ms: int) -> int:
         block = self._new_id()

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import struct
 from collections import OrderedDict
 from typing import NamedTuple
 
+import numpy as np
+
 from sereno.adapters.samples.assembly import Piece, contains
-from sereno.adapters.samples.codec import CorruptChunk, decode_matrix, decode_times
+from sereno.adapters.samples.codec import CorruptChunk, decode_matrix, decode_times, encode_matrix
 from sereno.adapters.samples.histograms import decode_mixed
 from sereno.adapters.samples.marks import numbers_of
 from sereno.kernel.errors import QueryLimit
-from sereno.promql.columns import Int64s
+from sereno.promql.columns import Float64s, Int64s
 
 _log = logging.getLogger(__name__)
 _TIMES_MAX = 128
 MIXED = b"H"
 """The first byte of a chunk that holds native histograms; matrices of floats begin with their kind, 1 or 2."""
+TOTALS = b"T"
+"""The first byte of a chunk of counts and sums (`totals`), whose step is negative."""
+_LENGTH = struct.Struct("<I")
 
 
 class _Row(NamedTuple):
@@ -110,6 +116,13 @@ class Chunks:
             return None
         return self._read(found, numbers)
 
+    def forget(self) -> None:
+        """Read everything anew: what was read may have been undone."""
+        self._cache.clear()
+        self._times.clear()
+        self._metrics.clear()
+        self._cached_bytes = 0
+
     def _read(self, row: _Row, numbers: Int64s) -> Piece | None:
         """The chunk's samples; None, counted and logged once, if it is damaged."""
         times = self.times_of(row.block)
@@ -171,6 +184,21 @@ def decode_chunk(data: bytes, numbers: Int64s, times: Int64s) -> Piece:
         return Piece(numbers, times, values, present, histograms)
     values, present = decode_matrix(data, len(numbers), len(times))
     return Piece(numbers, times, values, present)
+
+
+def encode_totals(counts: Float64s, sums: Float64s | None) -> bytes:
+    """Counts and sums, series x buckets, as a chunk's bytes."""
+    matrix = encode_matrix(counts)
+    return TOTALS + _LENGTH.pack(len(matrix)) + matrix + (b"" if sums is None else encode_matrix(sums))
+
+
+def decode_totals(data: bytes, rows: int, columns: int) -> tuple[Float64s, Float64s]:
+    """What `encode_totals` was given; sums that are not kept are NaN. Raises CorruptChunk."""
+    if data[:1] != TOTALS or len(data) < 5:
+        raise CorruptChunk("no counts and sums")
+    end = 5 + _LENGTH.unpack_from(data, 1)[0]
+    counts, _ = decode_matrix(data[5:end], rows, columns)
+    return counts, decode_matrix(data[end:], rows, columns)[0] if len(data) > end else np.full(counts.shape, np.nan)
 
 
 def check_samples(samples: int, samples_max: int) -> None:

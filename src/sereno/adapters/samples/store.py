@@ -42,7 +42,8 @@ from sereno.adapters.samples.names import MetadataBook, names_of, numbers_matchi
 from sereno.adapters.samples.packing import Run
 from sereno.adapters.samples.registry import Registry
 from sereno.adapters.samples.source import Metadata, Scrape, SeriesSamples, Written
-from sereno.adapters.samples.upkeep import DAY_MS, Upkeep
+from sereno.adapters.samples.tiers import DAY_MS, TIERS, Resolution, Tier, Tiers, steps_in
+from sereno.adapters.samples.upkeep import Keep, Upkeep
 from sereno.kernel.errors import Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
@@ -57,8 +58,11 @@ _NEVER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """What the store holds. `refused` scrapes were not later than their stream's latest. `corrupt_chunks` counts what
-    was found damaged since the file was opened: chunks, and rows of the head, of the journal and of names."""
+    """What the store holds: `samples`, and `thinned` ones in its tiers, which partly are the same.
+
+    `refused` scrapes were not later than their stream's latest. `corrupt_chunks` counts what was found damaged since
+    the file was opened: chunks, and rows of the head, of the journal and of names.
+    """
 
     series: int
     samples: int
@@ -67,17 +71,19 @@ class StoreStats:
     newest: datetime | None
     corrupt_chunks: int
     refused: int
+    thinned: int = 0
 
 
 class SampleStore:
     """Keeps samples; hands them out as columns.
 
-    `path` is the file (None: in memory only), `retention` how long samples are kept, `out_of_order_window` how much
-    older than its series' latest a sample that is sent may be, `cache_bytes` the bound of the cache of decoded
-    chunks, `samples_max` the most that one selection may read. The plain methods may be called from any thread; the
-    asynchronous ones run them in threads of the store's own, one that writes and one that reads. Raises Conflict if
-    another process holds the file, Unavailable if it cannot be opened. With `read_only` the file may be held by
-    another process: it is shown as it was when opened, less what has been forgotten since.
+    `path` is the file (None: in memory only), `retention` how long samples are kept, `tiers` what is kept of them for
+    longer, `retention_bytes` how large the file may grow before the oldest is forgotten sooner, `out_of_order_window`
+    how much older than its series' latest a sample that is sent may be, `cache_bytes` the bound of the cache of
+    decoded chunks, `samples_max` the most that one selection may read. The plain methods may be called from any
+    thread; the asynchronous ones run them in threads of the store's own, one that writes and one that reads. Raises
+    Conflict if another process holds the file, Unavailable if it cannot be opened. With `read_only` the file may be
+    held by another process: it is shown as it was when opened, less what has been forgotten since.
     """
 
     def __init__(
@@ -85,6 +91,8 @@ class SampleStore:
         path: Path | None,
         *,
         retention: timedelta = timedelta(days=90),
+        retention_bytes: int | None = None,
+        tiers: Sequence[Tier] = TIERS,
         out_of_order_window: timedelta = OUT_OF_ORDER_WINDOW,
         cache_bytes: int = CACHE_BYTES,
         samples_max: int = SAMPLES_MAX,
@@ -100,7 +108,7 @@ class SampleStore:
         self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="samples-read")
         self._hold = hold(path) if path is not None and not read_only else None
         try:
-            self._open(read_only, cache_bytes, retention // timedelta(milliseconds=1))
+            self._open(read_only, cache_bytes, Keep(retention, tuple(tiers), retention_bytes))
         except sqlite3.DatabaseError as problem:
             self._release()
             raise Unavailable(f"the sample store {path} cannot be read: {problem}") from problem
@@ -108,7 +116,7 @@ class SampleStore:
             self._release()
             raise
 
-    def _open(self, read_only: bool, cache_bytes: int, retention_ms: int) -> None:
+    def _open(self, read_only: bool, cache_bytes: int, keep: Keep) -> None:
         self._connection = connect(self.path, read_only=read_only)
         self._reader = self._connection if self.path is None else connect(self.path, read_only=True)
         self._chunks = Chunks(self._reader, cache_bytes, self._samples_max)
@@ -118,8 +126,12 @@ class SampleStore:
             for entry in self._journal.load(self._connection):
                 self._note(entry)
             self._metadata = MetadataBook(self._connection)
-            self._writer = ChunkWriter(self._connection, Chunks(self._connection, 0, self._samples_max))
-        self._upkeep = Upkeep(self._connection, self._registry, self._journal, self._writer, retention_ms)
+            own = Chunks(self._connection, 0, self._samples_max)
+            self._writer = ChunkWriter(self._connection, own)
+            self._steps = tuple(tier.step_ms for tier in keep.tiers)
+            self._steps = tuple(sorted({*self._steps, *steps_in(self._connection)}))
+        builder = Tiers(self._connection, own, self._writer, keep.tiers)
+        self._upkeep = Upkeep(self._connection, self._registry, self._journal, self._writer, builder, keep)
         self._until_ms = self._newest_ms() if read_only else _NEVER
 
     def _newest_ms(self) -> int:
@@ -134,6 +146,7 @@ class SampleStore:
     def select(self, selection: Selection) -> Columns:
         """The samples with start <= t <= end of the series that match; series without any are left out.
 
+        Of what is older than `retention` there is what the tiers hold: samples too, but not all. `notes` says so.
         Raises QueryError for a wrong regular expression, QueryLimit for more than `samples_max` samples, Unavailable
         if the file cannot be read.
         """
@@ -150,9 +163,12 @@ class SampleStore:
     def _pieces(self, found: Mapping[str, Int64s], start: int, end: int, fresh: Sequence[Piece]) -> list[Piece]:
         """What the chunks hold of the series in `found`, then what is `fresh`, taken from memory before."""
         pieces: list[Piece] = []
-        for metric, wanted in found.items():
-            pieces.extend(self._chunks.pieces(metric, wanted, start, end))
-            check_samples(sum(piece.values.size for piece in pieces), self._samples_max)
+        if not found:
+            return pieces
+        for step, first, last in Resolution.of(self._reader).reads(start, end, self._steps):
+            for metric, wanted in found.items():
+                pieces.extend(self._chunks.pieces(metric, wanted, first, last, step))
+                check_samples(sum(piece.values.size for piece in pieces), self._samples_max)
         return [*pieces, *fresh]
 
     def _fresh_pieces(self, found: Mapping[str, Int64s], start: int, end: int) -> list[Piece]:
@@ -169,6 +185,14 @@ class SampleStore:
         """The samples of every selection, as `select`."""
         wanted = tuple(dict.fromkeys(selections))
         return await self._read(lambda: {selection: self.select(selection) for selection in wanted})
+
+    def notes(self, selections: Sequence[Selection]) -> tuple[str, ...]:
+        """What must be told with numbers computed from `selections`: that samples are thinned, from when on, and what
+        that changes. Nothing if all samples are there."""
+        with self._reading():
+            resolution = Resolution.of(self._reader)
+        found = (resolution.note(selection.start_ms, self._steps) for selection in selections)
+        return tuple(dict.fromkeys(note for note in found if note is not None))
 
     async def reading(self, work: Callable[[SampleStore], T]) -> T:
         """What `work` finds in this store, in the thread that reads: `await store.reading(lambda s: s.metadata())`."""
@@ -215,9 +239,9 @@ class SampleStore:
         """How much there is, from when to when."""
         with self._lock, _readable():
             execute = self._connection.execute
-            chunked, oldest, newest = execute(
-                "SELECT coalesce(sum(samples), 0), min(t0), max(t1) FROM chunk"
-            ).fetchone()
+            (chunked,) = execute("SELECT coalesce(sum(samples), 0) FROM chunk WHERE step=0").fetchone()
+            (thinned,) = execute("SELECT coalesce(sum(samples), 0) FROM chunk WHERE step>0").fetchone()
+            oldest, newest = execute("SELECT min(t0), max(t1) FROM block").fetchone()
             pages, size = (execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
             streams = [stream for stream in self._registry.streams.values() if stream.segments]
             sent = self._journal.bounds or (None, None)
@@ -226,6 +250,7 @@ class SampleStore:
             corrupt = len(self._chunks.corrupt | self._writer.corrupt)
             return StoreStats(
                 series=len(self._registry.index.labels),
+                thinned=int(thinned),
                 samples=int(chunked) + self._journal.samples + sum(stream.samples for stream in streams),
                 bytes=int(pages * size) + self._log_bytes(),
                 oldest=from_ms(min(begins)) if begins else None,

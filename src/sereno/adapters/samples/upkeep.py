@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sereno.adapters.samples import journal as journals
 from sereno.adapters.samples.chunk_writer import ChunkWriter
@@ -14,11 +16,12 @@ from sereno.adapters.samples.head import Stream
 from sereno.adapters.samples.journal import Journal
 from sereno.adapters.samples.packing import Run, packed
 from sereno.adapters.samples.registry import Registry
+from sereno.adapters.samples.tiers import DAY_MS, TIERS, Tier, Tiers, note_forgotten
 from sereno.kernel.moment import to_ms
 from sereno.promql.columns import Int64s
 
+_log = logging.getLogger(__name__)
 CHUNK_MS = 2 * 3_600_000
-DAY_MS = 86_400_000
 _SEGMENTS_MAX = 256
 _HEAD_BYTES_MAX = 16 << 20
 _JOURNAL_SAMPLES_MAX = 8_000_000
@@ -26,6 +29,18 @@ _FREE_PAGES = 2_000
 _LAYOUTS_MAX = 1_000
 _FILLED = 0.5
 _NEVER = 1 << 62
+
+
+_MS = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is kept: samples for `retention`, then what the `tiers` hold, all within `bytes_max` (None: no bound)."""
+
+    retention: timedelta = timedelta(days=90)
+    tiers: tuple[Tier, ...] = TIERS
+    bytes_max: int | None = None
 
 
 class Upkeep:
@@ -37,13 +52,17 @@ class Upkeep:
         registry: Registry,
         journal: Journal,
         writer: ChunkWriter,
-        retention_ms: int,
+        tiers: Tiers,
+        keep: Keep,
     ) -> None:
         self._connection = connection
         self._registry = registry
         self._journal = journal
         self._writer = writer
-        self._retention_ms = retention_ms
+        self._tiers = tiers
+        self._kept = {0: keep.retention // _MS} | {tier.step_ms: tier.retention // _MS for tier in keep.tiers}
+        self._bytes_max = keep.bytes_max
+        self._complained = False
         self._swept_day = -1
         self._compacted_ms = -_NEVER
 
@@ -60,14 +79,25 @@ class Upkeep:
             self.compress_journal(until)
             yield
         for stream_id, day in self._unfinished(now_ms):
-            with self.undoable(), transaction(self._connection):
-                self._writer.merge(stream_id, day * DAY_MS, (day + 1) * DAY_MS)
+            self.finish(stream_id, day)
             yield
         crowded = len(self._registry.layouts) > _LAYOUTS_MAX + 4 * len(self._registry.streams)
         if crowded or now_ms // DAY_MS != self._swept_day:
-            self.sweep(now_ms - self._retention_ms)
+            self.sweep(now_ms)
             self._swept_day = now_ms // DAY_MS
+            yield
+        while self._too_large() and self.shrink(now_ms):
+            yield
+        while self._pages("freelist_count") > _FREE_PAGES:
+            self._give_back()
+            yield
         yield
+
+    def finish(self, stream: int, day: int) -> None:
+        """Put a day that is over into its final blocks, and into the tiers."""
+        with self.undoable(), transaction(self._connection):
+            self._writer.merge(stream, day * DAY_MS, (day + 1) * DAY_MS)
+            self._tiers.build(stream, day)
 
     def compress(self, stream: Stream, until_ms: int) -> None:
         """Turn the scrapes of `stream` before `until_ms` into chunks, none longer than two hours."""
@@ -109,13 +139,12 @@ class Upkeep:
                 found.setdefault((name, day), []).append((number, part))
         return found
 
-    def sweep(self, before_ms: int) -> None:
-        """Forget blocks that ended before `before_ms`, then layouts, series and streams that nothing refers to."""
+    def sweep(self, now_ms: int) -> None:
+        """Forget what is past its retention, then layouts, series and streams that nothing refers to."""
         execute = self._connection.execute
         with self.undoable(), transaction(self._connection):
-            self._writer.drop(
-                [block for (block,) in execute("SELECT id FROM block WHERE t1<?", (before_ms,)).fetchall()]
-            )
+            for step_ms, kept_ms in self._kept.items():
+                self._forget(step_ms, now_ms - kept_ms)
             execute("DELETE FROM layout WHERE id NOT IN (SELECT layout FROM head)")
             used = {layout for (layout,) in execute("SELECT DISTINCT layout FROM head").fetchall()}
             layouts = {blob: layout for blob, layout in self._registry.layouts.items() if layout.id in used}
@@ -124,11 +153,48 @@ class Upkeep:
             self._connection.executemany("DELETE FROM series WHERE id=?", [(number,) for number in dead])
             execute("DELETE FROM stream WHERE id NOT IN (SELECT stream FROM head UNION SELECT stream FROM block)")
             streams = {stream for (stream,) in execute("SELECT id FROM stream").fetchall()}
-            execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
         self._registry.layouts = layouts
         self._registry.forget(dead)
         self._registry.streams = {n: s for n, s in self._registry.streams.items() if s.id in streams}
         self._registry.recent.clear()
+
+    def _forget(self, step_ms: int, before_ms: int) -> int:
+        """Forget the blocks of a tier (0: samples) that ended before `before_ms`; returns how many."""
+        found = self._connection.execute(
+            "SELECT id, t1 FROM block WHERE step IN (?, ?) AND t1 < ?", (step_ms, -step_ms, before_ms)
+        ).fetchall()
+        if found:
+            self._writer.drop(block for block, _ in found)
+            note_forgotten(self._connection, step_ms, max(t1 for _, t1 in found))
+        return len(found)
+
+    def shrink(self, now_ms: int) -> bool:
+        """Forget the oldest day that is over: samples first, then the finest tier. False: there is none."""
+        for step_ms in self._kept:
+            row = self._connection.execute("SELECT min(t1) FROM block WHERE step=?", (step_ms,)).fetchone()
+            if row[0] is not None and row[0] < now_ms - DAY_MS:
+                day_end = min((row[0] // DAY_MS + 1) * DAY_MS, now_ms - DAY_MS)
+                with self.undoable(), transaction(self._connection):
+                    self._forget(step_ms, day_end)
+                return True
+        if not self._complained:
+            self._complained = True
+            _log.warning("sample store: the last day alone is larger than the bytes it may take; it is kept")
+        return False
+
+    def _too_large(self) -> bool:
+        if self._bytes_max is None:
+            return False
+        used = self._pages("page_count") - self._pages("freelist_count")
+        return used * self._pages("page_size") > self._bytes_max
+
+    def _give_back(self) -> None:
+        """Give some free pages back to the file system."""
+        with transaction(self._connection):
+            self._connection.execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
+
+    def _pages(self, what: str) -> int:
+        return int(self._connection.execute(f"PRAGMA {what}").fetchone()[0])
 
     @contextmanager
     def undoable(self) -> Iterator[None]:
