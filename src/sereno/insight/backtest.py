@@ -15,6 +15,7 @@ from sereno.insight.model import (
     BudgetAt,
     Case,
     Covered,
+    Explored,
     Fired,
     Found,
     Incident,
@@ -25,15 +26,21 @@ from sereno.insight.model import (
     Report,
     RuleScore,
     Unknown,
+    Variant,
     Waited,
 )
 from sereno.insight.paging import pages_of
 from sereno.insight.people import heat_of, loads_of
 from sereno.insight.score import Raised, noticed, right, score, summed
 from sereno.insight.truth import derived, merged
+from sereno.insight.whatif import tiers_needed, tried, variants_of
 from sereno.kernel.moment import from_ms
 from sereno.promql import Limits, Select
+from sereno.slo import SloPlan
+from sereno.slo.planning import scrape_interval
 
+SCRAPES_LEAST = 4
+"""How many scrapes the shortest window of a variant must hold."""
 Progress = Callable[[str, float], None]
 """Told what is being done, and how much of the case is (0 … 1)."""
 
@@ -52,7 +59,10 @@ def judge(case: Case, question: Question, select: Select, progress: Progress = l
     )  # fmt: skip
     progress("events", 0.4)
     fired = fired_of(replayed)
-    known = tuple(learn(plan, fired, question, select, limits) for plan in case.plans)
+    variants = {plan.slo.name: _variants(plan, question) for plan in case.plans}
+    known = tuple(
+        learn(plan, fired, question, select, limits, tiers=tiers_needed(variants[plan.slo.name])) for plan in case.plans
+    )
     progress("coverage", 0.8)
     covered, unknown = _coverage(case, known, replayed, question, select, limits)
     progress("people", 0.9)
@@ -61,7 +71,28 @@ def judge(case: Case, question: Question, select: Select, progress: Progress = l
         events_of(replayed, case.groups), question.spec, from_ms(question.end_ms), answer_after=question.answer_after
     )
     outcome = _judged(case, question, known, fired, waited_of(replayed), pages, incidents)
-    return replace(outcome, covered=covered, unknown=unknown)
+    progress("variants", 0.95)
+    explored = [
+        _explored(case, one, variants[one.plan.slo.name], question) for one in known if variants[one.plan.slo.name]
+    ]  # fmt: skip
+    return replace(
+        outcome, covered=covered, unknown=unknown, explored=tuple(explored)
+    )  # fmt: skip
+
+
+def _variants(plan: SloPlan, question: Question) -> tuple[Variant, ...]:
+    if question.knobs is None:
+        return ()
+    service = question.spec.services[plan.service]
+    scrape = scrape_interval(question.spec, service, plan.slo, default=question.interval)
+    return variants_of(plan, question.knobs, SCRAPES_LEAST * max(scrape, question.interval))
+
+
+def _explored(case: Case, known: Known, variants: Sequence[Variant], question: Question) -> Explored:
+    """Variants are held against the incidents that were given, or those of this very objective."""
+    given = None if case.incidents is None else incidents_of(case, (), question)
+    incidents = incidents_of(Case(case.name, ()), (known,), question) if given is None else given
+    return Explored(known.plan.service, known.plan.slo.name, tried(known, variants, incidents, question))
 
 
 def limits_of(question: Question) -> Limits:

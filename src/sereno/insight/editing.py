@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sereno.insight.whatif import Variant
+from sereno.insight.model import Variant
 from sereno.kernel.duration import format_duration
 from sereno.kernel.errors import NotFound, UsageError
 from sereno.slo import SloPlan, Tier

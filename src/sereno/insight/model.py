@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 from sereno.kernel.labels import Labels
 from sereno.kernel.message import Language
 from sereno.promql import Settings
-from sereno.slo import SloPlan
-from sereno.spec.model import Spec
+from sereno.slo import SloPlan, Tier
+from sereno.spec.model import Objective, Spec
 from sereno.spec.rule_groups import RuleGroup
 
 Origin = Literal["declared", "recorded", "derived"]
@@ -42,6 +43,23 @@ class Case:
     incidents: tuple[Incident, ...] | None = None
 
 
+SPEEDS = (Fraction(1, 2), Fraction(1), Fraction(2))
+"""How the long windows are stretched."""
+SHARES = (Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
+"""How the budget shares at detection, and the factors with them, are stretched."""
+FORS = (timedelta(0), timedelta(minutes=2), timedelta(minutes=5))
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What is tried: targets (None: the declared one and its neighbours), how windows and factors stretch, waits."""
+
+    targets: tuple[Objective, ...] | None = None
+    speeds: tuple[Fraction, ...] = SPEEDS
+    shares: tuple[Fraction, ...] = SHARES
+    fors: tuple[timedelta, ...] = FORS
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked of every case.
@@ -49,7 +67,8 @@ class Question:
     The rules are evaluated at start, start + interval, … up to end. `answer_after` is how long the person paged
     takes to acknowledge (None: nobody ever does); `grace` how far outside an incident an alert still counts as
     being about it; `beta` weighs recall against precision; `incident_share`, if given, is the share of a budget
-    that makes an incident of its spending, in any window of the objective's tiers.
+    that makes an incident of its spending, in any window of the objective's tiers. `knobs`, if given, are what is to be
+    tried with every objective.
     """
 
     spec: Spec
@@ -64,6 +83,7 @@ class Question:
     language: Language = "en"
     settings: Settings = field(default_factory=Settings)
     samples_max: int = 200_000_000
+    knobs: Knobs | None = None
 
     @property
     def interval_ms(self) -> int:
@@ -342,6 +362,39 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to alert on an objective: its target, its tiers that page, and how long they must hold."""
+
+    objective: Objective
+    tiers: tuple[Tier, ...]
+    for_: timedelta
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a variant would have done. `spent` is the median share of the declared objective's budget that was gone,
+    of what an incident cost, when it was detected. `best` marks the Pareto front: no variant is better in one respect
+    without being worse in another.
+    """
+
+    number: int
+    variant: Variant
+    score: Score
+    spent: Decimal | None
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """The variants of one objective that were tried, the declared one first (number 0)."""
+
+    service: str
+    slo: str
+    tried: tuple[Tried, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one case came to."""
 
@@ -357,6 +410,7 @@ class Outcome:
     promises: tuple[Promise, ...]
     covered: tuple[Covered, ...]
     unknown: tuple[Unknown, ...]
+    explored: tuple[Explored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ line that it is held against.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 
@@ -18,7 +17,7 @@ import numpy as np
 from sereno.insight.counts import Counts
 from sereno.insight.history import LADDER
 from sereno.insight.known import Known
-from sereno.insight.model import Incident, Question, Score
+from sereno.insight.model import Incident, Knobs, Question, Tried, Variant
 from sereno.insight.score import Raised, noticed, right, summed
 from sereno.insight.states import stretches
 from sereno.kernel.duration import to_ms
@@ -27,47 +26,8 @@ from sereno.slo.exact import ratio, written
 from sereno.slo.tiers import snap
 from sereno.spec.model import Objective, Slo
 
-SPEEDS = (Fraction(1, 2), Fraction(1), Fraction(2))
-"""How the long windows are stretched."""
-SHARES = (Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
-"""How the budget shares at detection, and the factors with them, are stretched."""
-FORS = (timedelta(0), timedelta(minutes=2), timedelta(minutes=5))
 VARIANTS_MAX = 5000
 _SHORT_PART = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """What is tried: targets (None: the declared one and its neighbours), how much windows and factors stretch, waits."""
-
-    targets: tuple[Objective, ...] | None = None
-    speeds: tuple[Fraction, ...] = SPEEDS
-    shares: tuple[Fraction, ...] = SHARES
-    fors: tuple[timedelta, ...] = FORS
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One way to alert on an objective: its target, its tiers that page, and how long they must hold."""
-
-    objective: Objective
-    tiers: tuple[Tier, ...]
-    for_: timedelta
-    declared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What a variant would have done. `spent` is the median share of the declared objective's budget that was gone,
-    of what an incident cost, when it was detected. `best` marks the Pareto front: no variant is better in one respect
-    without being worse in another.
-    """
-
-    number: int
-    variant: Variant
-    score: Score
-    spent: Decimal | None
-    best: bool = False
 
 
 def variants_of(plan: SloPlan, knobs: Knobs, floor: timedelta) -> tuple[Variant, ...]:

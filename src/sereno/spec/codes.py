@@ -105,6 +105,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "`recall`), or a number (`max_pages_per_week`)."),
     ("SER111", "Tier that means nothing", "A burn-rate tier needs a factor above 1, and a short window below its long "
      "one."),
+    ("SER112", "Bad incident", "A file of incidents is a list of mappings, or a CSV table, with `start` and `end` as "
+     "instants with their zone, and if need be `service` and `name`."),
     # Prometheus's rule files
     ("SER100", "Not a rule file", "A rule file has `groups`, or is a PrometheusRule, or a List of them."),
     ("SER101", "Bad name of a series", "A recording rule is called as the series that it makes: not empty, without "
