@@ -7,15 +7,17 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from tests.promql.prometheus_peer import Store
+from tests.promql import native_script
 
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.duration import to_ms as duration_ms
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
-from sereno.promql import STALE, Columns, Grid, Result, Settings, evaluate, matchers_of, matches, parse
+from sereno.promql import STALE, Grid, Result, Settings, evaluate, matchers_of, matches, parse
 from sereno.promql.ast import Selector, children
+from sereno.promql.native import Histogram
+from sereno.promql.native_notation import Noted
+from sereno.promql.native_text import notation
 
 Verdict = Literal["pass", "refused", "wrong", "native"]
 
@@ -39,15 +41,19 @@ class Outcome:
 
 @dataclass
 class _World:
-    series: dict[Labels, dict[int, float]] = field(default_factory=dict)
+    series: dict[Labels, native_script.Points] = field(default_factory=dict)
     native: list[Labels] = field(default_factory=list)
 
-    def store(self) -> Store:
-        made = []
-        for labels, points in self.series.items():
-            times = sorted(points)
-            made.append((labels, np.array(times, dtype=np.int64), np.array([points[t] for t in times])))
-        return Store.of(made) if made else Store(Columns.of([]))
+    def store(self) -> native_script.NativeStore:
+        return native_script.NativeStore(native_script.columns(self.series))
+
+    def add(self, loaded: _World, *, nhcb: bool) -> None:
+        """Put the samples of one load to those that are there."""
+        self.native += loaded.native
+        parts = [loaded.series, native_script.with_custom_buckets(loaded.series) if nhcb else {}]
+        for part in parts:
+            for labels, points in part.items():
+                self.series.setdefault(labels, {}).update(points)
 
 
 def run(text: str, settings: Settings = VERSION_3) -> list[Outcome]:
@@ -62,15 +68,16 @@ def run(text: str, settings: Settings = VERSION_3) -> list[Outcome]:
             continue
         block = []
         if not line.startswith("clear"):
-            while index < len(lines) and lines[index].strip():
-                if not lines[index].strip().startswith("#"):
-                    block.append(lines[index].strip())
+            while index < len(lines) and lines[index].strip() and not lines[index].strip().startswith("#"):
+                block.append(lines[index].strip())
                 index += 1
         if line.startswith("clear"):
             world = _World()
         elif load := _LOAD.match(line):
+            loaded = _World()
             for one in block:
-                _load(world, one, _ms(load[2]), nhcb=bool(load[1]))
+                _load(loaded, one, _ms(load[2]))
+            world.add(loaded, nhcb=bool(load[1]))
         elif line.startswith("eval"):
             found.append(_case(world, settings, start + 1, line, block))
     return found
@@ -114,9 +121,13 @@ def _matchers(text: str):
     return matchers_of(text.replace("{", '{zz_anchor="1",', 1))[1:] if "{" in text else matchers_of(text)
 
 
-def _items(text: str) -> list[float | None]:
-    found: list[float | None] = []
-    for word in text.split():
+def _items(text: str) -> list[float | Noted | None]:
+    found: list[float | Noted | None] = []
+    for word in native_script.words(text):
+        histograms = native_script.noted(word)
+        if histograms is not None:
+            found += histograms
+            continue
         match = _ITEM.fullmatch(word)
         if match is None:
             raise ValueError(f"cannot read {word!r}")
@@ -131,20 +142,15 @@ def _items(text: str) -> list[float | None]:
     return found
 
 
-def _load(world: _World, line: str, step_ms: int, *, nhcb: bool) -> None:
+def _load(world: _World, line: str, step_ms: int) -> None:
     if "@" in line:  # samples with start timestamps, an experiment of version 3
         world.native.append(Labels(__name__=re.match(r"[\w:]*", line)[0]))
         return
     labels, rest = _split(line)
-    if "{{" in rest:
-        world.native.append(labels)
-        return
-    if nhcb and labels.get("__name__", "").endswith("_bucket"):
-        world.native.append(labels.without("le").merged({"__name__": labels["__name__"].removesuffix("_bucket")}))
     points = world.series.setdefault(labels, {})
     for index, value in enumerate(_items(rest)):
         if value is not None:
-            points[index * step_ms] = value
+            points[index * step_ms] = value.histogram if isinstance(value, Noted) else value
 
 
 def _case(world: _World, settings: Settings, line: int, head: str, block: list[str]) -> Outcome:
@@ -176,14 +182,15 @@ def _case(world: _World, settings: Settings, line: int, head: str, block: list[s
     if not why and grid.start_ms == grid.end_ms and not ordered and "@" not in expr and result.kind == "vector":
         around = Grid(grid.start_ms - 60_000, grid.start_ms + 60_000, 60_000)
         whole = evaluate(expr, around, store.select, settings=settings)
-        middle = Result(whole.kind, whole.labels, whole.values[:, 1:2], whole.present[:, 1:2])
+        histograms = None if whole.histograms is None else whole.histograms[:, 1:2]
+        middle = Result(whole.kind, whole.labels, whole.values[:, 1:2], whole.present[:, 1:2], histograms=histograms)
         why = _compare(middle, grid, wanted, ordered=False)
         why = why and f"as a range: {why}"
     return Outcome(line, expr, "wrong" if why else "pass", why)
 
 
 def _is_native(world: _World, expr: str, wanted: list[str]) -> bool:
-    if any("{{" in one or "@" in one for one in wanted):
+    if any("@" in one for one in wanted):
         return True
     try:
         pending = [parse(expr)]
@@ -203,17 +210,14 @@ def _compare(result: Result, grid: Grid, wanted: list[str], *, ordered: bool) ->
     if result.kind == "scalar" and len(wanted) == 1 and "{" not in wanted[0]:
         (value,) = _items(wanted[0])[:1]
         return "" if _same(value, float(result.values[0, 0])) else f"{result.values[0, 0]}, expected {value}"
-    expected: dict[Labels, list[float | None]] = {}
+    expected: dict[Labels, list[float | Noted | None]] = {}
     for one in wanted:
         labels, rest = _split(one)
         values = _items(rest)
         expected[labels] = (values + [None] * count)[:count]
     rows = [row for row in range(len(result.labels)) if result.present[row].any()]
     found = {
-        result.labels[row]: [
-            float(v) if p else None for v, p in zip(result.values[row], result.present[row], strict=True)
-        ]
-        for row in rows
+        result.labels[row]: [_point(result, row, column) for column in range(result.values.shape[1])] for row in rows
     }
     expected = {labels: values for labels, values in expected.items() if any(v is not None for v in values)}
     if found.keys() != expected.keys():
@@ -223,11 +227,26 @@ def _compare(result: Result, grid: Grid, wanted: list[str], *, ordered: bool) ->
     for labels, values in expected.items():
         for at, (a, b) in enumerate(zip(values, found[labels], strict=True)):
             if (a is None) != (b is None) or (a is not None and b is not None and not _same(a, b)):
-                return f"{labels}[{at}] = {b}, expected {a}"
+                return f"{labels}[{at}] = {_told(b)}, expected {_told(a)}"
     return ""
 
 
-def _same(a: float | None, b: float) -> bool:
+def _told(one: float | Noted | Histogram | None) -> str:
+    if isinstance(one, Noted):
+        return notation(one.histogram)
+    return notation(one) if isinstance(one, Histogram) else str(one)
+
+
+def _point(result: Result, row: int, column: int) -> float | Histogram | None:
+    if not result.present[row, column]:
+        return None
+    native = None if result.histograms is None else result.histograms[row, column]
+    return float(result.values[row, column]) if native is None else native
+
+
+def _same(a: float | Noted | None, b: float | Histogram) -> bool:
+    if isinstance(a, Noted) or isinstance(b, Histogram):
+        return isinstance(a, Noted) and isinstance(b, Histogram) and native_script.alike(a, b)
     assert a is not None
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
