@@ -1,32 +1,50 @@
-"""Runs scripts in the language of Prometheus's own tests (promql/promqltest): load, clear, eval, expect."""
+"""Runs scripts in the language of Prometheus's own tests (promql/promqltest): load, clear, eval, expect.
+
+As upstream does, every instant evaluation is made again as the middle of a range of three steps, and again with
+every selector pinned by `@` at five other instants. Source: promql/promqltest/test.go of Prometheus 3.14.
+"""
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tests.promql import native_script
+from tests.promql.script_reading import Case, Item, World, almost, read
 
-from sereno.kernel.duration import parse_duration
-from sereno.kernel.duration import to_ms as duration_ms
-from sereno.kernel.errors import QueryError
+from sereno.kernel.errors import QueryError, UnsupportedQuery
 from sereno.kernel.labels import Labels
-from sereno.promql import STALE, Grid, Result, Settings, evaluate, matchers_of, matches, parse
-from sereno.promql.ast import Selector, children
+from sereno.promql import Grid, Result, Settings, evaluate, matches, parse
+from sereno.promql.ast import Aggregate, Binary, Call, Expr, RangeSelector, Selector, Subquery, Unary, children
+from sereno.promql.dialect import Features
 from sereno.promql.native import Histogram
 from sereno.promql.native_notation import Noted
 from sereno.promql.native_text import notation
+from sereno.promql.printer import text_of
+from sereno.promql.signatures import FUNCTIONS, TRIED_AGGREGATIONS
 
-Verdict = Literal["pass", "refused", "wrong", "native"]
+Verdict = Literal["pass", "refused", "wrong", "said"]
+"""`refused`: an error where none was expected; `said`: another message, warning or info than expected."""
+Kind = Literal["core", "native", "experimental"]
 
-_EVAL = re.compile(r"eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(\S+))?\s+(.+)", re.DOTALL)
-_RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)", re.DOTALL)
-_LOAD = re.compile(r"load(_with_nhcb)?\s+(\S+)")
-_ITEM = re.compile(r"(_|stale|[+-]?(?:nan|inf|[0-9.]+(?:e[+-]?\d+)?))([+-](?:inf|[0-9.]+(?:e[+-]?\d+)?))?(?:x(\d+))?", re.I)  # fmt: skip
+UPSTREAM = Settings(
+    dialect=3,
+    features=Features(
+        experimental_functions=True, duration_expressions=True, extended_ranges=True, fill_modifiers=True,
+        delayed_name_removal=True, type_and_unit_labels=False, start_timestamps=True,
+    ),
+)  # fmt: skip
+"""How upstream configures the engine for its scripts."""
+STABLE_3 = Settings(dialect=3)
 
-VERSION_3 = Settings(dialect=3)
+_OF_THE_QUERY = re.compile(r"(start|end|range|step)\(\)")
+_UNSAFE_WITH_AT = frozenset((
+    "days_in_month", "day_of_month", "day_of_week", "day_of_year", "end", "hour", "minute", "month", "year",
+    "predict_linear", "range", "start", "step", "time", "timestamp",
+))  # fmt: skip
+_EXPERIMENTAL_FILES = frozenset(("duration_expression", "fill-modifier", "info", "limit", "start_timestamps"))
 
 
 @dataclass
@@ -37,201 +55,263 @@ class Outcome:
     expr: str
     verdict: Verdict
     why: str = ""
+    kind: Kind = "core"
 
 
 @dataclass
-class _World:
-    series: dict[Labels, native_script.Points] = field(default_factory=dict)
-    native: list[Labels] = field(default_factory=list)
+class Failure(Exception):
+    """How an evaluation disappointed."""
 
-    def store(self) -> native_script.NativeStore:
-        return native_script.NativeStore(native_script.columns(self.series))
-
-    def add(self, loaded: _World, *, nhcb: bool) -> None:
-        """Put the samples of one load to those that are there."""
-        self.native += loaded.native
-        parts = [loaded.series, native_script.with_custom_buckets(loaded.series) if nhcb else {}]
-        for part in parts:
-            for labels, points in part.items():
-                self.series.setdefault(labels, {}).update(points)
+    verdict: Verdict
+    why: str
 
 
-def run(text: str, settings: Settings = VERSION_3) -> list[Outcome]:
-    """The outcome of every case of the script `text`."""
-    lines = text.splitlines()
-    world, found, index = _World(), [], 0
-    while index < len(lines):
-        line = lines[index].strip()
-        start = index
-        index += 1
-        if not line or line.startswith("#"):
-            continue
-        block = []
-        if not line.startswith("clear"):
-            while index < len(lines) and lines[index].strip() and not lines[index].strip().startswith("#"):
-                block.append(lines[index].strip())
-                index += 1
-        if line.startswith("clear"):
-            world = _World()
-        elif load := _LOAD.match(line):
-            loaded = _World()
-            for one in block:
-                _load(loaded, one, _ms(load[2]))
-            world.add(loaded, nhcb=bool(load[1]))
-        elif line.startswith("eval"):
-            found.append(_case(world, settings, start + 1, line, block))
-    return found
+def run(text: str, name: str = "", settings: Settings = UPSTREAM) -> list[Outcome]:
+    """The outcome of every case of the script `text`, which is called `name`."""
+    return [_outcome(case, world, name, settings) for case, world in read(text)]
 
 
-def _ms(text: str) -> int:
-    if re.fullmatch(r"-?[0-9.]+", text):
-        return round(float(text) * 1000)
-    sign = -1 if text.startswith("-") else 1
-    return sign * duration_ms(parse_duration(text.lstrip("-")))
-
-
-def _split(line: str) -> tuple[Labels, str]:
-    """The labels that begin a line, and the rest."""
-    end = depth = 0
-    quote = ""
-    for end, char in enumerate(line):
-        if quote:
-            quote = "" if char == quote and line[end - 1] != "\\" else quote
-        elif char in "\"'`":
-            quote = char
-        elif char in "{}":
-            depth += 1 if char == "{" else -1
-        elif char in " \t" and depth == 0:
-            break
-    else:
-        end += 1
-    head = line[:end]
-    named = re.sub(r'^\{\s*"([^"]*)"', r'{__name__="\1"', head)
-    named = re.sub(r',\s*"([a-zA-Z_:][\w:]*)"\s*(?=[,}])', r',__name__="\1"', named)
-    named = re.sub(r'"([a-zA-Z_]\w*)"\s*=', r"\1=", named)
-    if named in ("", "{}"):
-        return Labels(), line[end:].strip()
-    return Labels((m.name, m.value) for m in _matchers(named)), line[end:].strip()
-
-
-def _matchers(text: str):
-    if "{" in text and text.endswith("}") and not text.startswith("{"):
-        name, inside = text[:-1].split("{", 1)
-        text = f'{{__name__="{name}"{"," + inside if inside.strip() else ""}}}'
-    return matchers_of(text.replace("{", '{zz_anchor="1",', 1))[1:] if "{" in text else matchers_of(text)
-
-
-def _items(text: str) -> list[float | Noted | None]:
-    found: list[float | Noted | None] = []
-    for word in native_script.words(text):
-        histograms = native_script.noted(word)
-        if histograms is not None:
-            found += histograms
-            continue
-        match = _ITEM.fullmatch(word)
-        if match is None:
-            raise ValueError(f"cannot read {word!r}")
-        base, step, times = match[1].lower(), match[2], match[3]
-        if base == "_":
-            found += [None] * int(times or 1)
-            continue
-        value = float(STALE) if base == "stale" else float(base)
-        for _ in range(int(times) + 1 if times else 1):
-            found.append(value)
-            value = value + float(step) if step else value
-    return found
-
-
-def _load(world: _World, line: str, step_ms: int) -> None:
-    if "@" in line:  # samples with start timestamps, an experiment of version 3
-        world.native.append(Labels(__name__=re.match(r"[\w:]*", line)[0]))
-        return
-    labels, rest = _split(line)
-    points = world.series.setdefault(labels, {})
-    for index, value in enumerate(_items(rest)):
-        if value is not None:
-            points[index * step_ms] = value.histogram if isinstance(value, Noted) else value
-
-
-def _case(world: _World, settings: Settings, line: int, head: str, block: list[str]) -> Outcome:
-    instant, ranged = _EVAL.match(head), _RANGE.match(head)
-    if ranged:
-        grid = Grid(_ms(ranged[2]), _ms(ranged[3]), _ms(ranged[4]))
-        mode, expr = ranged[1], ranged[5]
-    else:
-        assert instant, head
-        grid = Grid.at(_ms(instant[2] or "0"))
-        mode, expr = instant[1], instant[3]
-    fail = mode == "fail" or any(one.startswith("expect fail") for one in block)
-    ordered = mode == "ordered" or "expect ordered" in block
-    said = [one for one in block if one.startswith(("expect string", "expect range"))]
-    wanted = [one for one in block if not one.startswith("expect")]
-    if _is_native(world, expr, wanted):
-        return Outcome(line, expr, "native")
-    store = world.store()
+def _outcome(case: Case, world: World, name: str, settings: Settings) -> Outcome:
+    kind = kind_of_case(case, world, name, settings)
     try:
-        result = evaluate(expr, grid, store.select, settings=settings)
-    except QueryError as error:
-        return Outcome(line, expr, "pass" if fail else "refused", str(error))
-    if fail:
-        return Outcome(line, expr, "wrong", "it was meant to fail")
-    if said:
-        right = result.kind == "string" and said[0].removeprefix("expect string").strip()[1:-1] == result.text
-        return Outcome(line, expr, "pass" if right else "wrong", "" if right else f"{result.text!r}")
-    why = _compare(result, grid, wanted, ordered=ordered)
-    if not why and grid.start_ms == grid.end_ms and not ordered and "@" not in expr and result.kind == "vector":
-        around = Grid(grid.start_ms - 60_000, grid.start_ms + 60_000, 60_000)
-        whole = evaluate(expr, around, store.select, settings=settings)
-        histograms = None if whole.histograms is None else whole.histograms[:, 1:2]
-        middle = Result(whole.kind, whole.labels, whole.values[:, 1:2], whole.present[:, 1:2], histograms=histograms)
-        why = _compare(middle, grid, wanted, ordered=False)
-        why = why and f"as a range: {why}"
-    return Outcome(line, expr, "wrong" if why else "pass", why)
+        _check(case, world, settings)
+    except Failure as failure:
+        return Outcome(case.line, case.expr, failure.verdict, failure.why, kind)
+    return Outcome(case.line, case.expr, "pass", "", kind)
 
 
-def _is_native(world: _World, expr: str, wanted: list[str]) -> bool:
-    if any("@" in one for one in wanted):
-        return True
+# What a case is about ------------------------------------------------------------------------------------------------
+
+
+def kind_of_case(case: Case, world: World, name: str, settings: Settings = UPSTREAM) -> Kind:
+    """`experimental` if it asks for what must be switched on, `native` if it meets a native histogram, else `core`."""
+    if name in _EXPERIMENTAL_FILES:
+        return "experimental"
     try:
-        pending = [parse(expr)]
+        nodes = list(_nodes(parse(case.expr, settings.language)))
     except QueryError:
-        return False
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Selector) and any(matches(node.matchers, labels) for labels in world.native):
-            return True
-        pending += children(node)
-    return False
+        nodes = []
+    if any(_is_experimental(node) for node in nodes):
+        return "experimental"
+    native = [
+        labels for labels, points in world.series.items() if any(isinstance(p, Histogram) for p in points.values())
+    ]
+    selectors = [node for node in nodes if isinstance(node, Selector)]
+    touched = any(matches(selector.matchers, labels) for selector in selectors for labels in native)
+    return "native" if touched or "{{" in case.text else "core"
 
 
-def _compare(result: Result, grid: Grid, wanted: list[str], *, ordered: bool) -> str:
-    """What differs, in words; empty if nothing does."""
-    count = len(grid.instants_ms)
-    if result.kind == "scalar" and len(wanted) == 1 and "{" not in wanted[0]:
-        (value,) = _items(wanted[0])[:1]
-        return "" if _same(value, float(result.values[0, 0])) else f"{result.values[0, 0]}, expected {value}"
-    expected: dict[Labels, list[float | Noted | None]] = {}
-    for one in wanted:
-        labels, rest = _split(one)
-        values = _items(rest)
-        expected[labels] = (values + [None] * count)[:count]
-    rows = [row for row in range(len(result.labels)) if result.present[row].any()]
+def _nodes(expr: Expr) -> Iterator[Expr]:
+    yield expr
+    for child in children(expr):
+        yield from _nodes(child)
+
+
+def _is_experimental(node: Expr) -> bool:
+    match node:
+        case Call():
+            return FUNCTIONS[node.function].experimental
+        case Aggregate():
+            return node.op in TRIED_AGGREGATIONS
+        case Binary():
+            fills = node.matching.fill_left is not None or node.matching.fill_right is not None
+            return node.op in ("</", ">/") or fills
+        case Selector():
+            return bool(node.extended)
+        case RangeSelector():
+            return bool(node.selector.extended)
+        case _:
+            return False
+
+
+# Evaluations -----------------------------------------------------------------------------------------------------------
+
+
+def _check(case: Case, world: World, settings: Settings) -> None:
+    """Raise Failure unless all evaluations of `case` give what it expects."""
+    if case.is_range:
+        result = _evaluated(case, case.expr, case.grid, world, settings)
+        if result is not None:
+            _compare_range(case, result, case.grid)
+        return
+    for expr, instant_ms in [(case.expr, case.grid.start_ms), *_pinned(case, settings)]:
+        try:
+            _check_instant(case, expr, instant_ms, world, settings)
+        except Failure as failure:
+            if expr == case.expr:
+                raise
+            raise Failure(failure.verdict, f"as {expr} at {instant_ms} ms: {failure.why}") from None
+
+
+def _pinned(case: Case, settings: Settings) -> list[tuple[str, int]]:
+    """The same expression with every selector pinned at its instant, to be evaluated at other instants."""
+    at_ms = case.window.end_ms if case.window else case.grid.start_ms
+    try:
+        tree = parse(case.expr, settings.language)
+    except QueryError:
+        return []
+    if any(isinstance(node, Call) and node.function in _UNSAFE_WITH_AT for node in _nodes(tree)):
+        return []
+    others = [-1000, 0, 1000] if at_ms == 0 else [-10 * at_ms, 0, at_ms // 5, at_ms, 10 * at_ms]
+    return [(text_of(_with_at(tree, at_ms)), other) for other in others]
+
+
+def _with_at(expr: Expr, at_ms: int) -> Expr:
+    match expr:
+        case Selector():
+            return replace(expr, at=at_ms) if expr.at is None else expr
+        case RangeSelector():
+            return replace(expr, selector=_with_at(expr.selector, at_ms))
+        case Subquery():  # what is inside a pinned subquery moves with it; inside others it is pinned by itself
+            return replace(expr, at=at_ms) if expr.at is None else expr
+        case Call():
+            return replace(expr, args=tuple(_with_at(arg, at_ms) for arg in expr.args))
+        case Aggregate():
+            param = None if expr.param is None else _with_at(expr.param, at_ms)
+            return replace(expr, expr=_with_at(expr.expr, at_ms), param=param)
+        case Binary():
+            return replace(expr, left=_with_at(expr.left, at_ms), right=_with_at(expr.right, at_ms))
+        case Unary() | _ if hasattr(expr, "expr"):
+            return replace(expr, expr=_with_at(expr.expr, at_ms))
+        case _:
+            return expr
+
+
+def _evaluated(case: Case, expr: str, grid: Grid, world: World, settings: Settings) -> Result | None:
+    """The result of `expr`; None if it failed, as it should have."""
+    try:
+        result = evaluate(expr, grid, world.store().select, settings=settings)
+    except QueryError as error:
+        if not case.fails or isinstance(error, UnsupportedQuery):
+            raise Failure("refused", f"{type(error).__name__}: {error.message}") from None
+        for expected in case.expected("fail"):
+            if not expected.fits(error.message):
+                raise Failure("said", f"it failed saying {error.message!r}, expected {expected}") from None
+        return None
+    if case.fails:
+        raise Failure("wrong", "it was meant to fail")
+    _compare_notes(case, result)
+    return result
+
+
+def _check_instant(case: Case, expr: str, instant_ms: int, world: World, settings: Settings) -> None:
+    result = _evaluated(case, expr, Grid.at(instant_ms), world, settings)
+    if result is None:
+        return
+    _compare_instant(case, result)
+    if case.window is not None or case.string is not None or _OF_THE_QUERY.search(expr):
+        return
+    around = Grid(instant_ms - 60_000, instant_ms + 60_000, 60_000)
+    try:
+        whole = evaluate(expr, around, world.store().select, settings=settings)
+    except QueryError as error:
+        raise Failure("refused", f"as a range: {error.message}") from None
+    if case.ordered:
+        return
+    try:
+        _compare_instant(case, _middle(whole))
+    except Failure as failure:
+        raise Failure(failure.verdict, f"as a range: {failure.why}") from None
+
+
+def _middle(whole: Result) -> Result:
+    histograms = None if whole.histograms is None else whole.histograms[:, 1:2]
+    return Result(whole.kind, whole.labels, whole.values[:, 1:2], whole.present[:, 1:2], histograms=histograms)
+
+
+# Comparisons -----------------------------------------------------------------------------------------------------------
+
+
+def _compare_notes(case: Case, result: Result) -> None:
+    for kind, told in (("warn", result.warnings), ("info", result.infos)):
+        expected = case.expected(kind)
+        if (expected or case.mode == kind) and not told:
+            raise Failure("said", f"no {kind}, expected {expected}")
+        if told and case.expected(f"no_{kind}"):
+            raise Failure("said", f"a {kind} not expected: {told}")
+        if not expected:
+            continue
+        unfit = [one for one in expected if not any(one.fits(text) for text in told)]
+        unfit += [text for text in told if not any(one.fits(text) for one in expected)]
+        if unfit:
+            raise Failure("said", f"{kind}: {told}, not fitting: {unfit}")
+
+
+def _compare_instant(case: Case, result: Result) -> None:
+    if result.kind == "string":
+        _demand(result.text == case.string, f"{result.text!r}, expected {case.string!r}")
+    elif result.kind == "matrix":
+        _compare_matrix(case, result)
+    elif result.kind == "scalar":
+        _demand(case.scalar is not None, f"a scalar, expected {case.rows}")
+        value = float(result.values[0, 0])
+        _demand(almost(value, case.scalar or 0.0), f"{value}, expected {case.scalar}")
+    else:
+        _demand(case.scalar is None, "a vector, expected a scalar")
+        found = [(result.labels[row], _point(result, row, 0)) for row in range(len(result.labels))]
+        _compare_vector(case, [(labels, point) for labels, point in found if point is not None])
+
+
+def _compare_vector(case: Case, found: list[tuple[Labels, float | Histogram]]) -> None:
+    expected = {labels: values[0] for labels, values in case.rows}
+    _same_series(expected.keys(), [labels for labels, _ in found])
+    if case.ordered:
+        _demand([labels for labels, _ in found] == list(expected), f"order {[str(labels) for labels, _ in found]}")
+    for labels, point in found:
+        _demand(_alike(expected[labels], point), f"{labels} = {_told(point)}, expected {_told(expected[labels])}")
+
+
+def _compare_range(case: Case, result: Result, grid: Grid) -> None:
+    _demand(case.scalar is None, "a matrix, expected a scalar")
+    steps = len(grid.instants_ms)
+    expected = dict(case.rows)
     found = {
-        result.labels[row]: [_point(result, row, column) for column in range(result.values.shape[1])] for row in rows
+        result.labels[row]: [_point(result, row, column) for column in range(steps)]
+        for row in range(len(result.labels))
+        if result.present[row].any()
     }
-    expected = {labels: values for labels, values in expected.items() if any(v is not None for v in values)}
-    if found.keys() != expected.keys():
-        return f"series {sorted(map(str, found))}, expected {sorted(map(str, expected))}"
-    if ordered and list(found) != list(expected):
-        return f"order {list(found)}"
-    for labels, values in expected.items():
-        for at, (a, b) in enumerate(zip(values, found[labels], strict=True)):
-            if (a is None) != (b is None) or (a is not None and b is not None and not _same(a, b)):
-                return f"{labels}[{at}] = {_told(b)}, expected {_told(a)}"
-    return ""
+    _same_series([labels for labels, values in expected.items() if any(v is not None for v in values)], found)
+    for labels, points in found.items():
+        values = expected[labels]
+        _demand(len(values) <= steps, f"{len(values)} values expected for {steps} instants")
+        for at, point in enumerate(points):
+            wanted = values[at] if at < len(values) else None
+            _demand(_alike(wanted, point), f"{labels}[{at}] = {_told(point)}, expected {_told(wanted)}")
 
 
-def _told(one: float | Noted | Histogram | None) -> str:
+def _compare_matrix(case: Case, result: Result) -> None:
+    window, columns = case.window, result.columns
+    _demand(window is not None and columns is not None, "a range vector, expected none")
+    assert window is not None
+    assert columns is not None
+    _same_series([labels for labels, values in case.rows], columns.labels)
+    expected = dict(case.rows)
+    for row, labels in enumerate(columns.labels):
+        times, values = columns.series(row)
+        part = slice(int(columns.offsets[row]), int(columns.offsets[row + 1]))
+        points = list(values.tolist())
+        if columns.histograms is not None:
+            points = [v if h is None else h for v, h in zip(points, columns.histograms[part], strict=True)]
+        wanted = [
+            (window.start_ms + index * window.step_ms, value)
+            for index, value in enumerate(expected[labels])
+            if value is not None
+        ]
+        _demand([t for t, _ in wanted] == times.tolist(), f"{labels} at {times.tolist()}, expected {wanted}")
+        for (at, value), point in zip(wanted, points, strict=True):
+            _demand(_alike(value, point), f"{labels} at {at} = {_told(point)}, expected {_told(value)}")
+
+
+def _same_series(expected, found) -> None:
+    _demand(set(expected) == set(found), f"series {sorted(map(str, found))}, expected {sorted(map(str, expected))}")
+
+
+def _demand(holds: bool, why: str) -> None:
+    if not holds:
+        raise Failure("wrong", why)
+
+
+def _told(one: Item | Histogram) -> str:
     if isinstance(one, Noted):
         return notation(one.histogram)
     return notation(one) if isinstance(one, Histogram) else str(one)
@@ -244,10 +324,9 @@ def _point(result: Result, row: int, column: int) -> float | Histogram | None:
     return float(result.values[row, column]) if native is None else native
 
 
-def _same(a: float | Noted | None, b: float | Histogram) -> bool:
-    if isinstance(a, Noted) or isinstance(b, Histogram):
-        return isinstance(a, Noted) and isinstance(b, Histogram) and native_script.alike(a, b)
-    assert a is not None
-    if math.isnan(a) or math.isnan(b):
-        return math.isnan(a) and math.isnan(b)
-    return a == b or abs(a - b) <= 1e-6 * (abs(a) + abs(b))
+def _alike(expected: Item, found: float | Histogram | None) -> bool:
+    if expected is None or found is None:
+        return expected is None and found is None
+    if isinstance(expected, Noted) or isinstance(found, Histogram):
+        return isinstance(expected, Noted) and isinstance(found, Histogram) and native_script.alike(expected, found)
+    return almost(float(expected), float(found))

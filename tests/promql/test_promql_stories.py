@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.promql.prometheus_peer import Series, Store, generated
 from tests.promql.test_promql_against_prometheus import EXPRESSIONS, GRIDS
 
-from sereno.kernel.errors import QueryError, QueryLimit, UnsupportedQuery
+from sereno.kernel.errors import QueryError, QueryLimit
 from sereno.kernel.labels import Labels
 from sereno.promql import STALE, Columns, Grid, Limits, Settings, evaluate, selections
 from sereno.promql import tiles as tiles_module
@@ -327,7 +327,7 @@ def test_series_that_match_twice_hurt_only_where_there_is_something_to_match():
     right = [series("right", {600: 2}, i="1", copy=copy) for copy in "ab"]
     grid = Grid(0, 660 * S, 60 * S)
     assert evaluate("left * on (i) right", grid, Store.of([left, *right]).select).labels == ()
-    with pytest.raises(QueryError, match="duplicate series on the right side"):
+    with pytest.raises(QueryError, match="duplicate series for the match group .* on the right hand-side"):
         evaluate("left * on (i) right", grid, Store.of([series("left", {600: 1}, i="1"), *right]).select)
 
 

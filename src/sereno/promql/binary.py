@@ -14,6 +14,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql.annotations import Annotations
 from sereno.promql.ast import COMPARISONS, SET_OPERATORS, Binary, Matching
 from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.late import METADATA, staying
 from sereno.promql.native_binary import TRIMS, Operands, with_histograms
 from sereno.promql.values import (
     Bools,
@@ -183,25 +184,81 @@ def _pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, b
 
 
 def _result_labels(many: Labels, one: Labels, matching: Matching, *, drop: bool) -> Labels:
-    found = many.without("__name__") if drop else many
+    found = many.without(*METADATA) if drop else many
     if matching.many is None:
         found = found.only(*matching.labels) if matching.on else found.without(*matching.labels)
     taken = {name: one.get(name, "") for name in matching.include}
-    return found.merged(taken) if taken else found
+    return staying(found.merged(taken) if taken else found, many)
+
+
+@lru_cache(maxsize=256)
+def _filled_pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, bool_: bool) -> _Pairs:
+    """As `_pairs`, and each row of either side with the stand-in for what it lacks on the other: row i of the many
+    side with row len(one) + i of the one side, row j of the one side with row len(many) + j of the many side."""
+    met = _pairs(many, one, matching, drop=drop, bool_=False)
+    many_ids, one_ids, _ = _signatures(many, one, matching)
+    alone = [_result_labels(row, _matched(row, matching), matching, drop=drop) for row in many]
+    alone += [_result_labels(_matched(row, matching), row, matching, drop=drop) for row in one]
+    labels = (*met.labels, *alone)
+    return _Pairs(
+        np.concatenate((met.many, np.arange(len(many) + len(one)))),
+        np.concatenate((met.one, len(one) + np.arange(len(many)), np.arange(len(one)))),
+        without_name(labels) if bool_ else labels,
+        np.concatenate((met.groups, many_ids, one_ids)),
+        True,
+        met.one_shared,
+    )
+
+
+def _matched(labels: Labels, matching: Matching) -> Labels:
+    """The labels by which a series is matched."""
+    return labels.only(*matching.labels) if matching.on else labels.without(*matching.labels, "__name__")
+
+
+def _filled(many: Vector, one: Vector, matching: Matching) -> tuple[Vector, Vector]:
+    """Both sides with the rows that stand in for series that are missing: present where nothing matches.
+
+    As in Prometheus, `fill_right` stands in on the one side and `fill_left` on the many side, whichever is written
+    first.
+    """
+    many_ids, one_ids, groups = _signatures(many.labels, one.labels, matching)
+    for_many = many.present & (_by_group(one.present, one_ids, groups)[many_ids] == 0)
+    for_one = one.present & (_by_group(many.present, many_ids, groups)[one_ids] == 0)
+    return _with_stand_ins(many, for_one, matching.fill_left), _with_stand_ins(one, for_many, matching.fill_right)
+
+
+def _with_stand_ins(vector: Vector, present: Bools, value: float | None) -> Vector:
+    """`vector` and rows of `value`, where they are present; of nothing if there is no value."""
+    rows = Vector(
+        (Labels(),) * len(present),
+        np.full(present.shape, 0.0 if value is None else value),
+        np.zeros(present.shape, dtype=bool) if value is None else present,
+    )
+    return Vector(
+        vector.labels + rows.labels,
+        np.concatenate((vector.values, rows.values)),
+        np.concatenate((vector.present, rows.present)),
+        _stacked(vector, rows),
+    )
 
 
 def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int, notes: Annotations) -> Vector:
     instants = left.values.shape[1]
-    if not len(left) or not len(right):
+    matching = expr.matching
+    fills = matching.fill_left is not None or matching.fill_right is not None
+    if not fills and (not len(left) or not len(right)):
         return empty(instants)
-    swapped = expr.matching.many == "right"
+    swapped = matching.many == "right"
     many, one = (right, left) if swapped else (left, right)
-    drop = _drops_name(expr.op, dialect)
-    pairs = _pairs(many.labels, one.labels, expr.matching, drop=drop, bool_=expr.bool_)
+    pairing = _filled_pairs if fills else _pairs
+    pairs = pairing(many.labels, one.labels, matching, drop=_drops_name(expr.op, dialect), bool_=expr.bool_)
     if pairs.one_shared:
         _refuse_many_to_many(expr, many, one)
     if not len(pairs.many):
         return empty(instants)
+    if fills:
+        many, one = _filled(many, one, matching)
+        left, right = (one, many) if swapped else (many, one)
     a, b = _rows(many.values, pairs.many), _rows(one.values, pairs.one)
     present = _rows(many.present, pairs.many) & _rows(one.present, pairs.one)
     if swapped:
@@ -238,15 +295,20 @@ def _rows(table: Any, rows: Int64s) -> Any:
 def _refuse_many_to_many(expr: Binary, many: Vector, one: Vector) -> None:
     """Raise QueryError if two series of the one side are in the same match group at the same instant."""
     _, ids, groups = _signatures(many.labels, one.labels, expr.matching)
-    twice = (_by_group(one.present, ids, groups) > 1) & many.present.any(axis=0)
+    twice = (_by_group(one.present, ids, groups) > 1) & (
+        many.present.any(axis=0) | (expr.matching.fill_left is not None)
+    )
     if twice.any():
         group, column = np.argwhere(twice)[0]
         rows = [row for row in np.flatnonzero(ids == group) if one.present[row, column]]
         side = "left" if expr.matching.many == "right" else "right"
+        both = ", ".join(sorted(str(one.labels[row]) for row in rows[:2]))
+        group_labels = _matched(one.labels[rows[0]], expr.matching)
         raise QueryError(
-            f"found duplicate series on the {side} side of {expr.op}: {one.labels[rows[0]]} and {one.labels[rows[1]]}; "
-            "matching labels must be unique on one side",
+            f"found duplicate series for the match group {group_labels} on the {side} hand-side of the operation: "
+            f"[{both}];many-to-many matching not allowed: matching labels must be unique on one side",
             position=expr.op_position,
+            end=expr.op_position + len(expr.op),
         )
 
 

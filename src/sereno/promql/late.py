@@ -52,6 +52,11 @@ def settled(labels: Labels) -> Labels:
     return labels.without(*METADATA) if labels.fading else Labels(labels)
 
 
+def staying(labels: Labels, like: Labels) -> Labels:
+    """`labels`, late ones whose name stays if `like` are late ones."""
+    return LateLabels(labels) if isinstance(like, LateLabels) else labels
+
+
 def lately(select: Select) -> Select:
     """`select`, its labels late ones."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError
+from sereno.kernel.errors import QueryError, UnsupportedQuery
 from sereno.kernel.labels import Labels
 from sereno.promql import annotations as notes
 from sereno.promql.ast import Aggregate, Call, Expr, RangeSelector, Selector, Text, bare
@@ -144,6 +144,8 @@ def _reached(tile: Tile, expr: RangeSelector, grid: Grid) -> tuple[Samples, Int6
 def since_start(tile: Tile, expr: Call, ranged: RangeSelector, grid: Grid) -> Vector:
     """rate, irate, increase and resets, where it is known when the counters began."""
     samples, _, starts, ends = tile.windows(ranged, grid)
+    if samples.histograms is not None:
+        raise UnsupportedQuery("start timestamps of native histograms", position=expr.position, end=expr.end)
     shape = (len(samples), len(ends))
     values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
     for rows, lane in samples.lanes(starts, ends, grid.instants_ms, 1):

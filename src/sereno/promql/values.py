@@ -121,7 +121,9 @@ def merged(vector: Vector) -> Vector:
     for row, target in enumerate(ids):
         here = vector.present[row]
         if (present[target] & here).any():
-            raise QueryError(f"vector cannot contain metrics with the same labelset: {vector.labels[row]}")
+            raise QueryError(
+                "vector cannot contain metrics with the same labelset", hint=f"two series became {vector.labels[row]}"
+            )
         values[target][here] = vector.values[row][here]
         present[target] |= here
         if histograms is not None and vector.histograms is not None:
