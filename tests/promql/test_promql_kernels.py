@@ -119,10 +119,9 @@ def test_wrong_arguments_end_in_an_exception() -> None:
         (ValueError, lambda: COMPILED.undelta(bytes(8), bytes(2), 1, 4, 1, 1.0, f)),
         (ValueError, lambda: COMPILED.unxor(bytes(8), bytes(7), 1, 2, f[:2].copy())),
     ]
-    for number, (error, call) in enumerate(wrong):
+    for error, call in wrong:
         with pytest.raises((error, TypeError, ValueError)):
             call()
-            pytest.fail(f"the call number {number} went through")
 
 
 @both

@@ -7,23 +7,27 @@ left behind; the others go on.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from sereno.kernel.errors import QueryError, SerenoError
 from sereno.kernel.labels import Labels
 from sereno.promql.annotations import Annotation, Annotations
-from sereno.promql.ast import Call, Expr, Paren, Text, Unary, bare
+from sereno.promql.ast import Aggregate, Call, Expr, Paren, Text, Unary, bare
 from sereno.promql.columns import Grid, Matcher, Result, Select, Selection
+from sereno.promql.dialect import STABLE
 from sereno.promql.limits import Limits, Watch
 from sereno.promql.matching import canonical
 from sereno.promql.plan import Query, Settings, needs, united
+from sereno.promql.shards import Gathered, dealt, only, shares_of
 from sereno.promql.signatures import kind_of
-from sereno.promql.supply import Supply
+from sereno.promql.supply import RESIDENT_SAMPLES, WHOLE_SAMPLES, LookAhead, Supply
 from sereno.promql.tiles import joined, steps_of, tiles
 from sereno.promql.values import Value, Vector, pruned
 from sereno.promql.windows import Samples
@@ -90,16 +94,38 @@ class _Known:
     asked: int
 
 
+class Ready:
+    """Values computed beforehand on the whole grid."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self.values: dict[int, Vector] = {}
+
+    def part(self, number: int, grid: Grid) -> Vector | None:
+        """The value of that number on a part of the grid; None if it was not computed beforehand."""
+        whole = self.values.get(number)
+        if whole is None or grid.step_ms != self._grid.step_ms:
+            return None
+        first, off = divmod(grid.start_ms - self._grid.start_ms, grid.step_ms)
+        if off or first < 0 or grid.end_ms > self._grid.end_ms:
+            return None
+        span = slice(first, first + steps_of(grid))
+        return Vector(whole.labels, whole.values[:, span], whole.present[:, span])
+
+
 class Memory:
     """What is computed on one tile, shared by all expressions."""
 
-    def __init__(self, numbering: Numbering) -> None:
+    def __init__(self, numbering: Numbering, ready: Ready | None = None) -> None:
         self._numbering = numbering
         self._known: dict[tuple[int, Grid], _Known] = {}
+        self._ready = ready
 
     def value(self, run: Run, expr: Expr, grid: Grid, compute: Callable[[], Value]) -> Value:
         """The value of `expr` on `grid`: that known, or computed now."""
         number = self._numbering.of(expr)
+        if self._ready is not None and (part := self._ready.part(number, grid)) is not None:
+            return part
         known = self._known.get((number, grid))
         if known is not None:
             if known.owner != run.index:
@@ -137,6 +163,8 @@ class Run:
     notes: Annotations = field(default_factory=Annotations)
     watch: Watch = field(default_factory=Watch)
     parts: list[Value] = field(default_factory=list)
+    is_ready: bool = False
+    """Whether all that it needs of samples was computed beforehand."""
 
     @property
     def series(self) -> int:
@@ -150,7 +178,7 @@ class Run:
 
     def wanted(self, grid: Grid) -> Iterator[Selection]:
         """What the expression looks at on `grid`."""
-        return needs(self.tree, grid, self.query)
+        return iter(()) if self.is_ready else needs(self.tree, grid, self.query)
 
     def refuse_alike(self, expr: Call | Unary, vector: Vector, labels: tuple[Labels, ...]) -> None:
         """Raise QueryError if two series with values become alike under `labels`, even at different instants."""
@@ -161,13 +189,17 @@ class Run:
         for row in np.flatnonzero(alive):
             if seen.setdefault(labels[row], vector.labels[row]) != vector.labels[row]:
                 raise QueryError(
-                    f"vector cannot contain metrics with the same labelset: {labels[row]}", position=expr.position
+                    "vector cannot contain metrics with the same labelset",
+                    position=expr.position,
+                    end=expr.end,
+                    hint=f"two series became {labels[row]}",
                 )
 
 
 Compute = Callable[[Run, Memory, Grid], Value]
 """The value of a run's expression on a tile."""
 Outcome = Result | Exception
+Share = Literal["all", "large", "small"]
 
 
 def outcomes(
@@ -177,9 +209,13 @@ def outcomes(
     limits: Limits,
     settings: Settings,
     compute: Compute,
+    *,
+    share: Share = "all",
 ) -> list[Outcome]:
     """What each expression comes to: its result, or the exception that ended it.
 
+    Of `all` series, aggregations of more than can be held are computed over a share after another; such a share may
+    be `large` still, or `small` enough to be held.
     Raises what `select` raises, other than a QueryError.
     """
     steps = steps_of(grid)
@@ -197,7 +233,7 @@ def outcomes(
         except QueryError as error:
             found[index] = error
     for group in _related(runs, grid, found):
-        _Together(group, grid, steps, select, limits, compute, found).go()
+        _Together(group, grid, steps, select, limits, settings, compute, found).go(share)
     return [one for one in found if one is not None]
 
 
@@ -258,33 +294,40 @@ class _Together:
         steps: int,
         select: Select,
         limits: Limits,
+        settings: Settings,
         compute: Compute,
         found: list[Outcome | None],
     ) -> None:
         self.alive = [run for run, _ in group]
         self.whole = united(one for _, wanted in group for one in wanted)
         self.grid, self.steps = grid, steps
-        self.limits = limits
+        self.select, self.limits, self.settings = select, limits, settings
         self.compute = compute
         self.found = found
         self.supply = Supply(select, limits)
         self.numbering = Numbering()
+        self.ready = Ready(grid)
         for run in self.alive:
             run.supply = self.supply
         for run in list(self.alive):
             self._guarded(run, lambda run: self.numbering.asked.update([self.numbering.of(run.tree)]))
 
-    def go(self) -> None:
+    def go(self, share: Share) -> None:
         """Evaluate all, a part of the grid after another."""
         watch = self.limits.watch()
         watch.start()
-        parts = self.supply.parts(self.grid, self.steps, self._wanted)
+        parts = [self.grid]
+        looked = None if share == "small" else self.supply.looked_ahead(self.whole, self.steps)
+        if looked is not None:
+            if share == "all" and self.settings.features == STABLE:
+                self._deal(looked, watch)
+            parts = looked.parts(self.grid, self.steps, self._wanted)
         for part in parts:
-            self.supply.advance(self.whole if len(parts) == 1 else self._wanted(part))
+            self.supply.advance(self._wanted(part))
             for run in list(self.alive):
                 self._guarded(run, self._within_limits)
             for tile in tiles(part, steps_of(part), self.supply.series):
-                memory = Memory(self.numbering)
+                memory = Memory(self.numbering, self.ready)
                 for run in list(self.alive):
                     self._guarded(run, lambda run, memory=memory, tile=tile: self._on(run, memory, tile))  # type: ignore[misc]
             if len(self.alive) == 1:  # whoever is alone pays for the loading as well
@@ -294,8 +337,64 @@ class _Together:
         for run in list(self.alive):
             self._guarded(run, self._finish)
 
+    def _deal(self, looked: LookAhead, watch: Watch) -> None:
+        """Compute beforehand what is aggregated over shares of the series."""
+        nodes: dict[int, Aggregate] = {}
+        runs: list[tuple[Run, list[int]]] = []
+        for run in self.alive:
+            found = dealt(run.tree)
+            if found:
+                runs.append((run, [self.numbering.of(node) for node in found]))
+                nodes.update((self.numbering.of(node), node) for node in found)
+        shares = shares_of(looked.weights, RESIDENT_SAMPLES) if runs else None
+        if shares is None:
+            return
+        gathered = {number: Gathered.of(node, self.steps) for number, node in nodes.items()}
+        notes: dict[int, Annotations] = {number: Annotations() for number in nodes}
+        failed: dict[int, Exception] = {}
+        for condition in shares.conditions:
+            asked = [(number, part) for number, node in gathered.items() for part in node.parts]
+            large = shares.most > WHOLE_SAMPLES
+            outcome = iter(self._of_share(only(self.select, condition), asked, notes, "large" if large else "small"))
+            for number, node in list(gathered.items()):
+                results = [next(outcome) for _ in node.parts]
+                fault = next((one for one in results if isinstance(one, Exception)), None)
+                fine = [one for one in results if isinstance(one, Result)]
+                if fault is not None:
+                    failed[number] = fault
+                if fault is not None or any(one.histograms is not None for one in fine):
+                    del gathered[number]  # histograms are added by those who know how, from all series at once
+                else:
+                    node.add(fine)
+            if watch.elapsed > watch.seconds_max * len(runs):
+                for run, _ in runs:
+                    self._guarded(run, lambda run: watch.check(run.tree.position))
+                return
+        self.ready.values = {number: node.vector() for number, node in gathered.items()}
+        for run, numbers in runs:
+            error = next((failed[number] for number in numbers if number in failed), None)
+            if error is not None:
+                self._end(run, copy.copy(error))
+                continue
+            run.is_ready = all(number in gathered for number in numbers)
+            for number in numbers if run.is_ready else ():
+                for note in notes[number]:
+                    run.notes.add(note)
+
+    def _of_share(
+        self, select: Select, asked: list[tuple[int, Aggregate]], notes: dict[int, Annotations], share: Share
+    ) -> list[Outcome]:
+        """The values of aggregations over one share; what is noted about them goes into `notes`."""
+
+        def compute(run: Run, memory: Memory, tile: Grid) -> Value:
+            run.notes = notes[asked[run.index][0]]
+            return self.compute(run, memory, tile)
+
+        trees = [(part, None) for _, part in asked]
+        return outcomes(trees, self.grid, select, self.limits, self.settings, compute, share=share)
+
     def _wanted(self, part: Grid) -> tuple[Selection, ...]:
-        if part == self.grid:
+        if part == self.grid and not any(run.is_ready for run in self.alive):
             return self.whole
         return united(one for run in self.alive for one in run.wanted(part))
 

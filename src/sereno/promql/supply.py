@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError, QueryLimit
-from sereno.promql.columns import Columns, Grid, Matcher, Objects, Select, Selection
+from sereno.kernel.errors import QueryError
+from sereno.kernel.labels import Labels
+from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
 from sereno.promql.limits import Limits
 from sereno.promql.windows import Samples
 
@@ -23,7 +24,7 @@ RESIDENT_SAMPLES = 6_000_000
 """When they come in parts, about so many are held; twice that while parts are put together."""
 _PROBE_MS = 900_000
 _PROBED_FROM_MS = 6 * 3_600_000
-_PARTS_MAX = 100_000
+_PROBED_ALONE_FROM_MS = 7 * 86_400_000
 
 Wanted = Callable[[Grid], tuple[Selection, ...]]
 """What the evaluation on a part of the grid looks at."""
@@ -98,68 +99,73 @@ class Supply:
         self._limits.check("samples_max", len(columns.times), "samples")
         return cut(columns, selection) if exactly else columns
 
-    # Parts -------------------------------------------------------------------------------------------------
+    # A look ahead ------------------------------------------------------------------------------------------
+
+    def looked_ahead(self, whole: tuple[Selection, ...], steps: int) -> LookAhead | None:
+        """How much `whole` is, from a look at a few moments; None if it is little enough to be asked for as it is.
+
+        Nor is there a look ahead where what was looked at came with more than was asked for (then all is in memory
+        anyway), or where the source knows nothing but the whole of a selection (LookupError).
+        """
+        span = max((one.end_ms - one.start_ms for one in whole), default=0)
+        if span < (_PROBED_FROM_MS if steps > 1 else _PROBED_ALONE_FROM_MS):
+            return None
+        looked = LookAhead({}, {})
+        try:
+            for one in whole:
+                if not self._look_at(one, looked):
+                    return None
+        except (LookupError, QueryError):  # if it is wrong, that will be said when it is asked for in earnest
+            return None
+        return looked if looked.size(whole) > WHOLE_SAMPLES else None
+
+    def _look_at(self, one: Selection, looked: LookAhead) -> bool:
+        """Look at the beginning, the middle and the end of `one`; False if more was there than was asked for."""
+        if one.end_ms - one.start_ms < 4 * _PROBE_MS:
+            return True
+        middle = (one.start_ms + one.end_ms) // 2
+        for start in (one.start_ms, middle, one.end_ms - _PROBE_MS):
+            probe = Selection(one.matchers, start, start + _PROBE_MS)
+            columns = self._select(probe)
+            if len(columns.times) and (columns.times.min() < start or columns.times.max() > probe.end_ms):
+                return False
+            density = len(columns.times) / _PROBE_MS
+            looked.densities[one.matchers] = max(looked.densities.get(one.matchers, 0.0), density)
+            for labels, count in zip(columns.labels, np.diff(columns.offsets).tolist(), strict=True):
+                weight = count / _PROBE_MS * (one.end_ms - one.start_ms)
+                looked.weights[labels] = max(looked.weights.get(labels, 0.0), weight)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """How much will be asked for, about: samples a millisecond of each selector, samples of each series."""
+
+    densities: dict[tuple[Matcher, ...], float]
+    weights: dict[Labels, float]
+
+    def size(self, selections: Iterable[Selection]) -> float:
+        """How many samples `selections` are."""
+        return sum((one.end_ms - one.start_ms) * self.densities.get(one.matchers, 0.0) for one in selections)
 
     def parts(self, grid: Grid, steps: int, wanted: Wanted) -> list[Grid]:
-        """`grid` in parts, for each of which `wanted` is little enough to be held."""
-        whole = wanted(grid)
-        span = max((one.end_ms - one.start_ms for one in whole), default=0)
-        if steps == 1 or span < _PROBED_FROM_MS or max(one.end_ms for one in whole) - grid.start_ms < _PROBE_MS:
+        """`grid` in parts, for each of which `wanted` is little enough to be held: as many instants as fit beside
+        the windows, and so many at least that there is more to do than to put parts together."""
+        if self.size(wanted(grid)) <= WHOLE_SAMPLES:
             return [grid]
-        try:
-            densities = self._densities(whole)
-        except LookupError:  # a source that knows nothing but the whole of a selection
-            return [grid]
-        if densities is None or _size(whole, densities) <= WHOLE_SAMPLES:
-            return [grid]
-        return _cut_grid(grid, steps, wanted, densities)
-
-    def _densities(self, whole: tuple[Selection, ...]) -> dict[tuple[Matcher, ...], float] | None:
-        """Samples a millisecond of each selector, from a look at a few moments. None if what was looked at came
-        with more than was asked for: then it is all in memory anyway."""
-        found: dict[tuple[Matcher, ...], float] = {}
-        for one in whole:
-            if one.end_ms - one.start_ms < 4 * _PROBE_MS:
-                found.setdefault(one.matchers, 0.0)
-                continue
-            middle = (one.start_ms + one.end_ms) // 2
-            for start in (one.start_ms, middle, one.end_ms - _PROBE_MS):
-                probe = Selection(one.matchers, start, start + _PROBE_MS)
-                try:
-                    columns = self._select(probe)
-                except QueryLimit:
-                    continue
-                except QueryError:
-                    return None  # it will fail again when it is asked for in earnest
-                if len(columns.times) and (columns.times.min() < start or columns.times.max() > probe.end_ms):
-                    return None
-                found[one.matchers] = max(found.get(one.matchers, 0.0), len(columns.times) / _PROBE_MS)
-        return found
-
-
-def _size(selections: Iterable[Selection], densities: dict[tuple[Matcher, ...], float]) -> float:
-    """How many samples `selections` are, about."""
-    return sum((one.end_ms - one.start_ms) * densities.get(one.matchers, 0.0) for one in selections)
-
-
-def _cut_grid(grid: Grid, steps: int, wanted: Wanted, densities: dict[tuple[Matcher, ...], float]) -> list[Grid]:
-    """Parts of as many instants as fit beside the windows; at least so many that there are few of them."""
-    first = Grid(grid.start_ms, grid.start_ms, grid.step_ms)
-    windows = _size(wanted(first), densities)
-    some = max(1, min(steps - 1, 3_600_000 // grid.step_ms))
-    more = _size(wanted(Grid(grid.start_ms, grid.start_ms + some * grid.step_ms, grid.step_ms)), densities)
-    a_step = max((more - windows) / some, 1e-9)
-    fits = int((RESIDENT_SAMPLES - windows) / a_step)
-    quarter = int(windows / 4 / a_step)  # below that, one would do little else than put parts together
-    size = min(steps, max(fits, quarter, 1, steps // _PARTS_MAX))
-    return [
-        Grid(
-            grid.start_ms + begin * grid.step_ms,
-            grid.start_ms + (min(begin + size, steps) - 1) * grid.step_ms,
-            grid.step_ms,
-        )
-        for begin in range(0, steps, size)
-    ]
+        windows = self.size(wanted(Grid(grid.start_ms, grid.start_ms, grid.step_ms)))
+        some = max(1, min(steps - 1, 3_600_000 // grid.step_ms))
+        more = self.size(wanted(Grid(grid.start_ms, grid.start_ms + some * grid.step_ms, grid.step_ms)))
+        a_step = max((more - windows) / some, 1e-9)
+        size = min(steps, max(int((RESIDENT_SAMPLES - windows) / a_step), int(windows / 4 / a_step), 1))
+        return [
+            Grid(
+                grid.start_ms + begin * grid.step_ms,
+                grid.start_ms + (min(begin + size, steps) - 1) * grid.step_ms,
+                grid.step_ms,
+            )
+            for begin in range(0, steps, size)
+        ]
 
 
 # Columns -----------------------------------------------------------------------------------------------------------
@@ -183,7 +189,8 @@ def cut(columns: Columns, selection: Selection) -> Columns:
         labels = tuple(labels[row] for row in alive.tolist())
     offsets = np.concatenate(([0], np.cumsum(sizes[alive])))
     histograms = None if columns.histograms is None else columns.histograms[keep]
-    return Columns(labels, offsets, columns.times[keep], columns.values[keep], histograms)
+    starts = None if columns.starts is None else columns.starts[keep]
+    return Columns(labels, offsets, columns.times[keep], columns.values[keep], histograms, starts)
 
 
 def end_to_end(first: Columns, then: Columns) -> Columns:
@@ -197,22 +204,22 @@ def end_to_end(first: Columns, then: Columns) -> Columns:
     sizes[: len(first)] = own
     sizes[places] += np.diff(then.offsets)
     offsets = np.concatenate(([0], np.cumsum(sizes)))
-    to_first = _targets(offsets[: len(first)], own)
     begins = offsets[places].copy()
     there = places < len(first)
     begins[there] += own[places[there]]
-    to_then = _targets(begins, np.diff(then.offsets))
     times = np.empty(int(offsets[-1]), dtype=np.int64)
     values = np.empty(len(times))
-    for target, part in ((to_first, first), (to_then, then)):
+    native = first.histograms is not None or then.histograms is not None
+    histograms = np.full(len(times), None, dtype=object) if native else None
+    starts = None if first.starts is None and then.starts is None else np.zeros(len(times), dtype=np.int64)
+    for part, begin in ((first, offsets[: len(first)]), (then, begins)):
+        target = _targets(begin, np.diff(part.offsets))
         times[target], values[target] = part.times, part.values
-    histograms: Objects | None = None
-    if first.histograms is not None or then.histograms is not None:
-        histograms = np.full(len(times), None, dtype=object)
-        for target, part in ((to_first, first), (to_then, then)):
-            if part.histograms is not None:
-                histograms[target] = part.histograms
-    return Columns(tuple(rows), offsets, times, values, histograms)
+        if histograms is not None and part.histograms is not None:
+            histograms[target] = part.histograms
+        if starts is not None and part.starts is not None:
+            starts[target] = part.starts
+    return Columns(tuple(rows), offsets, times, values, histograms, starts)
 
 
 def _targets(
