@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from sereno.app.http.auth import Principal, require
+from sereno.app.http.explore_links import explore_url, slo_expression
 from sereno.app.http.pages import Speech, language_of, render, speech_of, zone_of
 from sereno.app.http.situation import Situation, judge, what_is_missing, without_userinfo
 from sereno.app.http.trends import Trends, series_of, slo_view
@@ -85,6 +86,7 @@ def _services(routes: APIRouter, control: Control) -> None:
         firing = await control.database.read(lambda unit: unit.alerts.active())
         return render(
             request, "service.html", zone=zone, service=found, team=team, views=views, whole=Decimal(1),
+            explore_url=explore_url, slo_expression=slo_expression,
             firing=[alert for alert in firing if alert.service == name and alert.state == "firing"],
         )  # fmt: skip
 
@@ -108,7 +110,10 @@ def _alerts(routes: APIRouter, control: Control) -> None:
         def value_of(alert: Alert) -> str:
             return figure(repr(alert.value), language)
 
-        return render(request, "alerts.html", groups=groups, value_of=value_of)
+        exprs = {rule.key: rule.expr for rule in control.rules}
+        return render(
+            request, "alerts.html", groups=groups, value_of=value_of, exprs=exprs, explore_url=explore_url
+        )  # fmt: skip
 
     @routes.get("/oncall")
     async def oncall(request: Request, me: Viewer) -> Response:
@@ -215,7 +220,7 @@ async def situation(control: Control) -> Situation:
     pages, incidents, alerts = await control.database.read(gather)
     missing = what_is_missing(
         control.spec.current, control.targets, control.budgets, control.clock.now(),
-        evaluated_at=control.evaluated_at, evaluation_error=control.evaluation_error,
+        evaluated_at=control.evaluated_at, evaluation_error=control.evaluation_trouble,
     )  # fmt: skip
     return judge(pages, incidents, alerts, control.budgets.values(), missing)
 

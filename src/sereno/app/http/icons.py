@@ -20,6 +20,7 @@ _PATHS = {
     "service": '<rect x="3.5" y="4" width="17" height="6.2" rx="1.5"/>'
     '<rect x="3.5" y="13.8" width="17" height="6.2" rx="1.5"/><path d="M7 7.1h.1M7 16.9h.1"/>',
     "alert": '<path d="M3 12h4l2.5-6.5 4.5 13 2.5-6.5h4.5"/>',
+    "explore": '<path d="M4 4v16h16"/><path d="m7.5 14.5 3.5-4 3 2.5 5-6.5"/>',
     "oncall": '<path d="M4 13v-1a8 8 0 0 1 16 0v1"/><rect x="3" y="13" width="4" height="6" rx="1.5"/>'
     '<rect x="17" y="13" width="4" height="6" rx="1.5"/>',
     "settings": '<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>',

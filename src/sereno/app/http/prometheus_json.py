@@ -59,9 +59,21 @@ def float_texts(values: Float64s) -> list[str]:
         places = np.flatnonzero(whole)
         for place, number in zip(places.tolist(), values[places].astype(np.int64).tolist(), strict=True):
             texts[place] = str(number)
-    for place in np.flatnonzero(~plain & ~whole).tolist():
+    small = (size >= 1e-6) & (size < _PLAIN_MIN)
+    for place in np.flatnonzero(small).tolist():
+        texts[place] = _unfolded(texts[place])
+    for place in np.flatnonzero(~plain & ~whole & ~small & ~(size < 1e-6)).tolist():
         texts[place] = go_float(float(values[place]))
+    for place in np.flatnonzero((values == 0) & ~whole).tolist():
+        texts[place] = "-0"
     return texts
+
+
+def _unfolded(text: str) -> str:
+    """`1.5e-05` as `0.000015`."""
+    digits, _, zeros = text.partition("e-0")
+    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+    return f"{sign}0.{'0' * (int(zeros) - 1)}{digits.replace('.', '')}"
 
 
 def time_text(at_ms: int) -> str:
@@ -97,7 +109,7 @@ def _valid(value: Any) -> Any:
 def histogram_text(histogram: Histogram) -> str:
     """A native histogram: its count, its sum and the buckets that hold anything (util/jsonutil, MarshalHistogram)."""
     held = cells(histogram)
-    edges = 2 - 2 * held.upper_closed.astype(np.int64) - held.lower_closed + 2 * (held.upper_closed & held.lower_closed)
+    edges = 2 - 2 * held.upper_closed.astype(np.int64) - held.lower_closed + 4 * (held.upper_closed & held.lower_closed)
     columns = (float_texts(part) for part in (held.lower, held.upper, held.counts))
     rows = ",".join(
         f'[{edge},"{lower}","{upper}","{count}"]'

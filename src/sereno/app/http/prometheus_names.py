@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sereno.app.http.prometheus_params import TIME_MS_MAX, ApiError
 from sereno.kernel.labels import Labels
-from sereno.promql import Selection, matches, selector_text
+from sereno.promql import Selection, selector_text
 from sereno.promql.columns import Matcher
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def names_of(engine: Engine) -> Names:
 
     control = engine.control
     if control.store is not None:
-        return StoreNames(control.store, engine)
+        return StoreNames(control.store)
     if isinstance(control.source, PrometheusReader):
         return RemoteNames(control.source.api)
     return SampledNames(engine.source, control.clock.now)
@@ -100,18 +100,26 @@ class SampledNames(Listed):
 class StoreNames(Listed):
     """Asks the embedded store's index."""
 
-    def __init__(self, store: SampleStore, engine: Engine) -> None:
-        self.store, self.engine = store, engine
+    def __init__(self, store: SampleStore) -> None:
+        self.store = store
 
     async def series(self, selectors: Selectors, start_ms: int, end_ms: int, limit: int = 0) -> list[Labels]:
         """The labels of each series once."""
-        return await self.engine.in_thread(lambda: _matching(self.store.series(), selectors))
 
+        def find(store: SampleStore) -> list[Labels]:
+            parts = [store.find_series(matchers, start_ms, end_ms, limit) for matchers in selectors or ((),)]
+            return parts[0] if len(parts) == 1 else list(dict.fromkeys(labels for part in parts for labels in part))
 
-def _matching(series: Iterable[Labels], selectors: Selectors) -> list[Labels]:
-    if not selectors:
-        return list(series)
-    return [labels for labels in series if any(matches(matchers, labels) for matchers in selectors)]
+        return await self.store.reading(find)
+
+    async def metadata(self, metric: str = "") -> Metadata:
+        """Type, help and unit of every metric, or of one."""
+        known = await self.store.reading(lambda store: store.metadata())
+        return {
+            name: [{"type": one.type, "help": one.help, "unit": one.unit} for one in said]
+            for name, said in known.items()
+            if metric in ("", name)
+        }
 
 
 class RemoteNames:
