@@ -16,6 +16,7 @@ from sereno.insight.model import Incident
 from sereno.slo import SloPlan
 
 Floats = npt.NDArray[np.float64]
+_COVERED = Fraction(9, 10)
 
 
 def derived(
@@ -51,13 +52,19 @@ def merged(incidents: Sequence[Incident]) -> tuple[Incident, ...]:
 
 
 def spent_by(plan: SloPlan, counts: Counts, incident: Incident) -> Fraction | None:
-    """The share of the budget that `incident` cost, of the window that ends with it; None without any event."""
+    """The share of the budget that `incident` cost, of the window that ends with it; None without any event.
+
+    Where less than nine tenths of that window are known, its events are reckoned from those of all the known time: the
+    first bad minute of a history is not half of all it has.
+    """
     window = plan.slo.window // timedelta(milliseconds=1)
     part = counts.over(incident.start_ms, incident.end_ms)
     whole = counts.over(incident.end_ms - window, incident.end_ms)
-    if not whole.total:
-        return None
-    return Fraction(part.bad) / (Fraction(plan.slo.objective.budget) * Fraction(whole.total))
+    total = Fraction(whole.total)
+    if whole.coverage < _COVERED:
+        ever = counts.over(int(counts.instants_ms[0]), int(counts.instants_ms[-1]))
+        total = Fraction(ever.total) * window / ever.covered_ms if ever.covered_ms else total
+    return Fraction(part.bad) / (Fraction(plan.slo.objective.budget) * total) if total else None
 
 
 def _least(plan: SloPlan, incident: Incident, share: Decimal | None) -> Fraction:

@@ -171,3 +171,13 @@ def _key(variant: Variant) -> tuple[object, ...]:
         variant.objective.ratio,
         *((tier.long, tier.short, Fraction(tier.factor), tier.for_) for tier in variant.tiers),
     )
+
+
+def ranked(tried_: Iterable[Tried]) -> list[Tried]:
+    """The variants from the best compromise on: recall first, then precision, then detection, then pages."""
+
+    def key(one: Tried) -> tuple[float, ...]:
+        detection, per_week, precision, recall, _ = _cost(one)
+        return recall, precision, detection, per_week, one.number
+
+    return sorted(tried_, key=key)
