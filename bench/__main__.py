@@ -1,4 +1,4 @@
-"""`bench/run NAME [--json]`."""
+"""`bench/run NAME [--json] [ITS OWN ARGUMENTS]`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ NAMES = {
     "status-page": "requests per second and latency of the public page at 50 connections",
     "store": "cost of appending and reading samples, bytes per sample",
     "promql": "the evaluator over 30 days, and how its cost grows with the window",
+    "promqltest": "Prometheus's own test scripts: cases that hold, by file and class",
     "rules-live": "a thousand ratio rules over twenty thousand series, one evaluation",
     "backtest": "a burn-rate objective over 30 days, seven windows, beside Prometheus",
 }
@@ -28,10 +29,14 @@ def main() -> int:
         for name, meaning in NAMES.items():
             print(f"{name:<12} {meaning}")
         return 0 if arguments else 2
-    if len(arguments) != 1 or arguments[0] not in NAMES:
+    if arguments[0] not in NAMES:
         print(f"bench: no figure is called {' '.join(arguments)!r}; see bench/run --list", file=sys.stderr)
         return 2
-    figures = importlib.import_module(f"bench.{arguments[0].replace('-', '_')}").measure()
+    module = importlib.import_module(f"bench.{arguments[0].replace('-', '_')}")
+    if arguments[1:] and not hasattr(module, "options"):
+        print(f"bench: {arguments[0]} takes no arguments of its own", file=sys.stderr)
+        return 2
+    figures = module.measure(**module.options(arguments[1:])) if hasattr(module, "options") else module.measure()
     if "--json" in sys.argv:
         print(json.dumps([asdict(figure) | {"passed": figure.passed} for figure in figures], indent=2))
     else:
