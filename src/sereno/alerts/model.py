@@ -39,13 +39,27 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """One series for which an expression holds, told in full: the alert's labels and annotations, whose it is and
+    how bad."""
+
+    labels: Labels
+    annotations: Labels
+    value: float
+    service: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What one look at one rule found: the series for which its expression holds.
 
-    `error` is set when the expression could not be computed; then `series` says nothing and the states stay.
+    `found` tells the alerts in full where the rule alone does not say what they are (rule files); else they are made
+    from `series`. `error` is set when the expression could not be computed; then nothing is said and the states stay.
     """
 
     rule: str
     at: datetime
     series: tuple[tuple[Labels, float], ...] = field(default_factory=tuple)
     error: str | None = None
+    found: tuple[Found, ...] | None = None

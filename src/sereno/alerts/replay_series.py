@@ -105,7 +105,7 @@ class Made:
             if present[-1]:
                 there.add(labels)
         for labels in self.there - seen:
-            self.rows[labels].extend(times[:1], np.full(1, STALE))
+            self.rows.setdefault(labels, Row()).extend(times[:1], np.full(1, STALE))
         self.there = there
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sereno.alerts.model import Alert, Evaluation
+from sereno.alerts.model import Alert, Evaluation, Found
+from sereno.alerts.texts import REGEXES
 from sereno.kernel.events import AlertFired, AlertResolved, Event
 from sereno.kernel.inert import inert, without_nul
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
-from sereno.kernel.template import expand
+from sereno.kernel.template import TemplateContext, expand
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def final_labels(rule: Rule, series: Labels, value: float) -> Labels:
     """
     if any("\0" in text for pair in series.pairs for text in pair):
         series = Labels((without_nul(name), without_nul(text)) for name, text in series.pairs)
-    own = {name: without_nul(expand(text, series, value)) for name, text in rule.labels.items()}
+    own = {name: without_nul(expand(text, series, value, _texts(rule))) for name, text in rule.labels.items()}
     return (
         series.without("__name__")
         .merged(own)
@@ -51,8 +52,11 @@ def advance(rule: Rule, active: Sequence[Alert], evaluation: Evaluation) -> Chan
     if evaluation.error is not None:
         return Changes(unknown=evaluation.error)
     found: dict[str, Alert] = {}
-    for series, value in evaluation.series:
-        alert = _begin(rule, series, value, evaluation.at)
+    seen = evaluation.found
+    if seen is None:
+        seen = tuple(_found(rule, series, value) for series, value in evaluation.series)
+    for one in seen:
+        alert = _begin(rule, one, evaluation.at)
         if alert.fingerprint in found:
             return Changes(unknown=f"two series have the same labels {alert.labels!r} once the rule's are put on")
         found[alert.fingerprint] = alert
@@ -73,12 +77,21 @@ def remove(active: Iterable[Alert], now: datetime) -> Changes:
     )
 
 
-def _begin(rule: Rule, series: Labels, value: float, at: datetime) -> Alert:
-    labels = final_labels(rule, series, value)
-    texts = {name: inert(expand(text, series, value)) for name, text in rule.annotations.items()}
+def _texts(rule: Rule) -> TemplateContext:
+    return TemplateContext(name=rule.name, regexes=REGEXES)
+
+
+def _found(rule: Rule, series: Labels, value: float) -> Found:
+    texts = {name: expand(text, series, value, _texts(rule)) for name, text in rule.annotations.items()}
+    return Found(final_labels(rule, series, value), Labels(texts), value, rule.service, rule.severity)
+
+
+def _begin(rule: Rule, found: Found, at: datetime) -> Alert:
+    labels = found.labels
+    texts = {name: inert(text) for name, text in found.annotations.items()}
     return Alert(
-        fingerprint=labels.fingerprint, rule=rule.key, alert=rule.name, service=rule.service,
-        severity=rule.severity, state="pending", labels=labels, annotations=Labels(texts), value=value,
+        fingerprint=labels.fingerprint, rule=rule.key, alert=rule.name, service=found.service,
+        severity=found.severity, state="pending", labels=labels, annotations=Labels(texts), value=found.value,
         active_at=at, last_true_at=at, evaluated_at=at,
     )  # fmt: skip
 

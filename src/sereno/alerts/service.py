@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,19 +27,22 @@ def record(alerts: Alerts, rules: Mapping[str, Rule], evaluations: Sequence[Eval
 
 
 def record_round(
-    alerts: Alerts, rules: Mapping[str, Rule], evaluations: Sequence[Evaluation], now: datetime
-) -> Recorded:
+    alerts: Alerts, rules: Mapping[str, Rule], evaluations: Sequence[Evaluation], now: datetime,
+    *, mine: Callable[[str], bool] | None = None,
+) -> Recorded:  # fmt: skip
     """Store what the evaluations found, and resolve the alerts of rules that are gone.
 
     `rules` are all the rules declared now, by their key; `evaluations` any of them, in any order; `now` is the
-    instant at which alerts of removed rules resolve. Call it inside a transaction with the events it returns.
+    instant at which alerts of removed rules resolve. `mine` says which keys this round answers for (None: all): a
+    rule of others that is not among `rules` is not gone. Call it inside a transaction with the events it returns.
     """
     by_rule: dict[str, list[Alert]] = {}
     owners: dict[str, str] = {}
     for alert in alerts.active():
         by_rule.setdefault(alert.rule, []).append(alert)
         owners[alert.fingerprint] = alert.rule
-    rounds = [remove(by_rule.pop(key), now) for key in [*by_rule] if key not in rules]
+    gone_keys = [key for key in by_rule if key not in rules and (mine is None or mine(key))]
+    rounds = [remove(by_rule.pop(key), now) for key in gone_keys]
     for changes in rounds:
         for gone in (*(a.fingerprint for a in changes.save), *changes.drop):
             del owners[gone]

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sereno.adapters.samples.target import TargetState
     from sereno.adapters.sql.database import Database
     from sereno.app.http.prometheus_run import Engine
+    from sereno.app.rule_files import RuleFiles
+    from sereno.app.rule_groups import GroupState, RuleGroups
     from sereno.kernel.rule import Rule
     from sereno.slo.model import Budget, BurnChart, SloPlan
 
@@ -125,6 +128,47 @@ class Control:
     evaluated_at: datetime | None = None
     evaluation_error: str | None = None
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    recorded: SampleStore | None = None
+    """Where recording rules write: the store, or beside a Prometheus one of their own."""
+
+    @property
+    def samples(self) -> SampleSource:
+        """The source as rules see it: with what they have recorded themselves."""
+        if self.recorded is None or self.recorded is self.store:
+            return self.source
+        from sereno.app.recorded import WithRecorded
+
+        return WithRecorded(self.source, self.recorded)
+
+    @cached_property
+    def rule_files(self) -> RuleFiles:
+        """The rule files that the settings name."""
+        from sereno.app.rule_files import RuleFiles
+
+        return RuleFiles(self.settings.rule_files, self.settings.spec)
+
+    @cached_property
+    def rule_groups(self) -> RuleGroups:
+        """What evaluates them."""
+        from sereno.app.rule_groups import RuleGroups
+
+        return RuleGroups(self)
+
+    def rule_groups_state(self) -> tuple[GroupState, ...]:
+        """The groups of the rule files in force, and how each of their rules was at its last evaluation."""
+        return self.rule_groups.state() if self.settings.rule_files else ()
+
+    @property
+    def evaluation_trouble(self) -> str | None:
+        """What cannot be evaluated just now, of the spec's rules and of the rule files."""
+        found = [self.evaluation_error] if self.evaluation_error else []
+        found += [
+            f"{group.name}/{rule.rule.name}: {rule.error}" for group in self.rule_groups_state()
+            for rule in group.rules if rule.health == "err"
+        ]  # fmt: skip
+        if self.settings.rule_files:
+            found += [f"{one.place}: {one.message}" for one in self.rule_files.diagnostics if one.level == "error"]
+        return "; ".join(found) or None
     queries: Engine | None = None
 
     @property
@@ -140,6 +184,8 @@ class Control:
                 last_first.callback(self.queries.close)
             if self.store:
                 last_first.callback(self.store.close)
+            if self.recorded and self.recorded is not self.store:
+                last_first.callback(self.recorded.close)
             if self.http:
                 last_first.push_async_callback(self.http.aclose)
             if self.scraper:
@@ -232,9 +278,11 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
         undo.callback(database.close)
         secret = await _agreed_secret(settings, database, clock.now())
         source, store, scraper, http = await _open_samples(settings, clock)
+        recorded = store or await _open_recorded(settings)
         control = Control(
             settings=settings, clock=clock, ids=ids, secret=secret, owner=owner,
             database=database, spec=spec, source=source, store=store, scraper=scraper, http=http,
+            recorded=recorded,
         )  # fmt: skip
         undo.pop_all()
         undo.push_async_callback(control.close)
@@ -270,6 +318,16 @@ async def _open_samples(settings: Settings, clock: Clock) -> Samples:
     path, retention = settings.data_dir / "samples.db", settings.retention
     store = await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
     return store, store, Scraper(store, http, clock, allowed=allowed), http
+
+
+async def _open_recorded(settings: Settings) -> SampleStore | None:
+    """Where rule files record beside a Prometheus: in a store of their own."""
+    if not settings.rule_files:
+        return None
+    from sereno.adapters.samples.store import SampleStore
+
+    path, retention = settings.data_dir / "recorded.db", settings.retention
+    return await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
 
 
 def may_call(policy: Policy) -> Callable[[str], bool]:

@@ -14,6 +14,7 @@ from sereno.adapters.samples.target import TargetState
 from sereno.adapters.sql.duties import Fence
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts import service as alerts
+from sereno.alerts.groups import from_files
 from sereno.alerts.model import Evaluation
 from sereno.app.control import Control
 from sereno.app.heartbeat import last_look, note_look, unwatched_after
@@ -56,11 +57,11 @@ async def fetch(control: Control, wanted: Iterable[Selection]) -> Select:
     columns: dict[Selection, Columns] = {}
     refused: dict[Selection, QueryError] = {}
     try:
-        columns = await control.source.fetch(tuple(cover.values()))
+        columns = await control.samples.fetch(tuple(cover.values()))
     except QueryError:  # one of them is wrong, or too large: the others are none the worse for it
         for one in cover.values():
             try:
-                columns |= await control.source.fetch((one,))
+                columns |= await control.samples.fetch((one,))
             except QueryError as error:
                 refused[one] = error
 
@@ -127,7 +128,7 @@ class RuleRound:
         def write(unit: Unit) -> dict[str, str] | None:
             if not unit.duties.done(fence, next_slot(now, control.settings.evaluation_interval)):
                 return None
-            recorded = alerts.record_round(unit.alerts, asked, evaluations, now)
+            recorded = alerts.record_round(unit.alerts, asked, evaluations, now, mine=lambda key: not from_files(key))
             unit.ledger.add([*recorded.events, *observed(unit.facts.get("known") or {}, known, now)])
             unit.facts.set("known", known, now)
             note_look(unit, now)

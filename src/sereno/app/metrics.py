@@ -17,6 +17,13 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self.evaluations = Counter("sereno_evaluations", "Rule evaluations", ["outcome"], registry=registry)
         self.evaluations_missed = Counter("sereno_evaluations_missed", "Slots that no one evaluated", registry=registry)
+        self.rule_groups_missed = Counter(
+            "sereno_rule_group_missed", "Evaluations of a group of rules that went by undone", ["group"],
+            registry=registry,
+        )  # fmt: skip
+        self.rule_group_seconds = Gauge(
+            "sereno_rule_group_last_seconds", "Time of a group's last evaluation", ["group"], registry=registry
+        )
         self.evaluation_seconds = Histogram(
             "sereno_evaluation_seconds", "Time of one round of rules", registry=registry
         )

@@ -74,7 +74,9 @@ def loops(control: Control) -> list[Coroutine[None, None, None]]:
         watch_spec(control),
         follow_changes(control),
     ]
-    if control.store:
+    if control.settings.rule_files:
+        running.append(control.rule_groups.run())
+    if control.store or control.recorded:
         running.append(keep_samples(control))
     return running
 
@@ -105,11 +107,12 @@ async def _reload(control: Control, actor: str) -> None:
 
 async def keep_samples(control: Control) -> None:
     """Compact and forget samples from time to time."""
-    assert control.store is not None
+    store = control.store or control.recorded
+    assert store is not None
     while True:
         await asyncio.sleep(UPKEEP_SECONDS)
         with outlive("samples", control.metrics):
-            await control.store.maintain(control.clock.now())
+            await store.maintain(control.clock.now())
 
 
 class Server(uvicorn.Server):

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     """A bearer token for that Prometheus."""
     evaluation_interval: timedelta = Field(default=timedelta(seconds=15), ge=SECOND)
     """How often rules are evaluated."""
+    rule_files: tuple[str, ...] = ()
+    """Prometheus rule files to run, as patterns (`rules/*.yml`, `**/*.rules.yaml`) that count from the spec's folder."""
+    rules_service: str = ""
+    """The service whose people are asked for an alert from a rule file that names none; by default the spec's first."""
+    rules_severity: str = "warning"
+    """The severity of an alert from a rule file that has none."""
     budget_interval: timedelta = Field(default=timedelta(seconds=60), ge=SECOND)
     """How often budgets are counted."""
     settle: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(0))

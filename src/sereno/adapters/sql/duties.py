@@ -70,6 +70,15 @@ class SqlDuties:
         )
         return self._unit.connection.execute(change).rowcount == 1
 
+    def renew(self, fence: Fence, now: datetime, lease: timedelta) -> bool:
+        """Keep the right for `lease` more, as one does who holds it for long. False: someone else has it by now."""
+        change = (
+            sa.update(duty)
+            .where(duty.c.name == fence.name, duty.c.fence == fence.number, duty.c.lease_owner == fence.owner)
+            .values(lease_us=to_us(now + lease))
+        )
+        return self._unit.connection.execute(change).rowcount == 1
+
     def hold(self, name: str) -> None:
         """Keep others from claiming or ending the duty until this transaction ends."""
         query = sa.select(duty.c.name).where(duty.c.name == name).with_for_update()

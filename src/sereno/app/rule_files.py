@@ -1,0 +1,107 @@
+"""The rule files that an installation names: found, read, and read again when they change."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sereno.alerts.groups import LiveGroup, prepare
+from sereno.kernel.diagnostics import Diagnostic
+from sereno.kernel.errors import UsageError
+from sereno.spec.rule_files import RULE_FILE_BYTES_MAX, RuleFile, read_rules
+from sereno.spec.rule_groups import RuleGroup
+
+Seen = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(slots=True)
+class RuleFiles:
+    """The groups in force. `seen` are the files as they were when they were last read.
+
+    At the first reading every rule that is right is run. Afterwards a file with a mistake leaves what it held before
+    in force: a slip of the pen must not resolve the alerts of a rule that is still meant.
+    """
+
+    patterns: tuple[str, ...]
+    folder: Path
+    groups: tuple[LiveGroup, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    seen: Seen = ()
+    _good: dict[str, RuleFile] = field(default_factory=dict)
+    _prepared: dict[RuleGroup, LiveGroup] = field(default_factory=dict)
+
+    def find(self) -> tuple[Path, ...]:
+        """The files that the patterns name now, in order, each once; patterns count from the spec's folder."""
+        return found_files(self.patterns, self.folder)
+
+    def look(self) -> bool:
+        """Read what has changed since the last time. True if the groups in force are others now."""
+        paths = self.find()
+        seen = tuple(stamp for path in paths if (stamp := _stamp(path)) is not None)
+        if seen == self.seen and self.groups:
+            return False
+        changed = {stamp[0] for stamp in set(seen) - set(self.seen)}
+        known, self._good = self._good, {}
+        diagnostics: list[Diagnostic] = []
+        for path in paths:
+            name = str(path)
+            fresh = read_file(path) if name in changed or name not in known else known[name]
+            diagnostics += fresh.diagnostics
+            kept = fresh if fresh.good or name not in known else RuleFile(known[name].groups, fresh.diagnostics)
+            self._good[name] = kept
+        self.seen, self.diagnostics = seen, tuple(diagnostics)
+        return self._adopt([group for file in self._good.values() for group in file.groups])
+
+    def _adopt(self, groups: Sequence[RuleGroup]) -> bool:
+        self._prepared = {group: self._prepared.get(group) or prepare(group) for group in groups}
+        before, self.groups = self.groups, tuple(self._prepared.values())
+        return before != self.groups
+
+
+def found_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
+    """The files that `patterns` (globs; `**` goes into folders) name, counted from `folder`; in order, each once."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        for path in sorted(glob.glob(pattern, root_dir=folder, recursive=True)):
+            if (folder / path).is_file():
+                found[folder / path] = None
+    return tuple(found)
+
+
+def read_file(path: Path) -> RuleFile:
+    """The rules of one file. One that cannot be opened has a diagnostic and no groups."""
+    from sereno.app.promql_checker import Checker
+
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(RULE_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+        return RuleFile((), (Diagnostic("SER001", why, str(path), 1, 1),))
+    return read_rules(str(path), content, promql=Checker())
+
+
+def read_files(patterns: Sequence[str | Path], folder: Path) -> tuple[tuple[RuleGroup, ...], tuple[Diagnostic, ...]]:
+    """The groups of all files that `patterns` name, and everything wrong in them. Raises UsageError if one names no
+    file."""
+    groups: list[RuleGroup] = []
+    diagnostics: list[Diagnostic] = []
+    for pattern in map(str, patterns):
+        paths = found_files([pattern], folder)
+        if not paths:
+            raise UsageError(f"no file is called {pattern}", hint=f"patterns count from {folder}")
+        for path in paths:
+            file = read_file(path)
+            groups += file.groups
+            diagnostics += file.diagnostics
+    return tuple(groups), tuple(diagnostics)
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return str(path), told.st_mtime_ns, told.st_size
