@@ -116,9 +116,14 @@ class Engine:
         if self._source is None:
             from sereno.adapters.samples.prometheus import PrometheusReader
 
-            own = self.control.source
+            own: SampleSource = self.control.source
             if isinstance(own, PrometheusReader):
                 own = PrometheusReader(own.api, cache_bytes=64 << 20)
+            recorded = self.control.recorded
+            if recorded is not None and recorded is not self.control.store:
+                from sereno.app.recorded import WithRecorded
+
+                own = WithRecorded(own, recorded)
             self._source = own
         return self._source
 

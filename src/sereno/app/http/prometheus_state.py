@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sereno.adapters.samples.target import TargetState
     from sereno.alerts.model import Alert
     from sereno.app.control import Control
+    from sereno.app.rule_groups import GroupState, RuleState
     from sereno.kernel.rule import Rule
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -74,7 +75,8 @@ def groups_of(control: Control, active: Iterable[Alert]) -> list[dict[str, Any]]
     interval = control.settings.evaluation_interval.total_seconds()
     last = time_json(control.evaluated_at)
     errors = _errors(control.evaluation_error)
-    return [
+    from_files = [_group_json(group, alerts) for group in control.rule_groups_state()]
+    return from_files + [
         {
             "name": service, "file": str(control.spec.folder), "interval": interval, "limit": 0,
             "evaluationTime": 0.0, "lastEvaluation": last,
@@ -82,6 +84,34 @@ def groups_of(control: Control, active: Iterable[Alert]) -> list[dict[str, Any]]
         }
         for service, rules in by_service.items()
     ]  # fmt: skip
+
+
+def _group_json(group: GroupState, alerts: Mapping[str, Sequence[Alert]]) -> dict[str, Any]:
+    """A group of a rule file, with how each of its rules was at its last evaluation."""
+    return {
+        "name": group.name, "file": group.file, "interval": group.interval.total_seconds(), "limit": group.limit,
+        "evaluationTime": group.seconds, "lastEvaluation": time_json(group.evaluated_at),
+        "rules": [_group_rule_json(rule, alerts.get(rule.key, ())) for rule in group.rules],
+    }  # fmt: skip
+
+
+def _group_rule_json(state: RuleState, alerts: Sequence[Alert]) -> dict[str, Any]:
+    rule = state.rule
+    told = {
+        "name": rule.name, "query": rule.expr, "labels": dict(rule.labels), "health": state.health,
+        "evaluationTime": 0.0, "lastEvaluation": time_json(state.evaluated_at),
+        "type": "recording" if rule.kind == "record" else "alerting",
+    }  # fmt: skip
+    if rule.kind == "alert":
+        told |= {
+            "state": _state(alerts), "duration": rule.for_.total_seconds(), "annotations": dict(rule.annotations),
+            "keepFiringFor": rule.keep_firing_for.total_seconds(), "alerts": [alert_json(alert) for alert in alerts],
+        }  # fmt: skip
+    return {**told, "lastError": state.error} if state.error else told
+
+
+def _state(alerts: Sequence[Alert]) -> str:
+    return "firing" if any(alert.state == "firing" for alert in alerts) else "pending" if alerts else "inactive"
 
 
 def _errors(said: str | None) -> dict[str, str]:
@@ -95,10 +125,9 @@ def _errors(said: str | None) -> dict[str, str]:
 
 
 def _rule_json(rule: Rule, alerts: Sequence[Alert], error: str, last: str) -> dict[str, Any]:
-    firing = any(alert.state == "firing" for alert in alerts)
     health = "err" if error else "unknown" if last == NEVER else "ok"
     told = {
-        "state": "firing" if firing else "pending" if alerts else "inactive", "name": rule.name, "query": rule.expr,
+        "state": _state(alerts), "name": rule.name, "query": rule.expr,
         "duration": rule.for_.total_seconds(), "keepFiringFor": rule.keep_firing_for.total_seconds(),
         "labels": {**dict(rule.labels), "service": rule.service, "severity": rule.severity},
         "annotations": dict(rule.annotations), "alerts": [alert_json(alert) for alert in alerts], "health": health,
