@@ -291,7 +291,7 @@ def test_the_cache_stays_within_its_bound_and_is_never_wrong():
     for _ in range(3):
         columns = store.select(Selection(matchers(("__name__", "=", "m")), T0, T0 + 10 * DAY))
         assert (columns.values.reshape(3, -1)[2] == rows[2][2]).all()
-        assert store._chunks._cached_bytes <= 100_000
+        assert store._looking.chunks._cached_bytes <= 100_000
     columns.values[:] = -1  # what was handed out is the caller's own
     again = store.select(Selection(matchers(("__name__", "=", "m")), T0, T0 + 10 * DAY))
     assert (again.values.reshape(3, -1)[1] == rows[1][2]).all()

@@ -1,6 +1,7 @@
 """What others send may come late, twice and out of order: it is kept once, and what is refused is counted."""
 
 import tempfile
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -286,3 +287,40 @@ def test_a_series_with_more_times_than_values_is_refused_whole():
     with pytest.raises(ValueError, match="as many values"):
         store.write_sync([sent(A, (T0, 1.0)), wrong], "x")
     assert store.stats().series == 0
+
+
+def test_a_group_whose_last_row_was_compressed_still_ends_its_series(tmp_path):
+    store = SampleStore(tmp_path / "samples.db")
+    store.record_sync("rules/slo", T0, (A, B), np.array([1.0, 2.0]))
+    store.maintain_sync(from_ms(T0 + 3 * HOUR))
+    store = reopened(store)
+    store.record_sync("rules/slo", T0 + 4 * HOUR, (B,), np.array([5.0]))
+    assert [t for t, _ in held(store)[A]] == [T0, T0 + 4 * HOUR]
+
+
+def test_a_long_query_holds_up_neither_scrapes_nor_what_is_sent(tmp_path):
+    """A reader that is in the middle of a chunk waits here until scrapes and batches, late ones too, are kept."""
+    store = SampleStore(tmp_path / "samples.db")
+    store.append_sync(Scrape("api", T0, (A, C), np.array([1.0, 1.0])))
+    store.maintain_sync(from_ms(T0 + 3 * HOUR))
+    inside, may_go_on = threading.Event(), threading.Event()
+    decoded = store._looking.chunks._read
+
+    def slow(*arguments):
+        inside.set()
+        assert may_go_on.wait(10)
+        return decoded(*arguments)
+
+    store._looking.chunks._read = slow
+    found = []
+    reader = threading.Thread(target=lambda: found.append(held(store)))
+    reader.start()
+    assert inside.wait(10)
+    assert store.append_sync(Scrape("api", T0 + 4 * HOUR, (A, C), np.array([2.0, 1.0])))
+    assert store.write_sync([sent(A, (T0 + 4 * HOUR - 1, 1.5))], "x") == Written(stored=1)
+    store.maintain_sync(from_ms(T0 + 2 * DAY))
+    assert store.label_values("instance") == ["a:1"]
+    may_go_on.set()
+    reader.join(10)
+    assert found == [{A: [(T0, 1.0)], C: [(T0, 1.0)]}], "what it sees is one instant"
+    assert len(held(store)[A]) == 3

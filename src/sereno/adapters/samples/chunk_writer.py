@@ -11,11 +11,12 @@ import numpy as np
 from sereno.adapters.samples.assembly import Piece, union
 from sereno.adapters.samples.chunks import MIXED, Chunks, encode_totals
 from sereno.adapters.samples.codec import encode_matrix, encode_times
+from sereno.adapters.samples.database import note_lost, note_of, set_note
 from sereno.adapters.samples.histograms import encode_mixed
 from sereno.adapters.samples.marks import crc_of, marked_numbers
 from sereno.adapters.samples.packing import packed, runs_of
 from sereno.adapters.samples.thinning import Totals
-from sereno.promql.columns import Int64s
+from sereno.promql.columns import Float64s, Int64s
 
 _FILLED = 0.5
 
@@ -44,9 +45,8 @@ class ChunkWriter:
         execute = self._connection.execute
         self._chunks.forget()
         self._metrics = dict(execute("SELECT name, id FROM metric").fetchall())
-        noted = execute("SELECT value FROM note WHERE name='next_id'").fetchone()
         most = execute("SELECT max(coalesce((SELECT max(id) FROM block), 0), coalesce((SELECT max(id) FROM chunk), 0))")
-        self._next = max(noted[0] if noted else 1, most.fetchone()[0] + 1)
+        self._next = max(note_of(self._connection, "next_id") or 1, most.fetchone()[0] + 1)
 
     def write(
         self,
@@ -105,10 +105,13 @@ class ChunkWriter:
         times = [one for one in map(self._chunks.times_of, blocks) if one is not None] if apart else []
         shared = np.concatenate(times) if times else None
         written: dict[tuple[int, bytes], int] = {}
+        lost = 0
         for metric, members in chunks.items():
             pieces = [piece for piece in map(self._chunks.decoded, members) if piece is not None]
             for piece in repacked(pieces, shared):
                 self._write_chunk(stream, written, metric, piece, 0)
+            lost += len(members) - len(pieces)
+        note_lost(self._connection, lost)
         self.drop(blocks)
         self._connection.executemany("UPDATE block SET finished=1 WHERE id=?", [(id_,) for id_ in written.values()])
         self._note_next()
@@ -118,6 +121,18 @@ class ChunkWriter:
         for block in blocks:
             self._connection.execute("DELETE FROM chunk WHERE block=?", (block,))
             self._connection.execute("DELETE FROM block WHERE id=?", (block,))
+
+    def latest(self, stream: int) -> tuple[Int64s, Float64s]:
+        """The numbers and values of the last samples of a stream's chunks."""
+        rows = self._connection.execute(
+            "SELECT id FROM chunk WHERE block IN "
+            "(SELECT id FROM block WHERE stream=? AND step=0 ORDER BY t1 DESC LIMIT 1)",
+            (stream,),
+        ).fetchall()
+        pieces = [piece for (chunk,) in rows if (piece := self._chunks.decoded(chunk)) is not None]
+        numbers = [p.numbers if p.present is None else p.numbers[p.present[:, -1]] for p in pieces]
+        values = [p.values[:, -1] if p.present is None else p.values[p.present[:, -1], -1] for p in pieces]
+        return np.concatenate([np.zeros(0, np.int64), *numbers]), np.concatenate([np.zeros(0), *values])
 
     def referenced(self) -> set[int]:
         """The numbers of all series that have chunks."""
@@ -172,7 +187,7 @@ class ChunkWriter:
         return self._next - 1
 
     def _note_next(self) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO note VALUES ('next_id', ?)", (self._next,))
+        set_note(self._connection, "next_id", self._next)
 
     def _metric(self, name: str) -> int:
         known = self._metrics.get(name)

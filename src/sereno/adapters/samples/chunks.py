@@ -12,6 +12,7 @@ import numpy as np
 
 from sereno.adapters.samples.assembly import Piece, contains
 from sereno.adapters.samples.codec import CorruptChunk, decode_matrix, decode_times, encode_matrix
+from sereno.adapters.samples.database import FAULTS
 from sereno.adapters.samples.histograms import decode_mixed
 from sereno.adapters.samples.marks import numbers_of
 from sereno.kernel.errors import QueryLimit
@@ -131,7 +132,7 @@ class Chunks:
         try:
             (data,) = self._connection.execute("SELECT data FROM chunk WHERE id=?", (row.id,)).fetchone()
             return decode_chunk(data, numbers, times)
-        except (CorruptChunk, sqlite3.DatabaseError, TypeError) as problem:
+        except (CorruptChunk, *FAULTS, TypeError) as problem:
             self.damaged(("chunk", row.id), str(problem))
             return None
 
@@ -146,7 +147,7 @@ class Chunks:
                 times = decode_times(row[1], row[0])
                 if not len(times) or (times[0], times[-1]) != (row[2], row[3]):
                     raise CorruptChunk("they are not those that its row says")
-            except (CorruptChunk, sqlite3.DatabaseError, TypeError, ValueError) as problem:
+            except (CorruptChunk, *FAULTS, TypeError, ValueError) as problem:
                 self.damaged(("timestamps of block", block), str(problem))
                 return None
             self._times[block] = times
@@ -158,7 +159,7 @@ class Chunks:
         """Count and log something damaged, once."""
         if what not in self.corrupt:
             self.corrupt.add(what)
-            _log.error("sample store: %s %d is corrupt and left out: %s", *what, problem)
+            _log.error("sample store: %s %s is corrupt and left out: %s", *what, problem)
 
     def _metric(self, name: str) -> int | None:
         known = self._metrics.get(name)

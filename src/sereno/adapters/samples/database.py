@@ -18,6 +18,8 @@ from sereno.kernel.errors import Conflict, Unavailable
 
 _APPLICATION = 0x53524E53  # "SRNS"
 VERSION = 2
+LOST = "lost"
+"""The note that counts what was found damaged and cleared away."""
 _TABLES = """
 CREATE TABLE series (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
 CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -57,6 +59,14 @@ CREATE TABLE note (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """What version 2 added: samples that are sent, tiers, metadata, more checksums. A new file is made the same way."""
 
 
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises over a file that is damaged, full or locked: the words of its own errors may be damaged too."""
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
 def connect(path: Path | None, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection to the store at `path` (None: in memory), its tables made if it is new.
 
@@ -69,7 +79,8 @@ def connect(path: Path | None, *, read_only: bool = False) -> sqlite3.Connection
             address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
             connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
         _prepare(connection, read_only)
-    except sqlite3.Error as problem:
+        connection.text_factory = _text
+    except FAULTS as problem:
         raise Unavailable(f"the sample store {path} cannot be opened: {problem}") from problem
     return connection
 
@@ -92,6 +103,23 @@ def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;{steps}{stamp}COMMIT;")
 
 
+def note_of(connection: sqlite3.Connection, name: str) -> int | None:
+    """A number that the file keeps; None if it does not."""
+    row = connection.execute("SELECT value FROM note WHERE name=?", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def set_note(connection: sqlite3.Connection, name: str, value: int) -> None:
+    """Keep a number in the file, inside the caller's transaction."""
+    connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
+
+
+def note_lost(connection: sqlite3.Connection, count: int) -> None:
+    """So many damaged things are being cleared away, inside the caller's transaction: they stay counted."""
+    if count:
+        set_note(connection, LOST, (note_of(connection, LOST) or 0) + count)
+
+
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     """What is read inside is the file as it was at one instant, whatever is written meanwhile."""
@@ -112,7 +140,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     except BaseException as problem:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if isinstance(problem, sqlite3.DatabaseError):
+        if isinstance(problem, FAULTS):
             raise Unavailable(f"the sample store cannot be written: {problem}") from problem
         raise
 

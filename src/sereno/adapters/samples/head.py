@@ -45,11 +45,6 @@ class Segment:
         """Whether the next scrape needs another segment."""
         return self.count == _ROWS_MAX
 
-    @property
-    def latest(self) -> tuple[Int64s, Float64s]:
-        """The numbers and the values of the last scrape here."""
-        return self.layout.numbers, self.values[self.count - 1]
-
     def add(self, at_ms: int, values: Float64s) -> None:
         """Take in one scrape."""
         if self.count == len(self.times):
@@ -79,6 +74,8 @@ class Stream:
     name: str
     newest_ms: int
     segments: list[Segment] = field(default_factory=list)
+    latest: tuple[Int64s, Float64s] | None = None
+    """The numbers and values of the latest scrape, also when it is in chunks by now; None if it is not remembered."""
 
     def add(self, at_ms: int, layout: Layout, values: Float64s) -> None:
         """Take in one scrape, later than all before."""
@@ -86,6 +83,7 @@ class Stream:
             self.segments.append(Segment(layout))
         self.segments[-1].add(at_ms, values)
         self.newest_ms = at_ms
+        self.latest = layout.numbers, values
 
     @property
     def samples(self) -> int:

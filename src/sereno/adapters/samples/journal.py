@@ -97,7 +97,7 @@ class Journal:
     def __init__(self) -> None:
         self.tails: dict[int, Tail] = {}
         self.samples = 0
-        self.damaged_rows = 0
+        self.lost_rows: list[int] = []
         self._numbers: Int64s | None = None
         self._first, self._last = _NEVER, -_NEVER
 
@@ -108,8 +108,8 @@ class Journal:
             try:
                 entry = decode_entry(data)
             except CorruptChunk as problem:
-                self.damaged_rows += 1
-                _log.error("sample store: batch %d is damaged and left out: %s", row, problem)
+                self.lost_rows.append(row)
+                _log.error("sample store: batch %s is damaged and left out: %s", row, problem)
                 continue
             entries.append(entry)
             self.add(entry)
@@ -174,7 +174,7 @@ def trim(connection: sqlite3.Connection, until_ms: int) -> None:
         try:
             entry = decode_entry(data)
         except CorruptChunk:
-            continue  # reported when it was read; the next opening counts it again
+            continue  # the next opening counts it and clears it away
         kept = [(number, run.between(until_ms, _NEVER)) for number, run in entry.series]
         left = Entry(entry.source, [(number, run) for number, run in kept if len(run.times)])
         connection.execute("UPDATE journal SET t0=?, data=? WHERE id=?", (until_ms, encode_entry(left), row))
@@ -199,7 +199,7 @@ def encode_entry(entry: Entry) -> bytes:
 
 def decode_entry(data: bytes) -> Entry:
     """What `encode_entry` was given. Raises CorruptChunk if `data` is damaged."""
-    if len(data) < 4 or zlib.crc32(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
+    if not isinstance(data, bytes) or len(data) < 4 or zlib.crc32(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
         raise CorruptChunk("checksum does not match")
     named, series, samples, mixed = _HEAD.unpack_from(data)
     at = _HEAD.size + named

@@ -25,7 +25,9 @@ def marked(content: bytes, *places: int) -> bytes:
 
 
 def unmarked(blob: bytes, *places: int) -> bytes | None:
-    """The content, of eight-byte items, of a marked blob; None if it is damaged."""
+    """The content, of eight-byte items, of a marked blob; None if it is damaged (no blob at all, even)."""
+    if not isinstance(blob, bytes) or not all(isinstance(place, int) for place in places):
+        return None
     if len(blob) % 8 == 0:
         return blob
     content = blob[:-4]

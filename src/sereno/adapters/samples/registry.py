@@ -37,25 +37,26 @@ class Registry:
         self.recent: dict[str, tuple[tuple[Labels, ...], Layout]] = {}
         self.spans = Spans()
         self.damaged_rows = 0
+        self.lost_rows: list[int] = []
         self._load()
 
     def _load(self) -> None:
         for number, text, crc in self._connection.execute("SELECT id, labels, crc FROM series"):
             labels = _labels_of(text, crc)
             if labels is None:
-                self._damaged("the name of series %d", number)
+                self._damaged("the name of series %s", number)
             else:
                 self.index.add(number, labels)
         by_id = {}
         for id_, blob in self._connection.execute("SELECT id, numbers FROM layout"):
             numbers = numbers_of(blob, id_)
             if numbers is None:
-                self._damaged("layout %d", id_)
+                self._damaged("layout %s", id_)
             else:
                 by_id[id_] = self.layouts[numbers.tobytes()] = Layout.of(id_, numbers)
         for id_, name, crc in self._connection.execute("SELECT id, name, crc FROM metric"):
             if crc is not None and crc != crc_of(str(name).encode()):
-                self._damaged("the name of metric %d", id_)
+                self._damaged("the name of metric %s", id_)
         by_stream = {}
         newest = dict(self._connection.execute("SELECT stream, max(t1) FROM block GROUP BY stream").fetchall())
         for id_, name in self._connection.execute("SELECT id, name FROM stream"):
@@ -63,12 +64,13 @@ class Registry:
         self._load_head(by_id, by_stream)
 
     def _load_head(self, layouts: dict[int, Layout], streams: dict[int, Stream]) -> None:
-        rows = self._connection.execute("SELECT stream, at_ms, layout, data FROM head ORDER BY stream, at_ms")
-        for stream, at_ms, layout, data in rows:
+        rows = self._connection.execute("SELECT rowid, stream, at_ms, layout, data FROM head ORDER BY stream, at_ms")
+        for row, stream, at_ms, layout, data in rows:
             known, owner = layouts.get(layout), streams.get(stream)
             values = values_of(data, stream, at_ms, layout)
             if known is None or owner is None or values is None or len(values) != len(known.numbers):
-                self._damaged("a scrape of stream %d", stream)
+                self.lost_rows.append(row)
+                _log.error("sample store: a scrape of stream %s is damaged and left out", stream)
                 continue
             owner.add(at_ms, known, values)
             self.spans.note(known.numbers, at_ms, at_ms)
@@ -138,7 +140,8 @@ class Registry:
 
     def metrics_of(self, numbers: Int64s) -> list[str]:
         """The metric of each series."""
-        return [self.index.labels[number].get("__name__", "") for number in numbers.tolist()]
+        labels = self.index.labels
+        return [labels[number].get("__name__", "") if number in labels else "" for number in numbers.tolist()]
 
     def _insert(self, statement: str, *values: object) -> int:
         return int(self._connection.execute(statement, values).lastrowid or 0)

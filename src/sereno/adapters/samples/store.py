@@ -17,37 +17,35 @@ writing nor holds it up.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 
 import numpy as np
 
-from sereno.adapters.samples import journal as journals
-from sereno.adapters.samples.assembly import Piece, columns_of
+from sereno.adapters.samples.assembly import columns_of
 from sereno.adapters.samples.chunk_writer import ChunkWriter
-from sereno.adapters.samples.chunks import Chunks, check_samples
-from sereno.adapters.samples.database import connect, hold, snapshot, transaction
+from sereno.adapters.samples.chunks import Chunks
+from sereno.adapters.samples.database import FAULTS, LOST, connect, hold, note_lost, note_of, snapshot, transaction
 from sereno.adapters.samples.head import Layout, Stream
-from sereno.adapters.samples.journal import Entry, Journal
-from sereno.adapters.samples.judging import NOTHING_KNOWN, Count, judged, tidied
+from sereno.adapters.samples.history import History, learn_history, write_history
+from sereno.adapters.samples.journal import Journal
+from sereno.adapters.samples.looking import Looking, fresh_pieces
 from sereno.adapters.samples.names import MetadataBook, names_of, numbers_matching, values_of
-from sereno.adapters.samples.packing import Run
 from sereno.adapters.samples.registry import Registry
+from sereno.adapters.samples.sending import Sending
 from sereno.adapters.samples.source import Metadata, Scrape, SeriesSamples, Written
-from sereno.adapters.samples.tiers import DAY_MS, TIERS, Resolution, Tier, Tiers, steps_in
+from sereno.adapters.samples.tiers import TIERS, Tier, Tiers, steps_in
 from sereno.adapters.samples.upkeep import Keep, Upkeep
 from sereno.kernel.errors import Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
-from sereno.promql.columns import STALE, STALE_BITS, Columns, Float64s, Int64s, Matcher, Selection
+from sereno.promql.columns import STALE, STALE_BITS, Columns, Float64s, Matcher, Selection
 
 T = TypeVar("T")
 CACHE_BYTES = 48 << 20
@@ -60,8 +58,8 @@ _NEVER = 1 << 62
 class StoreStats:
     """What the store holds: `samples`, and `thinned` ones in its tiers, which partly are the same.
 
-    `refused` scrapes were not later than their stream's latest. `corrupt_chunks` counts what was found damaged since
-    the file was opened: chunks, and rows of the head, of the journal and of names.
+    `refused` scrapes were not later than their stream's latest. `corrupt_chunks` counts what was found damaged: chunks,
+    and rows of the head, of the journal and of names; what was cleared away since the file was made included.
     """
 
     series: int
@@ -109,7 +107,7 @@ class SampleStore:
         self._hold = hold(path) if path is not None and not read_only else None
         try:
             self._open(read_only, cache_bytes, Keep(retention, tuple(tiers), retention_bytes))
-        except sqlite3.DatabaseError as problem:
+        except FAULTS as problem:
             self._release()
             raise Unavailable(f"the sample store {path} cannot be read: {problem}") from problem
         except BaseException:
@@ -119,20 +117,37 @@ class SampleStore:
     def _open(self, read_only: bool, cache_bytes: int, keep: Keep) -> None:
         self._connection = connect(self.path, read_only=read_only)
         self._reader = self._connection if self.path is None else connect(self.path, read_only=True)
-        self._chunks = Chunks(self._reader, cache_bytes, self._samples_max)
         with snapshot(self._connection):
             self._registry = Registry(self._connection)
             self._journal = Journal()
-            for entry in self._journal.load(self._connection):
-                self._note(entry)
             self._metadata = MetadataBook(self._connection)
-            own = Chunks(self._connection, 0, self._samples_max)
+            steps = {tier.step_ms for tier in keep.tiers} | set(steps_in(self._connection))
+            own = Chunks(self._connection, cache_bytes // 4, self._samples_max)
+            looking = Looking(self._connection, own, steps, self._samples_max)
+            self._sending = Sending(self._connection, self._registry, self._journal, looking, self._window_ms)
+            self._sending.load()
             self._writer = ChunkWriter(self._connection, own)
-            self._steps = tuple(tier.step_ms for tier in keep.tiers)
-            self._steps = tuple(sorted({*self._steps, *steps_in(self._connection)}))
+        self._looking = Looking(
+            self._reader, Chunks(self._reader, cache_bytes, self._samples_max), steps, self._samples_max
+        )
+        if not read_only:
+            self._clear_lost()
         builder = Tiers(self._connection, own, self._writer, keep.tiers)
         self._upkeep = Upkeep(self._connection, self._registry, self._journal, self._writer, builder, keep)
         self._until_ms = self._newest_ms() if read_only else _NEVER
+
+    def _clear_lost(self) -> None:
+        """Clear away rows that are damaged; they stay counted in the file."""
+        lost = {"head": self._registry.lost_rows, "journal": self._journal.lost_rows}
+        if any(lost.values()):
+            with transaction(self._connection):
+                for table, rows in lost.items():
+                    statement = (
+                        "DELETE FROM head WHERE rowid=?" if table == "head" else "DELETE FROM journal WHERE id=?"
+                    )
+                    self._connection.executemany(statement, [(row,) for row in rows])
+                    note_lost(self._connection, len(rows))
+                    rows.clear()
 
     def _newest_ms(self) -> int:
         """The instant of the latest sample of all."""
@@ -151,35 +166,13 @@ class SampleStore:
         if the file cannot be read.
         """
         start, end = selection.start_ms, min(selection.end_ms, self._until_ms)
+        with self._lock:
+            found = self._registry.index.find(selection.matchers)
+            known = self._registry.index.labels
+            labels = {number: known[number] for numbers in found.values() for number in numbers.tolist()}
+            fresh = fresh_pieces(self._registry, self._journal, found, start, end)
         with self._reading():
-            with self._lock:
-                found = self._registry.index.find(selection.matchers)
-                labels = {
-                    number: self._registry.index.labels[number] for part in found.values() for number in part.tolist()
-                }
-                fresh = self._fresh_pieces(found, start, end)
-            return columns_of(self._pieces(found, start, end, fresh), labels)
-
-    def _pieces(self, found: Mapping[str, Int64s], start: int, end: int, fresh: Sequence[Piece]) -> list[Piece]:
-        """What the chunks hold of the series in `found`, then what is `fresh`, taken from memory before."""
-        pieces: list[Piece] = []
-        if not found:
-            return pieces
-        for step, first, last in Resolution.of(self._reader).reads(start, end, self._steps):
-            for metric, wanted in found.items():
-                pieces.extend(self._chunks.pieces(metric, wanted, first, last, step))
-                check_samples(sum(piece.values.size for piece in pieces), self._samples_max)
-        return [*pieces, *fresh]
-
-    def _fresh_pieces(self, found: Mapping[str, Int64s], start: int, end: int) -> list[Piece]:
-        """What is not yet in chunks. What moves there meanwhile is then found twice, which is no harm."""
-        if not found:
-            return []
-        wanted = np.unique(np.concatenate(list(found.values())))
-        pieces = self._journal.pieces(wanted, start, end)
-        for stream in self._registry.streams.values():
-            pieces.extend(stream.pieces(wanted, start, end))
-        return pieces
+            return columns_of([*self._looking.pieces(found, start, end), *fresh], labels)
 
     async def fetch(self, selections: Sequence[Selection]) -> dict[Selection, Columns]:
         """The samples of every selection, as `select`."""
@@ -190,8 +183,8 @@ class SampleStore:
         """What must be told with numbers computed from `selections`: that samples are thinned, from when on, and what
         that changes. Nothing if all samples are there."""
         with self._reading():
-            resolution = Resolution.of(self._reader)
-        found = (resolution.note(selection.start_ms, self._steps) for selection in selections)
+            resolution = self._looking.resolution
+        found = (resolution.note(selection.start_ms, self._looking.steps) for selection in selections)
         return tuple(dict.fromkeys(note for note in found if note is not None))
 
     async def reading(self, work: Callable[[SampleStore], T]) -> T:
@@ -237,27 +230,49 @@ class SampleStore:
 
     def stats(self) -> StoreStats:
         """How much there is, from when to when."""
-        with self._lock, _readable():
-            execute = self._connection.execute
+        with self._reading():
+            execute = self._reader.execute
             (chunked,) = execute("SELECT coalesce(sum(samples), 0) FROM chunk WHERE step=0").fetchone()
             (thinned,) = execute("SELECT coalesce(sum(samples), 0) FROM chunk WHERE step>0").fetchone()
             oldest, newest = execute("SELECT min(t0), max(t1) FROM block").fetchone()
             pages, size = (execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+            lost = note_of(self._reader, LOST) or 0
+        with self._lock:
             streams = [stream for stream in self._registry.streams.values() if stream.segments]
             sent = self._journal.bounds or (None, None)
             begins = [t for t in (oldest, sent[0], *(stream.oldest_ms for stream in streams)) if t is not None]
             ends = [t for t in (newest, sent[1], *(stream.newest_ms for stream in streams)) if t is not None]
-            corrupt = len(self._chunks.corrupt | self._writer.corrupt)
             return StoreStats(
                 series=len(self._registry.index.labels),
-                thinned=int(thinned),
                 samples=int(chunked) + self._journal.samples + sum(stream.samples for stream in streams),
                 bytes=int(pages * size) + self._log_bytes(),
                 oldest=from_ms(min(begins)) if begins else None,
                 newest=from_ms(max(ends)) if ends else None,
-                corrupt_chunks=corrupt + self._registry.damaged_rows + self._journal.damaged_rows,
+                corrupt_chunks=lost + self._damaged,
                 refused=self.refused,
+                thinned=int(thinned),
             )
+
+    @property
+    def _damaged(self) -> int:
+        """How much was found damaged."""
+        chunks = len(self._looking.chunks.corrupt | self._writer.corrupt)
+        rows = self._registry.damaged_rows + len(self._registry.lost_rows) + len(self._journal.lost_rows)
+        return chunks + rows
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the file, all of it read: its pages, then every chunk. Nothing if it is sound.
+
+        Reading notices damaged samples by itself; only this notices damage to the pages that say where they are.
+        """
+        with self._reading():
+            found = [line for (line,) in self._reader.execute("PRAGMA integrity_check") if line != "ok"]
+            for (chunk,) in self._reader.execute("SELECT id FROM chunk WHERE step >= 0").fetchall():
+                self._looking.chunks.decoded(chunk)
+            found += [f"{what} {number} is corrupt" for what, number in sorted(self._looking.chunks.corrupt)]
+        with self._lock:
+            damaged = self._registry.damaged_rows
+        return (*found, f"{damaged} names are damaged") if damaged else tuple(found)
 
     # -- writing ----------------------------------------------------------------------------------------
 
@@ -320,13 +335,12 @@ class SampleStore:
         """The series of a stream's latest scrape that had not ended and are not among `labels`."""
         known, _ = self._registry.recent.get(name, (None, None))
         stream = self._registry.streams.get(name)
-        if known is labels or stream is None or not stream.segments:
+        if known is labels or stream is None:
             return []
-        numbers, values = stream.segments[-1].latest
-        alive = numbers[values.view(np.uint64) != STALE_BITS].tolist()
-        now = set(labels)
-        names = (self._registry.index.labels[number] for number in alive)
-        return [one for one in names if one not in now]
+        numbers, values = stream.latest or self._writer.latest(stream.id)
+        alive = numbers[np.ascontiguousarray(values).view(np.uint64) != STALE_BITS].tolist()
+        now, names = set(labels), self._registry.index.labels
+        return [names[number] for number in alive if number in names and names[number] not in now]
 
     def write_sync(self, batch: Sequence[SeriesSamples], source: str, *, any_age: bool = False) -> Written:
         """Keep samples that somebody sends or brings, in any order; what is kept is durable when this returns.
@@ -338,86 +352,12 @@ class SampleStore:
         lies together in the file. Raises Unavailable (nothing is kept) when the disk is full, ValueError if a series
         has not as many values as times.
         """
-        count = Count()
-        runs = tidied(batch, count)
         with self._lock, _readable():
-            taken = self._judged(runs, any_age, count)
-            if not taken:
-                return count.written
-            labels = list(taken)
-            with transaction(self._connection):
-                numbers, fresh = self._registry.new_series(labels)
-                entry = Entry(source, list(zip(numbers.tolist(), taken.values(), strict=True)))
-                journals.insert(self._connection, entry)
-            self._registry.learn(fresh)
-            self._journal.add(entry)
-            self._note(entry)
-            count.stored = sum(len(run.times) for run in taken.values())
-            return count.written
+            return self._sending.write(batch, source, any_age=any_age)
 
     async def write(self, batch: Sequence[SeriesSamples], source: str, *, any_age: bool = False) -> Written:
         """Keep samples, as `write_sync`."""
         return await self._run(lambda: self.write_sync(batch, source, any_age=any_age))
-
-    def _judged(self, runs: Mapping[Labels, Run], any_age: bool, count: Count) -> dict[Labels, Run]:
-        """What of a batch is to be kept; the rest is counted. Only what comes late is compared with what is known."""
-        spans, numbers = self._registry.whole_spans, self._registry.index.numbers
-        late = {
-            number: run
-            for labels, run in runs.items()
-            if (number := numbers.get(labels)) is not None and int(run.times[0]) <= int(spans.last_of(number))
-        }
-        known = self._known(late)
-        if not any_age:
-            self._refine(late)
-        taken: dict[Labels, Run] = {}
-        for labels, run in runs.items():
-            number = numbers.get(labels)
-            if number in late:
-                oldest = -_NEVER if any_age else int(spans.last_of(number)) - self._window_ms
-                run = judged(run, known.get(number, NOTHING_KNOWN), oldest, count)
-            if len(run.times):
-                taken[labels] = run
-        return taken
-
-    def _known(self, late: Mapping[int, Run]) -> dict[int, Run]:
-        """What is known of the series in `late`, from the earliest of their new samples on."""
-        if not late:
-            return {}
-        start = min(int(run.times[0]) for run in late.values())
-        end = max(int(run.times[-1]) for run in late.values())
-        index = self._registry.index
-        found: dict[str, list[int]] = {}
-        for number in sorted(late):
-            found.setdefault(index.labels[number].get("__name__", ""), []).append(number)
-        wanted = {metric: np.array(members, np.int64) for metric, members in found.items()}
-        with self._reading():
-            pieces = self._pieces(wanted, start, end, self._fresh_pieces(wanted, start, end))
-            columns = columns_of(pieces, index.labels)
-        rows = enumerate(columns.labels)
-        return {index.numbers[labels]: _run_of(columns, row) for row, labels in rows}
-
-    def _refine(self, late: Mapping[int, Run]) -> None:
-        """Look up the last sample of series that are only known to end by the end of some chunk, where it matters."""
-        spans = self._registry.spans
-        rough = [
-            number
-            for number, run in late.items()
-            if spans.rough[number] and int(run.times[0]) < spans.last_of(number) - self._window_ms
-        ]
-        for number in rough:
-            end = spans.last_of(number)
-            metric = self._registry.index.labels[number].get("__name__", "")
-            with self._reading():
-                wanted = {metric: np.array([number], np.int64)}
-                columns = columns_of(self._pieces(wanted, end - DAY_MS, end, ()), self._registry.index.labels)
-            spans.settle(number, int(columns.times[-1]) if len(columns.times) else end)
-
-    def _note(self, entry: Entry) -> None:
-        """Remember from when to when the series of a batch have samples."""
-        numbers = np.array([number for number, _ in entry.series], np.int64)
-        first = np.array([run.times[0] for _, run in entry.series], np.int64)
-        self._registry.spans.note(numbers, first, np.array([run.times[-1] for _, run in entry.series], np.int64))
 
     def note_metadata_sync(self, said: Mapping[str, Metadata]) -> None:
         """Keep what metrics are said to mean; what is known already costs nothing. Raises Unavailable."""
@@ -432,27 +372,19 @@ class SampleStore:
         """Keep what metrics mean, as `note_metadata_sync`."""
         await self._run(lambda: self.note_metadata_sync(said))
 
-    def backfill_sync(self, series: Sequence[tuple[Labels, Int64s, Float64s]], stream: str = "backfill") -> int:
+    def backfill_sync(self, series: History, stream: str = "backfill") -> int:
         """Bring in history straight as chunks of a day: per series its labels, times (ms, increasing) and values.
 
         Series that share their times (the same array, best) are kept together. Returns the number of samples.
         All or nothing. Raises Unavailable when the disk is full.
         """
-        registry = self._registry
         with self._lock:
             with self._upkeep.undoable(), transaction(self._connection):
-                numbers, fresh = registry.new_series([labels for labels, _, _ in series])
-                streams = []
-                for group, members in enumerate(_by_times(series)):
-                    streams.append(registry.new_stream(f"{stream}/{group}"))
-                    self._write_history(streams[-1].id, [series[i] for i in members], numbers[members])
-            registry.learn(fresh)
-            for one in streams:
-                registry.learn((), None, one)
-            self._note_history(series, numbers)
+                written = write_history(self._registry, self._writer, series, stream)
+            learn_history(self._registry, series, *written)
         return sum(len(times) for _, times, _ in series)
 
-    async def backfill(self, series: Sequence[tuple[Labels, Int64s, Float64s]], stream: str = "backfill") -> int:
+    async def backfill(self, series: History, stream: str = "backfill") -> int:
         """Bring in history, as `backfill_sync`."""
         return await self._run(lambda: self.backfill_sync(series, stream))
 
@@ -505,49 +437,15 @@ class SampleStore:
         if self._hold is not None:
             self._hold.close()
 
-    def _write_history(self, stream: int, series: Sequence[tuple[Labels, Int64s, Float64s]], numbers: Int64s) -> None:
-        """Write series that share their times, a block a day."""
-        times = series[0][1]
-        order = np.argsort(numbers)
-        names = [series[i][0].get("__name__", "") for i in order.tolist()]
-        days = [0, *(np.flatnonzero(np.diff(times // DAY_MS)) + 1).tolist(), len(times)]
-        for a, b in pairwise(days):
-            values = np.stack([series[i][2][a:b] for i in order.tolist()])
-            self._writer.write(stream, Piece(numbers[order], times[a:b], values), names)
-
-    def _note_history(self, series: Sequence[tuple[Labels, Int64s, Float64s]], numbers: Int64s) -> None:
-        for number, (_, times, _) in zip(numbers.tolist(), series, strict=True):
-            if len(times):
-                self._registry.spans.note(np.array([number]), int(times[0]), int(times[-1]))
-
     def _log_bytes(self) -> int:
         """Bytes that wait in the write-ahead log."""
         log = None if self.path is None else self.path.with_name(self.path.name + "-wal")
         return log.stat().st_size if log is not None and log.exists() else 0
 
 
-def _by_times(series: Sequence[tuple[Labels, Int64s, Float64s]]) -> list[list[int]]:
-    """Places of series with the same times, together."""
-    groups: dict[object, list[int]] = {}
-    seen: dict[int, object] = {}
-    for place, (_, times, values) in enumerate(series):
-        if len(times) != len(values) or (np.diff(times) <= 0).any():
-            raise ValueError("history needs as many values as times, and times that increase")
-        if len(times):
-            key = seen.setdefault(id(times), (len(times), times.tobytes()))
-            groups.setdefault(key, []).append(place)
-    return list(groups.values())
-
-
-def _run_of(columns: Columns, row: int) -> Run:
-    times, values = columns.series(row)
-    part = slice(columns.offsets[row], columns.offsets[row + 1])
-    return Run(times, values, None if columns.histograms is None else columns.histograms[part])
-
-
 @contextmanager
 def _readable() -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as problem:
+    except FAULTS as problem:
         raise Unavailable(f"the sample store cannot be read: {problem}") from problem

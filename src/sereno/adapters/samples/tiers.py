@@ -17,6 +17,7 @@ import numpy as np
 from sereno.adapters.samples.assembly import Piece
 from sereno.adapters.samples.chunk_writer import ChunkWriter
 from sereno.adapters.samples.chunks import Chunks
+from sereno.adapters.samples.database import note_of, set_note
 from sereno.adapters.samples.thinning import thinned, totals
 from sereno.kernel.moment import from_ms
 
@@ -87,15 +88,15 @@ class Tiers:
 
 def whole_from(connection: sqlite3.Connection, step_ms: int) -> int:
     """From which instant on nothing of a tier (0: the samples themselves) has been forgotten."""
-    found = connection.execute("SELECT value FROM note WHERE name=?", (f"whole_from_{step_ms}",)).fetchone()
-    return int(found[0]) if found else -(1 << 62)
+    found = note_of(connection, f"whole_from_{step_ms}")
+    return -(1 << 62) if found is None else found
 
 
 def note_forgotten(connection: sqlite3.Connection, step_ms: int, last_ms: int) -> None:
     """What a tier held up to `last_ms` is being forgotten."""
     known = whole_from(connection, step_ms)
     if last_ms >= known:
-        connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (f"whole_from_{step_ms}", last_ms + 1))
+        set_note(connection, f"whole_from_{step_ms}", last_ms + 1)
 
 
 @dataclass(frozen=True, slots=True)
