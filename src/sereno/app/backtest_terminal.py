@@ -171,6 +171,9 @@ def _variants(console: Console, explored: Explored, voice: Voice) -> None:
     console.print()
     console.rule(f"[bold]{voice('whatif')}[/]", align="left", style="dim")
     name = f"{explored.service}/{explored.slo}"
+    if not best:
+        console.print(voice("whatif.blind", slo=escape(name)))
+        return
     console.print(voice("whatif.lead", tried=len(explored.tried), slo=escape(name), front=len(best)))
     shown = [explored.tried[0], *[one for one in ranked(best) if one.number != 0]][:_VARIANTS]
     rows = [

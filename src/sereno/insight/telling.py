@@ -116,7 +116,9 @@ def suggestion(promise: Promise, say_: Voice) -> list[str]:
     lines = []
     if found.kept is not None:
         kept = say_.objective(found.kept)
-        lines.append(say_("kept", service=f"{promise.service}/{promise.slo}", kept=kept, days=found.kept_days, all=found.days))
+        lines.append(
+            say_("kept", service=f"{promise.service}/{promise.slo}", kept=kept, days=found.kept_days, all=found.days)
+        )
     if found.objective is None:
         lines.append(say_("suggest.none"))
     elif found.objective == promise.objective:

@@ -67,7 +67,7 @@ def tiers_needed(variants: Iterable[Variant]) -> tuple[Tier, ...]:
 def tried(
     known: Known, variants: Sequence[Variant], incidents: Sequence[Incident], question: Question
 ) -> tuple[Tried, ...]:
-    """What each variant would have done, in the order given, the Pareto front marked.
+    """What each variant would have done, in the order given, the Pareto front marked: of those that found any incident.
 
     A page lasts while any of the tiers fires, as the product groups them. One that ends at the very instant at which
     the next begins is counted as one.
@@ -77,19 +77,24 @@ def tried(
     for number, variant in enumerate(variants):
         raised = _pages(known, variant, lines)
         found.append(_judged(number, variant, raised, known, incidents, question))
-    front = pareto([_cost(one) for one in found])
+    judged = [one for one in found if one.score.found]
+    front = {judged[place].number for place in pareto([_cost(one) for one in judged])}
     return tuple(replace(one, best=number in front) for number, one in enumerate(found))
 
 
 def pareto(costs: Sequence[tuple[float, ...]]) -> frozenset[int]:
-    """The places of those that no other beats: none is at most as costly in everything and less so in something."""
-    table = np.array(costs, dtype=np.float64).reshape(len(costs), -1)
-    front = set()
-    for place, row in enumerate(table):
-        beaten = (table <= row).all(axis=1) & (table < row).any(axis=1)
-        if not beaten.any():
-            front.add(place)
-    return frozenset(front)
+    """The places of those that no other beats: none is at most as costly in everything and less so in something.
+
+    Of several that cost the same the first stands for all.
+    """
+    first: dict[tuple[float, ...], int] = {}
+    for place, cost in enumerate(costs):
+        first.setdefault(tuple(cost), place)
+    if not first:
+        return frozenset()
+    table = np.array(list(first), dtype=np.float64)
+    beaten = [bool(((table <= row).all(axis=1) & (table < row).any(axis=1)).any()) for row in table]
+    return frozenset(place for place, lost in zip(first.values(), beaten, strict=True) if not lost)
 
 
 def _pages(known: Known, variant: Variant, lines: dict[tuple[timedelta, timedelta], np.ndarray]) -> list[Raised]:

@@ -100,6 +100,10 @@ PHRASES: Phrases = {
         "en": "{tried} variants of {slo} over the same past. None of the {front} best ones gains something without "
         "losing something else. Its number is what `--apply` takes.",
     },
+    "whatif.blind": {
+        "es": "{slo}: sin incidentes con que juzgar, ninguna variante es mejor que otra.",
+        "en": "{slo}: without incidents to judge by, no variant is better than another.",
+    },
     "whatif.axes": {
         "es": "Tiempo de detección (horizontal) y avisos por semana (vertical): abajo a la izquierda es mejor",
         "en": "Detection time (across) and pages a week (up): lower left is better",
