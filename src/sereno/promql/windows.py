@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from sereno.promql import kernels
 from sereno.kernel.labels import Labels
+from sereno.promql import kernels
 from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s, Objects
 from sereno.promql.prefix import Prefix
 from sereno.promql.values import Bools, LabelRows, holding
@@ -182,17 +182,25 @@ class Samples:
             found &= ~holding(self.histograms)
         return found if found.any() else None
 
-    @cached_property
+    @property
     def fresh(self) -> Samples:
         """The same samples without staleness markers."""
-        if self.stale is None:
-            return self
-        return self._only(~self.stale)
+        return self if self.stale is None else self._fresh
 
     @cached_property
+    def _fresh(self) -> Samples:  # never itself: what refers to itself is let go late, and this may be large
+        assert self.stale is not None
+        return self._only(~self.stale)
+
+    @property
     def floats(self) -> Samples:
         """The same samples without native histograms."""
-        return self if self.histograms is None else self._only(~holding(self.histograms))
+        return self if self.histograms is None else self._floats
+
+    @cached_property
+    def _floats(self) -> Samples:
+        assert self.histograms is not None
+        return self._only(~holding(self.histograms))
 
     def _only(self, keep: Bools) -> Samples:
         counts = np.concatenate(([0], np.cumsum(keep)))
