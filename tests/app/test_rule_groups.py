@@ -12,6 +12,7 @@ from tests.app.town import Town
 
 from sereno.adapters.samples.source import Scrape
 from sereno.adapters.samples.store import SampleStore
+from sereno.app.http.prometheus_state import groups_of
 from sereno.app.recorded import WithRecorded
 from sereno.app.rule_groups import DUTY, LEASE
 from sereno.app.rule_owners import place_of
@@ -251,3 +252,14 @@ async def test_somebody_is_always_asked(town: Town) -> None:
     assert place(Labels(severity="grave")) == ("payments", "grave")
     other = place_of(spec, Settings(rules_service="x", rules_severity="critical"))
     assert other(Labels()) == ("x", "SEV1")
+
+
+async def test_prometheus_clients_see_the_groups(town: Town) -> None:
+    town.broken = True
+    await tick(town, 9)
+    active_now = await town.control.database.read(lambda unit: unit.alerts.active())
+    group = next(one for one in groups_of(town.control, active_now) if one["name"] == "errors")
+    recording, alerting, _ = group["rules"]
+    assert (recording["type"], recording["health"]) == ("recording", "ok")
+    assert (alerting["type"], alerting["state"], alerting["duration"]) == ("alerting", "firing", 20.0)
+    assert alerting["alerts"][0]["labels"]["alertname"] == "ManyErrors"
