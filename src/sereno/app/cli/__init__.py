@@ -20,6 +20,8 @@ COMMANDS = {
     "check": ("check:check", "Find every mistake in the spec."),
     "build": ("build:build", "Write Prometheus rules and their tests from the spec."),
     "backtest": ("backtest:backtest", "Replay rules over the past: who would have been called, how rightly."),
+    "import": ("import_:app", "Bring samples that were recorded elsewhere."),
+    "export": ("export:app", "Write samples to a file that others can read."),
     "up": ("up:up", "Run the control plane: scrape, evaluate, page, tell the public."),
     "demo": ("demo:demo", "Run a small shop with a month of history and watch it being watched."),
     "status": ("look:status", "What is wrong now, and who is on it."),
