@@ -14,7 +14,7 @@ import numpy as np
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
-from sereno.promql import native_aggregate, native_functions, native_windows, newer, overtime3
+from sereno.promql import native_aggregate, native_extended, native_functions, native_windows, newer, overtime3
 from sereno.promql.aggregate import aggregate, count_values
 from sereno.promql.ast import (
     Aggregate,
@@ -222,7 +222,11 @@ class _Tile:
         starts = looks - settings.lookback_ms
         if expr.extended == "smoothed":
             around = self.run.find(expr.matchers, int(starts[0]), int(looks[-1]) + settings.lookback_ms)
-            return _spread(smoothed(expr, around.fresh, looks, settings.lookback_ms), len(instants))
+            vector = smoothed(expr, around.fresh, looks, settings.lookback_ms)
+            if around.histograms is not None:
+                told = looks, settings.lookback_ms, self.run.notes, expr.position
+                vector = native_extended.smoothed(vector, around.fresh, *told)
+            return _spread(vector, len(instants))
         samples = self.run.find(expr.matchers, int(starts[0]), int(looks[-1]))
         values = np.zeros((len(samples), len(looks)))
         present = np.zeros(values.shape, dtype=bool)

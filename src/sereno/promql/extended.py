@@ -135,10 +135,9 @@ def over_time(
 ) -> Vector:
     """`function` over the windows [starts, ends] of `expr`, anchored or smoothed.
 
-    Raises QueryError for a function that cannot, UnsupportedQuery for native histograms.
+    Raises QueryError for a function that cannot.
     """
     refuse_unsafe(expr, function)
-    refuse_native(samples, expr)
     shape = (len(samples), len(ends))
     values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
     for rows, edges in _edges(samples, starts, ends, instants, expr.selector.extended, lookback_ms):
@@ -163,7 +162,6 @@ def refuse_native(samples: Samples, expr: RangeSelector | Selector) -> None:
 
 def smoothed(expr: Selector, samples: Samples, looks: Int64s, lookback_ms: int) -> Vector:
     """The value of each series at each instant, on the line between the samples around it."""
-    refuse_native(samples, expr)
     shape = (len(samples), len(looks))
     values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
     whole = samples.lanes(looks - lookback_ms, looks + lookback_ms, looks, 1)

@@ -10,6 +10,7 @@ import numpy as np
 from sereno.kernel.errors import QueryError, UnsupportedQuery
 from sereno.kernel.labels import Labels
 from sereno.promql import annotations as notes
+from sereno.promql import native_extended, native_windows
 from sereno.promql.ast import Aggregate, Call, Expr, RangeSelector, Selector, Text, bare
 from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Objects
 from sereno.promql.extended import over_time as extended_over_time
@@ -126,9 +127,12 @@ def special_windows(tile: Tile, expr: Call, ranged: Expr, grid: Grid) -> Vector 
 def extended(tile: Tile, expr: Call, ranged: RangeSelector, grid: Grid) -> Vector:
     """A function of anchored or smoothed windows."""
     samples, starts, ends = _reached(tile, ranged, grid)
-    return extended_over_time(
-        expr.function, ranged, samples, starts, ends, grid.instants_ms, tile.run.query.settings.lookback_ms
-    )
+    settings = tile.run.query.settings
+    vector = extended_over_time(expr.function, ranged, samples, starts, ends, grid.instants_ms, settings.lookback_ms)
+    if samples.histograms is None:
+        return vector
+    sight = native_windows.Sight(starts, ends, ranged.range_ms, settings, tile.run.notes, expr)
+    return native_extended.over_time(vector, samples, sight, str(ranged.selector.extended))
 
 
 def _reached(tile: Tile, expr: RangeSelector, grid: Grid) -> tuple[Samples, Int64s, Int64s]:
