@@ -40,7 +40,10 @@ class Piece:
         rows = slice(None) if inside.all() else np.flatnonzero(inside)
         present = None if self.present is None else self.present[rows, a:b]
         histograms = None if self.histograms is None else self.histograms[rows, a:b]
-        return Piece(self.numbers[rows], self.times[a:b], self.values[rows, a:b], present, histograms)
+        values = self.values[rows, a:b]
+        if values.size < self.values.size // 2:
+            values = values.copy()  # so that a slice of each of many chunks does not keep all of them alive
+        return Piece(self.numbers[rows], self.times[a:b], values, present, histograms)
 
 
 def contains(sorted_numbers: Int64s, asked: Int64s) -> Bools:
