@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from starlette.requests import ClientDisconnect
@@ -52,7 +52,22 @@ def router(control: Control) -> APIRouter:
     names = names_of(engine)
     _names(routes, engine, names)
     prometheus_state.add(routes, engine, names)
-    return routes
+    whole = APIRouter(include_in_schema=False)
+    whole.include_router(routes)
+    _here(whole)
+    return whole
+
+
+def _here(routes: APIRouter) -> None:
+    """What clients look at to see whether anybody is there."""
+
+    @routes.get("/prometheus/")
+    async def home(request: Request, me: Viewer) -> Response:
+        return Response("The query API is under /prometheus/api/v1.\n", media_type="text/plain")
+
+    @routes.get("/prometheus/-/{state}")
+    async def healthy(request: Request, me: Viewer, state: Literal["healthy", "ready"]) -> Response:
+        return Response(f"Sereno is {state}.\n", media_type="text/plain")
 
 
 def _queries(routes: APIRouter, engine: Engine) -> None:

@@ -88,11 +88,11 @@ def printed(tree: Expr, text: str) -> str:
 
 
 def number(value: float) -> str:
-    """A number as Go's `%v` has it: an exponent below 1e-4 and from 1e21 on."""
+    """A number as Go's `%v` has it: an exponent below 1e-4 and from 1e6 on."""
     if value != value or value in (float("inf"), float("-inf")):
         return go_float(value)
     power = Decimal(repr(value)).adjusted() if value else 0
-    return exponential(value) if power < -4 or power >= 21 else go_float(value)
+    return exponential(value) if power < -4 or power >= 6 else go_float(value)
 
 
 def duration(ms: int) -> str:
