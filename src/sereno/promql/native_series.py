@@ -11,19 +11,26 @@ from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s, Objects
 from sereno.promql.native import CUSTOM_BOUNDS, Histogram
 from sereno.promql.native_math import detect_reset, equal
+from sereno.promql.starts import Window, overlaps, resets_between
 from sereno.promql.values import Bools, holding
 from sereno.promql.windows import Samples
+
+StartsOf = Callable[[Labels, Int64s], Int64s]
+"""When the counters of a series's samples of these times began, in milliseconds; 0 where that is not known."""
 
 
 class NativeSeries:
     """A series of floats and native histograms in order of time."""
 
-    def __init__(self, labels: Labels, times: Int64s, values: Float64s, histograms: Objects) -> None:
+    def __init__(
+        self, labels: Labels, times: Int64s, values: Float64s, histograms: Objects, starts: Int64s | None = None
+    ) -> None:
         self.labels = labels
         self.times = times
         self.values = values
         self.histograms = histograms
         self.native: Bools = holding(histograms)
+        self.starts = starts
         self._resets: dict[int, bool] = {}
 
     @property
@@ -45,8 +52,29 @@ class NativeSeries:
         """Whether the histogram at `index` was reset since the one right before it."""
         known = self._resets.get(index)
         if known is None:
-            known = self._resets[index] = detect_reset(self.at(index), self.at(index - 1))
+            known = bool(self.anew[index - 1]) or detect_reset(self.at(index), self.at(index - 1))
+            self._resets[index] = known
         return known
+
+    @cached_property
+    def anew(self) -> Bools:
+        """Of each sample but the first, whether it says that its counter began since the one before."""
+        if self.starts is None:
+            return np.zeros(max(0, len(self.times) - 1), dtype=bool)
+        return resets_between(self._window(0, len(self.times)))
+
+    def overlaps(self, low: int, high: int) -> bool:
+        """Whether a sample from `low` to before `high` says that its counter began before the sample before it."""
+        return self.starts is not None and overlaps(self._window(low, high))
+
+    def began(self, index: int) -> int:
+        """When the counter of a sample began, in milliseconds; 0 where that is not known."""
+        return 0 if self.starts is None else int(self.starts[index])
+
+    def _window(self, low: int, high: int) -> Window:
+        assert self.starts is not None
+        part = slice(low, high)
+        return Window(self.times[part], np.zeros(high - low), self.starts[part], 0, 0)
 
     @cached_property
     def natives(self) -> Int64s:
@@ -59,7 +87,7 @@ class NativeSeries:
 
         A float after a histogram, or the other way round, is a reset.
         """
-        return self._pairs(self.values[1:] < self.values[:-1], self.reset_at)
+        return self._pairs((self.values[1:] < self.values[:-1]) | self.anew, self.reset_at)
 
     @cached_property
     def changes(self) -> Int64s:
@@ -107,17 +135,20 @@ def _running(flags: Bools) -> Int64s:
     return total
 
 
-def native_series(samples: Samples) -> list[tuple[int, NativeSeries]]:
-    """The series of `samples` that hold histograms, and their places in a result; made once."""
-    known: list[tuple[int, NativeSeries]] | None = samples.known.get("native")  # type: ignore[assignment]
+def native_series(samples: Samples, starts: StartsOf | None = None) -> list[tuple[int, NativeSeries]]:
+    """The series of `samples` that hold histograms, and their places in a result; made once.
+
+    `starts` says when the counters of the samples of a series began.
+    """
+    key = "native" if starts is None else "native with starts"
+    known: list[tuple[int, NativeSeries]] | None = samples.known.get(key)  # type: ignore[assignment]
     if known is None:
         known = []
         for place, begin, end in samples.native_rows:
-            part = slice(begin, end)
+            part, labels = slice(begin, end), samples.labels[place]
             assert samples.histograms is not None
-            series = NativeSeries(
-                samples.labels[place], samples.times[part], samples.values[part], samples.histograms[part]
-            )
-            known.append((place, series))
-        samples.known["native"] = known
+            times = samples.times[part]
+            began = None if starts is None else starts(labels, times)
+            known.append((place, NativeSeries(labels, times, samples.values[part], samples.histograms[part], began)))
+        samples.known[key] = known
     return known

@@ -27,7 +27,7 @@ from sereno.promql.native_math import (
     subtract,
     to_schema,
 )
-from sereno.promql.native_series import NativeSeries, native_series
+from sereno.promql.native_series import NativeSeries, StartsOf, native_series
 from sereno.promql.native_total import mean_of, sum_of
 from sereno.promql.plan import Settings
 from sereno.promql.values import Vector, holding
@@ -46,7 +46,8 @@ Outcome = Histogram | float | None
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The windows of a call: from where to where, how long they are meant to be, and whom to tell what is odd."""
+    """The windows of a call: from where to where, how long they are meant to be, whom to tell what is odd, and when
+    the counters of its samples began."""
 
     starts: Int64s
     ends: Int64s
@@ -54,6 +55,7 @@ class Sight:
     settings: Settings
     notes: Annotations
     call: Call
+    began: StartsOf | None = None
 
     def of(self, series: NativeSeries) -> tuple[Int64s, Int64s]:
         """The first index in and the first past each window."""
@@ -95,7 +97,7 @@ def over_time(vector: Vector, samples: Samples, sight: Sight) -> Vector:
         return vector
     values, present = vector.values.copy(), vector.present.copy()
     histograms = np.full(values.shape, None, dtype=object)
-    for place, series in native_series(samples):
+    for place, series in native_series(samples, sight.began):
         low, high = sight.of(series)
         frame = Frame(sight, low.tolist(), high.tolist())
         for column in np.flatnonzero(series.natives[high] > series.natives[low]).tolist():
@@ -145,16 +147,51 @@ def _rate(series: NativeSeries, frame: Frame, column: int) -> Outcome:
     if _mixed(series, frame, column):
         return None
     low, high = frame.low[column], frame.high[column]
-    if high - low < 2:
-        return None
     counter = frame.function != "delta"
-    change = _change(series, frame, low, high, counter=counter)
-    if change is None:
+    change = _change(series, frame, low, high, counter=counter) if high - low > 1 else None
+    if change is None and high - low > 1:
         return None
-    factor = _reach(series, frame, column, change if counter and frame.sight.settings.dialect == 3 else None)
+    if counter and series.overlaps(low, high):
+        frame.note(notes_of.start_time_overlap(series.name, frame.position))
+    began = series.began(low) if counter else 0
+    if int(frame.sight.starts[column]) < began < int(series.times[low]):  # it counted from nothing since then
+        change = _with_first(series, frame, low, change)
+        if change is None:
+            return None
+        factor = _reach_since(series, frame, column, began)
+    elif change is None:
+        return None
+    else:
+        factor = _reach(series, frame, column, change if counter and frame.sight.settings.dialect == 3 else None)
     if frame.function == "rate":
         factor /= frame.sight.range_ms / 1000
     return scaled(change, factor)
+
+
+def _with_first(series: NativeSeries, frame: Frame, low: int, change: Histogram | None) -> Histogram | None:
+    """The change from nothing: what the first sample counted, and the change after it."""
+    if change is None:
+        return series.at(low)
+    try:
+        summed = add(change, series.at(low))
+    except IncompatibleSchemas:
+        frame.note(notes_of.mixed_exponential_custom(series.name, frame.position))
+        return None
+    if summed.reconciled:
+        frame.note(notes_of.mismatched_custom_buckets("addition", frame.position))
+    return summed.histogram
+
+
+def _reach_since(series: NativeSeries, frame: Frame, column: int, began: int) -> float:
+    """How much longer the window is than from when the counter began to the last sample."""
+    low, last = frame.low[column], frame.high[column] - 1
+    last_ms = int(series.times[last])
+    average = (last_ms - int(series.times[low])) / 1000 / (last - low) if last > low else 0.0
+    to_end = (int(frame.sight.ends[column]) - last_ms) / 1000
+    if to_end >= average * 1.1:
+        to_end = average / 2
+    sampled = (last_ms - began) / 1000
+    return (sampled + to_end) / sampled
 
 
 def _change(series: NativeSeries, frame: Frame, low: int, high: int, *, counter: bool) -> Histogram | None:
@@ -241,7 +278,7 @@ def _of_floats(series: NativeSeries, frame: Frame, last: int) -> float:
     before, now = float(series.values[last - 1]), float(series.values[last])
     if frame.function == "idelta":
         return now - before
-    change = now if now < before else now - before
+    change = now if now < before or series.anew[last - 1] else now - before
     return change / (float(series.times[last] - series.times[last - 1]) / 1000)
 
 

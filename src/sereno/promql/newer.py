@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError, UnsupportedQuery
+from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql import annotations as notes
 from sereno.promql import native_extended, native_windows
@@ -147,9 +147,7 @@ def _reached(tile: Tile, expr: RangeSelector, grid: Grid) -> tuple[Samples, Int6
 
 def since_start(tile: Tile, expr: Call, ranged: RangeSelector, grid: Grid) -> Vector:
     """rate, irate, increase and resets, where it is known when the counters began."""
-    samples, _, starts, ends = tile.windows(ranged, grid)
-    if samples.histograms is not None:
-        raise UnsupportedQuery("start timestamps of native histograms", position=expr.position, end=expr.end)
+    samples, range_ms, starts, ends = tile.windows(ranged, grid)
     shape = (len(samples), len(ends))
     values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
     for rows, lane in samples.lanes(starts, ends, grid.instants_ms, 1):
@@ -168,7 +166,12 @@ def since_start(tile: Tile, expr: Call, ranged: RangeSelector, grid: Grid) -> Ve
                 if expr.function in ("rate", "increase") and overlaps(window):
                     name = labels.get("__name__", "")
                     tile.run.notes.add(notes.start_time_overlap(name, expr.args[0].position))
-    return Vector(samples.labels, values, present)
+    vector = Vector(samples.labels, values, present)
+    if samples.histograms is None:
+        return vector
+    settings = tile.run.query.settings
+    sight = native_windows.Sight(starts, ends, range_ms, settings, tile.run.notes, expr, tile.starts.of)
+    return native_windows.over_time(vector, samples, sight)
 
 
 def ranges(tile: Tile, expr: Expr, grid: Grid) -> Ranges:
