@@ -78,6 +78,14 @@ LARGE = [
     "sum(rate(m{code='500'}[6h])) / sum(rate(m[6h])) > 0.3",
     "sum(max_over_time(m[3h] offset 1h))",
     "rate(m[1h])",
+    "rate(m[1h]) * 60 > bool 2",
+    "-abs(m) < -100",
+    "rate(m[1h]) / ignoring (i) group_left sum by (instance, code) (rate(m[1h])) > 0.3",
+    "rate(m[1h]) / on (code) group_left sum by (code) (rate(m[1h])) > 0.1",
+    "m unless m > 300",
+    "sum without (i) (rate(m[1h])) or m",
+    "sum by (code) (m) * on () group_left sum(m)",
+    "round(clamp(deriv(m[1h]), 0, 5), 0.1)",
     "topk(2, increase(m[2h]))",
     "m > 100 and on (i) rate(m[3h]) > 0",
     "max_over_time(sum(rate(m[20m]))[3h:10m])",
@@ -100,7 +108,7 @@ def test_in_parts_it_is_the_same(expr: str, little: None, monkeypatch: pytest.Mo
 
 def test_every_sample_is_read_once_but_for_the_look_ahead(little: None) -> None:
     asked = Counting(days().select)
-    evaluate("rate(m[2h])", GRID, asked)
+    evaluate("topk(1, rate(m[2h]))", GRID, asked)
     spans = sorted((one.start_ms, one.end_ms) for one in asked.asked if one.end_ms - one.start_ms != 900_000)
     assert len(spans) > 3
     assert all(b[0] == a[1] + 1 for a, b in itertools.pairwise(spans))

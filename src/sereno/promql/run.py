@@ -19,13 +19,13 @@ import numpy as np
 from sereno.kernel.errors import QueryError, SerenoError
 from sereno.kernel.labels import Labels
 from sereno.promql.annotations import Annotation, Annotations
-from sereno.promql.ast import Aggregate, Call, Expr, Paren, Text, Unary, bare
+from sereno.promql.ast import Call, Expr, Paren, Text, Unary, bare
 from sereno.promql.columns import Grid, Matcher, Result, Select, Selection
 from sereno.promql.dialect import STABLE
 from sereno.promql.limits import Limits, Watch
 from sereno.promql.matching import canonical
 from sereno.promql.plan import Query, Settings, needs, united
-from sereno.promql.shards import Gathered, dealt, only, shares_of
+from sereno.promql.shards import Gathered, by_rows, dealt, only, shares_of
 from sereno.promql.signatures import kind_of
 from sereno.promql.supply import RESIDENT_SAMPLES, WHOLE_SAMPLES, LookAhead, Supply
 from sereno.promql.tiles import joined, steps_of, tiles
@@ -339,16 +339,16 @@ class _Together:
 
     def _deal(self, looked: LookAhead, watch: Watch) -> None:
         """Compute beforehand what is aggregated over shares of the series."""
-        nodes: dict[int, Aggregate] = {}
+        shares = shares_of(looked.weights, RESIDENT_SAMPLES)
+        if shares is None:
+            return
+        nodes: dict[int, Expr] = {}
         runs: list[tuple[Run, list[int]]] = []
         for run in self.alive:
-            found = dealt(run.tree)
+            found: list[Expr] = [*(dealt(run.tree) or ())] or ([run.tree] if by_rows(run.tree, shares.label) else [])
             if found:
                 runs.append((run, [self.numbering.of(node) for node in found]))
                 nodes.update((self.numbering.of(node), node) for node in found)
-        shares = shares_of(looked.weights, RESIDENT_SAMPLES) if runs else None
-        if shares is None:
-            return
         gathered = {number: Gathered.of(node, self.steps) for number, node in nodes.items()}
         notes: dict[int, Annotations] = {number: Annotations() for number in nodes}
         failed: dict[int, Exception] = {}
@@ -382,7 +382,7 @@ class _Together:
                     run.notes.add(note)
 
     def _of_share(
-        self, select: Select, asked: list[tuple[int, Aggregate]], notes: dict[int, Annotations], share: Share
+        self, select: Select, asked: list[tuple[int, Expr]], notes: dict[int, Annotations], share: Share
     ) -> list[Outcome]:
         """The values of aggregations over one share; what is noted about them goes into `notes`."""
 

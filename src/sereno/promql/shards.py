@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sereno.kernel.labels import Labels
-from sereno.promql.ast import Aggregate, Call, Expr, RangeSelector, Selector, Subquery, bare, children
+from sereno.promql import overtime3
+from sereno.promql.ast import Aggregate, Binary, Call, Expr, RangeSelector, Selector, Subquery, Unary, bare, children
 from sereno.promql.columns import Columns, Float64s, Matcher, Result, Select, Selection
+from sereno.promql.functions import ELEMENTWISE
 from sereno.promql.matching import canonical
 from sereno.promql.signatures import kind_of
 from sereno.promql.values import Bools, Vector
@@ -24,6 +26,7 @@ VALUES_MAX = 2000
 """How many values of a label may be told apart."""
 _SPECIAL = frozenset("\\.+*?()|[]{}^$")
 _WHOLE = frozenset(("sum", "count", "min", "max", "group", "avg"))
+_BY_ROWS = frozenset((*overtime3.NAMES, *ELEMENTWISE, "clamp", "clamp_max", "clamp_min", "round", "timestamp"))
 _NOT_DEALT_BY = frozenset(("__name__", "le"))
 
 
@@ -61,6 +64,37 @@ def _looks(expr: Expr) -> bool:
     return isinstance(expr, Selector | RangeSelector) or any(map(_looks, children(expr)))
 
 
+def by_rows(expr: Expr, label: str) -> bool:
+    """Whether each series of the value of `expr` depends on series of the same `label` alone, whose value it keeps;
+    then the value is that of all shares, side by side."""
+    expr = bare(expr)
+    match expr:
+        case Selector() | RangeSelector():
+            return True
+        case Unary():
+            return by_rows(expr.expr, label)
+        case Call():
+            inner = [arg for arg in expr.args if kind_of(arg) != "string" and not (_scalar(arg))]
+            return expr.function in _BY_ROWS and len(inner) == 1 and by_rows(inner[0], label)
+        case Aggregate():
+            kept = (label not in expr.grouping) if expr.without else (label in expr.grouping)
+            return kept and expr.param is None and by_rows(expr.expr, label)
+        case Binary():
+            sides = [side for side in (expr.left, expr.right) if not _scalar(side)]
+            if len(sides) == 2:
+                matching = expr.matching
+                kept = (label in matching.labels) == matching.on and label not in matching.include
+                return kept and all(by_rows(side, label) for side in sides)
+            return len(sides) == 1 and by_rows(sides[0], label)
+        case _:
+            return False
+
+
+def _scalar(expr: Expr) -> bool:
+    """Whether `expr` is a scalar that no series has a part in."""
+    return kind_of(expr) == "scalar" and not _looks(expr)
+
+
 # Shares --------------------------------------------------------------------------------------------------------------
 
 
@@ -68,6 +102,7 @@ def _looks(expr: Expr) -> bool:
 class Shares:
     """Conditions, of which each series fulfils exactly one; `most` is how many samples any share has, about."""
 
+    label: str
     conditions: tuple[Matcher, ...]
     most: float
 
@@ -93,7 +128,7 @@ def shares_of(weights: Mapping[Labels, float], share: float) -> Shares | None:
             best = (rank, name, sizes)
     if best is None:
         return None
-    return Shares(tuple(_conditions(best[1], best[2], share)), max(share, *best[2].values()))
+    return Shares(best[1], tuple(_conditions(best[1], best[2], share)), max(share, *best[2].values()))
 
 
 def _conditions(name: str, sizes: Mapping[str, float], share: float) -> Iterator[Matcher]:
@@ -129,21 +164,27 @@ def only(select: Select, share: Matcher) -> Select:
 class Gathered:
     """An aggregation, put together from those of the shares."""
 
-    node: Aggregate
+    node: Expr
     rows: dict[Labels, int]
     values: Float64s
     present: Bools
     counts: Float64s
 
     @staticmethod
-    def of(node: Aggregate, steps: int) -> Gathered:
+    def of(node: Expr, steps: int) -> Gathered:
         """One of nothing yet."""
         return Gathered(node, {}, np.zeros((0, steps)), np.zeros((0, steps), dtype=bool), np.zeros((0, steps)))
 
     @property
-    def parts(self) -> tuple[Aggregate, ...]:
+    def op(self) -> str:
+        """How the values of shares become one; `rows`: side by side."""
+        return self.node.op if isinstance(self.node, Aggregate) and _of_one_selector(self.node) else "rows"
+
+    @property
+    def parts(self) -> tuple[Expr, ...]:
         """What must be asked of each share."""
-        if self.node.op == "avg":
+        if self.op == "avg":
+            assert isinstance(self.node, Aggregate)
             return replace(self.node, op="sum"), replace(self.node, op="count")
         return (self.node,)
 
@@ -152,7 +193,7 @@ class Gathered:
         rows = self._rows(results[0].labels)
         there, here = self.present[rows], results[0].present
         mine, theirs = self.values[rows], results[0].values
-        self.values[rows] = np.where(there & here, _COMBINED[self.node.op](mine, theirs), np.where(here, theirs, mine))
+        self.values[rows] = np.where(there & here, _COMBINED[self.op](mine, theirs), np.where(here, theirs, mine))
         self.present[rows] = there | here
         if len(results) > 1:
             self.counts[self._rows(results[1].labels)] += np.where(results[1].present, results[1].values, 0.0)
@@ -169,7 +210,7 @@ class Gathered:
 
     def vector(self) -> Vector:
         """The value of the aggregation."""
-        values = self.values / self.counts if self.node.op == "avg" else self.values
+        values = self.values / self.counts if self.op == "avg" else self.values
         return Vector(tuple(self.rows), values, self.present)
 
 
@@ -180,4 +221,5 @@ _COMBINED: dict[str, Callable[[Float64s, Float64s], Float64s]] = {
     "min": np.fmin,
     "max": np.fmax,
     "group": np.fmax,
+    "rows": lambda mine, theirs: theirs,
 }
