@@ -1,4 +1,4 @@
-"""The sample store: what it costs to scrape and keep five services of 300 series, and to read a month back."""
+"""The sample store: what it costs to scrape and keep 20,000 series, to take in what is sent, to read a month back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.figure import Figure
+from bench.store_kills import kill_many
 from sereno.adapters.clock import SystemClock
 from sereno.adapters.samples.exposition import Parser
 from sereno.adapters.samples.fetching import client
 from sereno.adapters.samples.scraper import Scraper
-from sereno.adapters.samples.source import Scrape
+from sereno.adapters.samples.source import Scrape, SeriesSamples
 from sereno.adapters.samples.store import SampleStore
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
@@ -63,7 +64,11 @@ def measure() -> list[Figure]:
             *appending(Path(folder) / "append.db"),
             *scraping(Path(folder) / "scrape.db"),
             *bringing_in(Path(folder) / "history.db"),
+            *many(Path(folder) / "many.db"),
+            *sending(Path(folder) / "sent.db"),
+            *finishing(Path(folder) / "day.db"),
             *reading(Path(folder) / "month.db"),
+            *killing(Path(folder) / "killed.db"),
         ]
 
 
@@ -203,7 +208,107 @@ def reading(path: Path) -> list[Figure]:
     warm = (time.process_time() - began) / 10
     store.close()
     return [
-        Figure("40 series x 30 days at 15 s from the file", round(cold, 3), "CPU s", most=0.3),
+        Figure("40 series x 30 days at 15 s from the file", round(cold, 3), "CPU s", most=0.25),
         Figure("40 series x 3 days again", round(warm * 1000, 1), "CPU ms", most=30),
-        Figure("size on disk", round(stats.bytes / stats.samples, 2), "bytes/sample", most=2.0),
+        Figure("size on disk", round(stats.bytes / stats.samples, 2), "bytes/sample", most=1.6),
     ]
+
+
+def series_of(target: int) -> tuple[Labels, ...]:
+    """100 series of one of 200 targets: 80 counters of 8 metrics, 20 gauges."""
+    own = {"job": f"service{target % 20}", "instance": f"10.0.{target // 250}.{target % 250}:8000"}
+    counters = [Labels(own, __name__=f"metric_{i // 10}_total", route=f"/r{i % 10}") for i in range(80)]
+    return (*counters, *(Labels(own, __name__=f"gauge_{i}") for i in range(20)))
+
+
+def rows_of(random: np.random.Generator, count: int) -> np.ndarray:
+    """Their values, one row a scrape."""
+    counters = np.cumsum(random.poisson(20, (count, 80)), axis=0).astype(float)
+    return np.concatenate([counters, np.round(random.normal(50, 5, (count, 20)), 2)], axis=1)
+
+
+def many(path: Path) -> list[Figure]:
+    """200 targets of 100 series for an hour, across a compaction; then the bodies' parsing too, for a few minutes."""
+    values = rows_of(np.random.default_rng(5), 242)
+    labels = [series_of(target) for target in range(200)]
+    store, begin, most = SampleStore(path), T0 + 3_600_000, 0.0
+    began = time.process_time()
+    for i, row in enumerate(values):
+        at = begin + i * STEP
+        for target in range(200):
+            store.append_sync(Scrape(f"t{target}", at + target, labels[target], row + target))
+        if i % 4 == 0:
+            store.maintain_sync(from_ms(at))
+            most = max(most, resident_mb())
+    store.maintain_sync(from_ms(begin + len(values) * STEP))
+    used = time.process_time() - began
+    most = max(most, resident_mb())
+    store.close()
+    share = used / (len(values) * STEP / 1000) * 100
+    return [
+        Figure("20,000 series every 15 s: append and compact", round(share, 3), "% of a core", most=5),
+        Figure("20,000 series: resident, the whole process", round(most), "MB", most=512),
+        Figure(
+            "the same with parsing their text", round(share + _parse_share(labels, values), 3), "% of a core", most=5
+        ),
+    ]
+
+
+def _parse_share(labels: list[tuple[Labels, ...]], values: np.ndarray) -> float:
+    texts = [f'{one["__name__"]}{{route="{one.get("route", "")}"}}' for one in labels[0]]
+    bodies = ["\n".join(f"{t} {v:g}" for t, v in zip(texts, row, strict=True)).encode() for row in values[:20]]
+    parsers = [Parser() for _ in labels]
+    began = time.process_time()
+    for body in bodies:
+        for parser in parsers:
+            parser.parse(body)
+    return (time.process_time() - began) / (len(bodies) * STEP / 1000) * 100
+
+
+def sending(path: Path) -> list[Figure]:
+    """The same 20,000 series sent in batches of 2,000 samples, as remote write does, for ten minutes."""
+    values = rows_of(np.random.default_rng(5), 41)
+    labels = [series_of(target) for target in range(200)]
+    store, rounds = SampleStore(path), len(values)
+    began = time.process_time()
+    for i, row in enumerate(values):
+        for first in range(0, 200, 20):
+            batch = [
+                SeriesSamples(one, np.array([T0 + i * STEP + target]), np.array([value]))
+                for target in range(first, first + 20)
+                for one, value in zip(labels[target], row, strict=True)
+            ]
+            store.write_sync(batch, "remote-write")
+    used = time.process_time() - began
+    store.close()
+    share = used / (rounds * STEP / 1000) * 100
+    return [Figure("20,000 series every 15 s, sent in batches of 2,000", round(share, 2), "% of a core", most=5)]
+
+
+def finishing(path: Path) -> list[Figure]:
+    """A day of five targets put into its final chunks and into the tiers, as 200 would cost; what the tiers add."""
+    values = rows_of(np.random.default_rng(6), DAY // STEP)
+    store = SampleStore(path)
+    times = T0 + np.arange(len(values)) * STEP
+    for target in range(5):
+        labels = series_of(target)
+        store.backfill_sync([(labels[i], times, values[:, i] + target) for i in range(100)], f"t{target}")
+    before = store.stats()
+    began = time.process_time()
+    store.maintain_sync(from_ms(T0 + DAY + 1))
+    used = time.process_time() - began
+    after = store.stats()
+    store.close()
+    added = after.bytes - before.bytes
+    return [
+        Figure("finishing a day of 20,000 series", round(used * 40 / 86_400 * 100, 3), "% of a core", most=1),
+        Figure("room of both tiers beside that of the samples", round(added / before.bytes, 2), "x", most=0.75),
+    ]
+
+
+def killing(path: Path) -> list[Figure]:
+    """200 times kill -9."""
+    told = kill_many(path, 200)
+    lost = told.missing + told.wrong + told.damaged
+    beside = f"{len(told.acknowledged)} rounds acknowledged: scrapes, batches with late samples, records"
+    return [Figure(f"lost or wrong after {told.kills} times kill -9", lost, "samples", most=0, beside=beside)]

@@ -1,5 +1,8 @@
 """Samples survive the trip into bytes and back, bit for bit; damage is noticed."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,3 +90,13 @@ def test_a_wrong_shape_is_noticed():
         decode_matrix(encode_matrix(np.zeros((2, 5))), 3, 5)
     with pytest.raises(CorruptChunk):
         decode_times(encode_times(np.arange(9, dtype=np.int64)), 8)
+
+
+def test_what_version_1_deflated_is_still_read():
+    values = np.arange(60.0).reshape(3, 20)
+    head = struct.pack("<BBBBII", 1, 1, 0, 0, 0, 0)
+    moves = np.diff(values.astype(np.int64), axis=1).astype(np.int8)
+    body = head + zlib.compress(values[:, 0].astype(np.int64).tobytes() + moves.tobytes())
+    decoded, holes = decode_matrix(body + struct.pack("<I", zlib.crc32(body)), 3, 20)
+    assert holes is None
+    assert same_bits(decoded, values)

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from bench.store_kills import kill_many
 from sereno.adapters.samples.source import Scrape
 from sereno.adapters.samples.store import SampleStore
 from sereno.kernel.errors import Unavailable
@@ -90,6 +91,17 @@ def test_twenty_times_killed_nothing_acknowledged_is_lost(tmp_path):
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT count(*) FROM chunk").fetchone()[0] > 10
+
+
+def test_a_dozen_kills_amid_batches_tiers_and_retention_lose_nothing(tmp_path):
+    """`bench/run store` does it 200 times."""
+    told = kill_many(tmp_path / "samples.db", 12)
+    assert len(told.acknowledged) > 300
+    assert (told.missing, told.wrong, told.damaged) == (0, 0, 0)
+    with sqlite3.connect(tmp_path / "samples.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        forgotten = dict(connection.execute("SELECT name, value FROM note"))
+    assert "whole_from_0" in forgotten, "retention was at work"
 
 
 def append_beyond_a_limit(path, results):
