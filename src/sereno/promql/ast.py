@@ -62,7 +62,7 @@ class Selector:
 
     `extended` says what becomes of the edges of a window: anchored at the sample before it, or smoothed between the
     samples around them. Until `sereno.promql.durations.resolved` has computed it, `offset` holds a computed offset.
-    `named` if its metric stands before the braces.
+    `named` if its metric stands before the braces; `counted` if of native histograms only count and sum matter.
     """
 
     matchers: tuple[Matcher, ...]
@@ -73,6 +73,7 @@ class Selector:
     extended: Literal["", "anchored", "smoothed"] = ""
     offset: Span | None = None
     named: bool = field(default=False, compare=False, repr=False)
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

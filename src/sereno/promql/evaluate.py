@@ -14,7 +14,15 @@ import numpy as np
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
-from sereno.promql import native_aggregate, native_extended, native_functions, native_windows, newer, overtime3
+from sereno.promql import (
+    native_aggregate,
+    native_extended,
+    native_functions,
+    native_stats,
+    native_windows,
+    newer,
+    overtime3,
+)
 from sereno.promql.aggregate import aggregate, count_values
 from sereno.promql.ast import (
     Aggregate,
@@ -118,7 +126,7 @@ def evaluated(
     found: list[Outcome | None] = []
     for tree, text in asked:
         try:
-            trees.append((resolved(tree, context_of(grid)), text))
+            trees.append((native_stats.marked(resolved(tree, context_of(grid))), text))
             found.append(None)
         except QueryError as error:
             found.append(error)
@@ -239,6 +247,7 @@ class _Tile:
             present[rows] = here
         vector = Vector(samples.labels, values, present)
         if samples.histograms is not None and not times:
+            samples = native_stats.counted(samples, int(starts[0])) if expr.counted else samples
             vector = native_windows.latest(samples, vector, starts, looks, settings.left_ms)
         return _spread(vector, len(instants))
 
@@ -250,7 +259,10 @@ class _Tile:
             ends = query.reference(expr.selector, grid).instants_ms
             starts = ends - expr.range_ms
             samples = self.run.find(expr.selector.matchers, int(starts[0]), int(ends[-1]))
-            return samples.fresh, expr.range_ms, starts, ends
+            fresh = samples.fresh
+            if expr.selector.counted:
+                fresh = native_stats.counted(fresh, int(starts[0]) + query.settings.left_ms)
+            return fresh, expr.range_ms, starts, ends
         assert isinstance(expr, Subquery)
         ends = query.reference(expr, grid).instants_ms
         return self.subquery(expr, grid), expr.range_ms, ends - expr.range_ms, ends

@@ -202,6 +202,10 @@ class Samples:
         assert self.histograms is not None
         return self._only(~holding(self.histograms))
 
+    def with_histograms(self, histograms: Objects) -> Samples:
+        """The same samples with other native histograms."""
+        return Samples(self._labels, self.offsets, self.times, self.values, histograms)
+
     def _only(self, keep: Bools) -> Samples:
         counts = np.concatenate(([0], np.cumsum(keep)))
         histograms = None if self.histograms is None else self.histograms[keep]
