@@ -61,15 +61,15 @@ def counted(samples: Samples, first_ms: int) -> Samples:
     before `first_ms` left out of that."""
     if samples.histograms is None:
         return samples
-    since, found = samples.known.get("counted", (None, samples))  # type: ignore[misc]
-    if since != first_ms:
+    kept: tuple[int, Samples] | None = samples.known.get("counted")  # type: ignore[assignment]
+    if kept is None or kept[0] != first_ms:
         histograms = np.full(len(samples.times), None, dtype=object)
         series = [one for _, one in native_series(samples)]
         for (_, begin, end), one in zip(samples.native_rows, series, strict=True):
             histograms[begin:end] = _stripped(one, first_ms)
-        found = samples.with_histograms(histograms)
-        samples.known["counted"] = (first_ms, found)
-    return found
+        kept = first_ms, samples.with_histograms(histograms)
+        samples.known["counted"] = kept
+    return kept[1]
 
 
 def _stripped(series: NativeSeries, first_ms: int) -> Objects:
