@@ -168,7 +168,7 @@ def test_late_samples_of_a_finished_day_reach_its_tiers(tmp_path):
     assert values.max() == 1e6
     # And once a day's samples are forgotten, those that come after are added to what its tiers hold.
     before = len(at)
-    other = SeriesSamples(GAUGE, np.array([T0 + DAY + 7 * MINUTE + 1]), np.array([2e6]))
+    other = SeriesSamples(GAUGE, np.array([T0 + 17 * MINUTE + 1]), np.array([2e6]))
     assert store.write_sync([other], "x", any_age=True).stored == 1
     for day in (31, 32, 33):
         store.maintain_sync(from_ms(T0 + day * DAY))
