@@ -88,7 +88,9 @@ def test_step_by_step_says_the_same():
     got = backtest.replay(case.groups, *stretch, world.select, interval_ms=15_000)
 
     def shown(replayed):
-        return sorted((f.rule.name, f.labels, f.active_at_ms, f.fired_at_ms or 0, f.resolved_at_ms or 0) for f in replayed.firings)
+        return sorted(
+            (f.rule.name, f.labels, f.active_at_ms, f.fired_at_ms or 0, f.resolved_at_ms or 0) for f in replayed.firings
+        )
 
     assert want.firings
     assert shown(got) == shown(want)

@@ -127,7 +127,11 @@ def _one(group: str, declared, result, grid: Grid) -> list[Firing]:
     def over(alert: Alert, resolved: int | None) -> None:
         first = at_firing.pop(alert.fingerprint, alert)
         fired = None if first.fired_at is None else to_ms(first.fired_at)
-        found.append(Firing(group, declared, first.labels, first.annotations, first.value, to_ms(first.active_at), fired, resolved))
+        found.append(
+            Firing(
+                group, declared, first.labels, first.annotations, first.value, to_ms(first.active_at), fired, resolved
+            )
+        )
 
     for column, at_ms in enumerate(grid.instants_ms.tolist()):
         series = tuple(result.instant(column)) if len(result.labels) else ()

@@ -69,7 +69,7 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
 
     version = read_version(asked.path, settings.spec)
     origin = origin_of(asked.source, settings)
-    question = _question(asked, version, origin, now, settings)
+    question = _question(asked, version, _until(asked, origin, now, settings, progress), now)
     incidents = _incidents(asked, settings, question)
     cases = _cases(version, question, asked, incidents)
     if asked.compare is None:
@@ -82,20 +82,19 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
         old = _cases(base, old_question, asked, incidents)
         wanted = needed((*cases, *old), question)
         path, warnings = bring(origin, wanted, settings, progress)
-        outcomes = run_cases(cases, question, path, jobs=asked.jobs, ray=asked.ray, progress=progress)
-        found = report(outcomes, question, digest=version.spec.digest)
-        if incidents is None:
-            # Both versions are held against the same truth: that of the version under judgement.
-            old = _same_truth(old, found)
         earlier = run_cases(old, old_question, path, jobs=asked.jobs, ray=asked.ray, progress=progress)
         before = report(earlier, old_question, digest=base.spec.digest)
+        if incidents is None:
+            # Both are held against the same truth, and not against one that the change itself has chosen.
+            cases = _same_truth(cases, before)
+        outcomes = run_cases(cases, question, path, jobs=asked.jobs, ray=asked.ray, progress=progress)
+        found = report(outcomes, question, digest=version.spec.digest)
     comparison = compared(before, found, asked.compare)
     wrong = failures(found, version.spec, before)
     return Answer(version, question, found, wrong, before, comparison, _said(version, warnings))
 
 
-def _question(asked: Asked, version: Version, origin: Origin, now: datetime, settings: Settings) -> Question:
-    until = asked.until or _until(asked, origin, now, settings)
+def _question(asked: Asked, version: Version, until: datetime, now: datetime) -> Question:
     step = asked.interval // timedelta(milliseconds=1)
     end_ms = to_ms(min(until, now)) // step * step
     start_ms = (end_ms - asked.since // timedelta(milliseconds=1)) // step * step
@@ -109,11 +108,14 @@ def _question(asked: Asked, version: Version, origin: Origin, now: datetime, set
     )  # fmt: skip
 
 
-def _until(asked: Asked, origin: Origin, now: datetime, settings: Settings) -> datetime:
-    """Now; of samples that somebody brought along, the last of them."""
-    if origin.kind != "store" or asked.source is None:
+def _until(asked: Asked, origin: Origin, now: datetime, settings: Settings, progress: Progress) -> datetime:
+    """When to end: as asked, or now; of samples that somebody brought along, at the last of them."""
+    if asked.until is not None:
+        return asked.until
+    if asked.source is None or origin.kind == "prometheus":
         return now
-    return newest(Path(origin.place)) or now
+    path, _ = bring(origin, (), settings, progress)
+    return newest(path) or now
 
 
 def _cases(

@@ -154,16 +154,10 @@ def bring(
         return path, ()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if origin.kind == "parquet":
-        return path, _from_parquet(Path(origin.place), path, progress)
+        from sereno.app.backtest_parquet import convert
+
+        return path, convert(Path(origin.place), path, progress)
     return path, asyncio.run(_from_prometheus(origin.place, wanted, path, settings, progress))
-
-
-def _from_parquet(file: Path, path: Path, progress: Callable[[str, float], None]) -> tuple[str, ...]:
-    if path.exists():
-        return ()
-    from sereno.app.backtest_parquet import convert
-
-    return convert(file, path, progress)
 
 
 async def _from_prometheus(

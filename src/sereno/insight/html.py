@@ -9,7 +9,7 @@ from sereno.insight.compare import Comparison, Failure
 from sereno.insight.model import Outcome, Paged, Promise, Report
 from sereno.insight.people import HUMANE_PAGES_A_SHIFT
 from sereno.insight.plots import heat, scatter, timeline
-from sereno.insight.style import CSS
+from sereno.insight.style import COLOURS, CSS
 from sereno.insight.telling import Voice, blind_spots, failure, suggestion, thin, tiers, verdict, why
 from sereno.insight.whatif import ranked
 from sereno.kernel.message import Language
@@ -80,7 +80,7 @@ def _figures(report: Report, voice: Voice) -> str:
         ("nights", str(nights), voice("nights.why")),
     ]
     tiles = "".join(
-        f'<div><dt>{_e(voice(name))}</dt><dd><span class="value">{_e(value)}</span><br><span class="why">{_e(words)}'
+        f'<div><dt>{_e(voice(name))}</dt><dd><span class="value">{_e(value)}</span> <span class="why">{_e(words)}'
         "</span></dd></div>"
         for name, value, words in shown
     )
@@ -91,7 +91,7 @@ def _case(number: int, case: Outcome, report: Report, voice: Voice) -> str:
     missed = [
         [_e(one.incident.name), voice.at(one.incident.start_ms), _e(why(one, voice))] for one in case.missed[:ROWS_MAX]
     ]
-    parts = [f'<section aria-labelledby="s{number}"><h3 id="s{number}">{_e(case.name)}</h3>']
+    parts: list[str] = []
     if case.fired or case.incidents or case.promises:
         parts.append(timeline(f"p{number}", case, report.start_ms, report.end_ms, voice))
         parts.append(_key(case, voice))
@@ -99,13 +99,20 @@ def _case(number: int, case: Outcome, report: Report, voice: Voice) -> str:
     if missed:
         parts.append(_table(voice("missed"), ("incident", "began", "why"), missed, voice))
     parts += [_rules(case, voice), *(_promise(promise, voice) for promise in case.promises), _gaps(case, voice)]
-    return "".join((*parts, "</section>"))
+    title = f'<h3 id="s{number}">{_e(case.name)}</h3>'
+    if case.pages or case.missed:
+        return f'<section aria-labelledby="s{number}">{title}{"".join(parts)}</section>'
+    # Who was left alone is told in a line; the rest is there for those who ask.
+    line = f"<summary>{title}<span>{_e(voice('pages.none'))}</span></summary>"
+    return f'<section aria-labelledby="s{number}"><details class="quiet">{line}{"".join(parts)}</details></section>'
 
 
 def _key(case: Outcome, voice: Voice) -> str:
     kinds = [("bad", voice("incidents")), ("page", voice("pages")), ("warn", voice("alerts"))]
     if case.unknown:
         kinds.append(("line", voice("gaps")))
+    lines = [line for promise in case.promises for line in promise.lines if line.kind == "page"]
+    kinds += [(COLOURS[place % len(COLOURS)], f"{line.alert} ↗") for place, line in enumerate(lines)]
     return (
         '<ul class="key">'
         + "".join(f'<li><i style="background:var(--{name})"></i>{_e(words)}</li>' for name, words in kinds)
@@ -219,11 +226,12 @@ def _shift(busiest: int, voice: Voice) -> str:
 def _variants(report: Report, voice: Voice) -> str:
     explored = [one for case in report.cases for one in case.explored]
     parts = [f"<h2>{_e(voice('whatif'))}</h2>"] if explored else []
+    blind: list[str] = []
     for number, one in enumerate(explored):
         best = [tried for tried in one.tried if tried.best]
         name = f"{one.service}/{one.slo}"
         if not best:
-            parts.append(f"<p>{_e(voice('whatif.blind', slo=name))}</p>")
+            blind.append(name)
             continue
         shown = [one.tried[0], *[tried for tried in ranked(best) if tried.number][:VARIANTS_MAX]]
         rows = [
@@ -236,13 +244,26 @@ def _variants(report: Report, voice: Voice) -> str:
             for tried in shown
         ]  # fmt: skip
         columns = ("number", "objective", "tiers", "for", "detection", "per_week", "precision", "recall", "spent")
+        lead = voice("whatif.lead", tried=len(one.tried), slo=name, front=len(best))
         parts += [
-            f"<h3>{_e(name)}</h3><p>{_e(voice('whatif.lead', tried=len(one.tried), slo=name, front=len(best)))}</p>",
+            f'<details class="quiet"{"" if number else " open"}><summary><h3>{_e(name)}</h3></summary>',
+            f"<p>{_e(lead)}</p>",
             scatter(f"w{number}", one, voice),
             f'<p class="soft">{_e(voice("whatif.axes"))}</p>',
+            _dots(voice),
             _table(name, columns, rows, voice),
+            "</details>",
         ]
+    if blind:
+        parts.append(f'<p class="soft">{_e(voice("whatif.blind", slo=", ".join(blind)))}</p>')
     return "".join(parts)
+
+
+def _dots(voice: Voice) -> str:
+    kinds = (("background:var(--warn)", "declared"), ("background:var(--page)", "whatif.best"),
+             ("border:2px solid var(--bad)", "whatif.misses"))  # fmt: skip
+    shown = "".join(f'<li><i style="border-radius:50%;{style}"></i>{_e(voice(words))}</li>' for style, words in kinds)
+    return f'<ul class="key">{shown}</ul>'
 
 
 def _comparison(comparison: Comparison | None, voice: Voice) -> str:
@@ -279,13 +300,18 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], vo
     """A table whose cells are HTML already, in a frame that scrolls by itself on a small screen."""
     head = "".join(f'<th scope="col">{_e(voice(f"col.{column}"))}</th>' for column in columns)
     body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td{_wrap(cell)}>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
     )
     rest = f'<p class="soft">+{more} (--json)</p>' if more > 0 else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{_e(title)}"><table>'
         f"<caption>{_e(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}"
     )
+
+
+def _wrap(cell: str) -> str:
+    return ' class="wrap"' if len(cell) > 40 and "<" not in cell else ""
 
 
 def _e(text: str) -> str:

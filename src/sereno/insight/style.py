@@ -1,5 +1,7 @@
 """How the report looks: paper by day, ink by night, and on paper as on paper."""
 
+COLOURS = ("page", "good", "warn", "soft")
+"""Of the lines of a plot, one after the other."""
 CSS = """
 :root{color-scheme:light dark;--paper:light-dark(#fbfaf7,#12151a);--card:light-dark(#fff,#191d24);
 --ink:light-dark(#1d2127,#e9e7e1);--soft:light-dark(#5b6068,#a3a8b1);--line:light-dark(#e3dfd6,#2c323c);
@@ -19,14 +21,16 @@ p{margin:.35rem 0;max-width:44rem}.lead{font:400 1.2rem/1.5 var(--serif);max-wid
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:1px;background:var(--line);
 border:1px solid var(--line);border-radius:.6rem;overflow:hidden;margin:1.75rem 0}
 .figures div{background:var(--card);padding:.9rem 1rem}.figures dt{color:var(--soft);font-size:.85rem}
-.figures dd{margin:0}.figures .value{font:400 1.7rem/1.2 var(--serif);font-variant-numeric:tabular-nums}
-.figures .why{color:var(--soft);font-size:.8rem}
+.figures dd{margin:0}.figures .value{font:400 1.5rem/1.3 var(--serif);font-variant-numeric:tabular-nums;
+white-space:nowrap}
+.figures .why{color:var(--soft);font-size:.8rem;display:block;line-height:1.4}
 .scroll{overflow-x:auto}.scroll:focus-visible,.plot:focus-visible{outline:3px solid var(--page);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums;margin:.4rem 0 1rem}
 caption{text-align:start;color:var(--soft);padding:.2rem 0}
 th,td{text-align:start;vertical-align:top;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:400;font-size:.82rem;white-space:nowrap}td.n{white-space:nowrap}
-tbody th{font-weight:500}.yes{color:var(--good)}.no{color:var(--bad)}
+tbody th{font-weight:500}tbody th,tbody td{white-space:nowrap}tbody .wrap{white-space:normal;min-width:13rem}
+.yes{color:var(--good)}.no{color:var(--bad)}
 .plot{overflow-x:auto;margin:.75rem 0}.plot svg{display:block;width:100%;min-width:42rem;height:auto}
 svg text{font:12px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}svg .tick{fill:var(--soft);font-size:11px}
 svg .base{stroke:var(--line)}svg .day{stroke:var(--line);stroke-dasharray:2 3}
@@ -47,10 +51,12 @@ svg .missing{fill:none;stroke:var(--bad);stroke-width:2}
 .days .blank{background:repeating-linear-gradient(45deg,var(--line) 0 3px,transparent 3px 6px);
 outline:1px solid var(--line)}
 .key{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;list-style:none;padding:0;color:var(--soft);font-size:.85rem}
+.quiet{border-bottom:1px solid var(--line)}.quiet>summary{width:auto;padding:.6rem 0;color:var(--ink)}
+.quiet h3{display:inline;margin:0}.quiet summary span{color:var(--soft);margin-inline-start:.75rem}
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-inline-end:.4rem;vertical-align:-.05rem}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 code{font-size:.92em}details summary{cursor:pointer;color:var(--soft);padding:.25rem 0;width:fit-content}
 @media(forced-colors:active){svg{forced-color-adjust:none}}
 @media print{:root{color-scheme:light}body{font-size:10pt}h2{break-after:avoid}.plot,table,.figures{break-inside:avoid}
-.plot svg{min-width:0}.scroll,.plot{overflow:visible}}
+details::details-content{content-visibility:visible;height:auto}.plot svg{min-width:0}.scroll,.plot{overflow:visible}}
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -13,9 +13,14 @@ import numpy.typing as npt
 
 from sereno.insight.counts import Counts
 from sereno.insight.model import Incident
+from sereno.promql.columns import Int64s
 from sereno.slo import SloPlan
 
 Floats = npt.NDArray[np.float64]
+Stretch = tuple[int, int]
+"""First and last boundary of a run of minutes."""
+CALM_MS = 30 * 60_000
+"""How long nothing must get worse for what follows to be another incident."""
 _COVERED = Fraction(9, 10)
 
 
@@ -26,7 +31,8 @@ def derived(
 
     A stretch in which bad events exceed what is allowed (see `stretches`) is an incident when what it spent of the
     budget, of the window that ends with it, is at least the share of the shortest of the objective's tiers into whose
-    long window it fits (the longest tier's, if it fits into none), or at least `share`.
+    long window it fits (the longest tier's, if it fits into none), or at least `share`. Half an hour of calm divides
+    it, where what lies before or behind is an incident by itself.
     """
     first, past = counts.place(start_ms), counts.place(end_ms) + 1
     bad, total = counts.bad[first:past], counts.total[first:past]
@@ -34,8 +40,43 @@ def derived(
     excess = np.diff((bad - bad[0]).astype(np.float64)) - allowed * np.diff((total - total[0]).astype(np.float64))
     at = counts.instants_ms[first:past]
     name = f"{plan.service}/{plan.slo.name}"
-    found = [Incident(plan.service, int(at[a]), int(at[b]), name, "derived") for a, b in stretches(excess)]
-    return tuple(one for one in found if (spent_by(plan, counts, one) or 0) >= _least(plan, one, share))
+
+    def bad_enough(stretch: Stretch) -> bool:
+        one = Incident(plan.service, int(at[stretch[0]]), int(at[stretch[1]]), name, "derived")
+        return (spent_by(plan, counts, one) or 0) >= _least(plan, one, share)
+
+    found = [part for whole in stretches(excess) if bad_enough(whole) for part in _parts(whole, excess, at, bad_enough)]
+    return tuple(Incident(plan.service, int(at[a]), int(at[b]), name, "derived") for a, b in found)
+
+
+def _parts(whole: Stretch, excess: Floats, at: Int64s, bad_enough: Callable[[Stretch], bool]) -> list[Stretch]:
+    """`whole`, or the incidents that calm divides it into; what lies between them counts if it is one as a whole."""
+    good = [part for part in divided(whole, excess, at, CALM_MS) if bad_enough(part)]
+    if not good:
+        return [whole]
+    edges = [whole[0], *(edge for part in good for edge in part), whole[1]]
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        rest = [(begin + a, begin + b) for a, b in stretches(excess[begin:end])]
+        good += [part for part in rest if bad_enough(part)]
+    return sorted(good)
+
+
+def divided(whole: Stretch, excess: Floats, at: Int64s, calm_ms: int) -> list[Stretch]:
+    """The parts of `whole` between which its sum does not reach a new height for `calm_ms`."""
+    sums = np.concatenate(([0.0], np.cumsum(excess[whole[0] : whole[1]]))).tolist()
+    parts: list[Stretch] = []
+    begin = best = 0
+    for place, height in enumerate(sums):
+        if best > begin and at[whole[0] + place] - at[whole[0] + best] >= calm_ms:
+            parts.append((whole[0] + begin, whole[0] + best))
+            begin = best = place
+        if best == begin and height <= sums[begin]:
+            begin = best = place
+        elif height > sums[best]:
+            best = place
+    if best > begin:
+        parts.append((whole[0] + begin, whole[0] + best))
+    return parts
 
 
 def merged(incidents: Sequence[Incident]) -> tuple[Incident, ...]:
@@ -88,7 +129,7 @@ class _Run:
     link: int
 
 
-def stretches(excess: Floats) -> list[tuple[int, int]]:
+def stretches(excess: Floats) -> list[Stretch]:
     """All maximal scoring stretches of `excess`, as first and last boundary: those that no longer one beats.
 
     Source: W. L. Ruzzo and M. Tompa, "A linear time algorithm for finding all maximal scoring subsequences", ISMB

@@ -101,9 +101,11 @@ PHRASES: Phrases = {
         "losing something else. Its number is what `--apply` takes.",
     },
     "whatif.blind": {
-        "es": "{slo}: sin incidentes con que juzgar, ninguna variante es mejor que otra.",
-        "en": "{slo}: without incidents to judge by, no variant is better than another.",
+        "es": "Sin incidentes con que juzgar, ninguna variante es mejor que otra: {slo}.",
+        "en": "Without incidents to judge by, no variant is better than another: {slo}.",
     },
+    "whatif.best": {"es": "de las mejores", "en": "one of the best"},
+    "whatif.misses": {"es": "pierde algún incidente", "en": "misses an incident"},
     "whatif.axes": {
         "es": "Tiempo de detección (horizontal) y avisos por semana (vertical): abajo a la izquierda es mejor",
         "en": "Detection time (across) and pages a week (up): lower left is better",
