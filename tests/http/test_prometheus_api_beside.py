@@ -25,6 +25,7 @@ from sereno.adapters.samples.fetching import client
 from sereno.adapters.samples.prometheus import PrometheusReader
 from sereno.adapters.samples.prometheus_api import PrometheusApi
 from sereno.adapters.samples.store import SampleStore
+from sereno.app.cli import run
 from sereno.app.control import Control
 from sereno.app.http import create_app
 from sereno.app.http.auth import add_token
@@ -347,6 +348,24 @@ def test_prometheus_api_client_works_on_us_as_on_prometheus(ours: Ours, theirs: 
     )
     with pytest.raises(library.exceptions.PrometheusApiClientException):
         mine.custom_query("sum(")
+
+
+def test_sereno_query_asks_the_server_and_prometheus_alike(
+    ours: Ours, theirs: Prometheus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SERENO_URL", ours.url)
+    monkeypatch.setenv("SERENO_TOKEN", ours.token)
+    asked = ["query", "sum by (status) (rate(http_requests_total[5m]))", "--at", str(MIDDLE)]
+    for more in ([], ["--since", "1h", "--step", "5m"], ["--json"]):
+        assert run([*asked, *more]) == 0
+        mine = capsys.readouterr().out
+        assert run([*asked, *more, "--from", "prometheus", theirs.url]) == 0
+        assert len(mine.splitlines()) == len(capsys.readouterr().out.splitlines()) > 4
+    assert run(["query", "http_requests_total * on (job) http_requests_total", "--at", str(MIDDLE)]) == 2
+    assert "duplicate series" in capsys.readouterr().err
+    monkeypatch.setenv("SERENO_TOKEN", "sereno_api_wrong")
+    assert run(["query", "1"]) == 1
+    assert "token" in capsys.readouterr().err
 
 
 # -- Grafana ------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ Begin with `sereno init`, then `sereno up`. To see it all at work: `sereno demo`
 COMMANDS = {
     "init": ("init:init", "Ask the few questions that matter and write a first spec."),
     "check": ("check:check", "Find every mistake in the spec."),
+    "test": ("test:test", "Run unit tests of Prometheus rules, as promtool does."),
     "build": ("build:build", "Write Prometheus rules and their tests from the spec."),
     "backtest": ("backtest:backtest", "Replay rules over the past: who would have been called, how rightly."),
     "import": ("import_:app", "Bring samples that were recorded elsewhere."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "budget": ("look:budget", "Error budgets: how much is left, how fast it goes."),
     "alerts": ("look:alerts", "Alerts that are pending or firing."),
     "oncall": ("look:oncall", "Who is on call."),
+    "query": ("query:query", "Ask the samples in PromQL."),
     "page": ("page:app", "List, acknowledge and close pages."),
     "incident": ("incident:app", "Declare, note, resolve and learn from incidents."),
 }

@@ -58,9 +58,14 @@ class Client:
         """Do something, and return what the control plane says of it."""
         return self._send("POST", path, json=dict(body or {}))
 
-    def _send(self, method: str, path: str, **options: Any) -> Any:
+    def ask(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """What the query API (/prometheus/api/v1) answers: `data`, and perhaps `warnings` and `infos`."""
+        told: dict[str, Any] = self._send("POST", f"/{path}", base="/prometheus/api/v1", data=dict(form), timeout=150)
+        return told
+
+    def _send(self, method: str, path: str, *, base: str = "/api/v1", **options: Any) -> Any:
         try:
-            answer = self._http.request(method, f"/api/v1{path}", **options)
+            answer = self._http.request(method, base + path, **options)
         except httpx.TransportError as error:
             raise Unavailable(
                 f"no control plane answers at {self.url} ({error})",
@@ -97,7 +102,8 @@ def _operator_token() -> str | None:
 def _error_of(answer: httpx.Response) -> SerenoError:
     try:
         said = answer.json()["error"]
-        message, hint = inert(str(said["message"])), inert(str(said.get("hint") or "")) or None
+        told = said if isinstance(said, dict) else {"message": said}  # the query API has Prometheus's shape
+        message, hint = inert(str(told["message"])), inert(str(told.get("hint") or "")) or None
     except (ValueError, KeyError, TypeError):
         message, hint = f"the control plane answered {answer.status_code}", None
     kind = _BY_STATUS.get(answer.status_code)

@@ -154,7 +154,8 @@ class Engine:
             tree = await self.in_thread(lambda: parsed(question, settings))
             wanted = await self.in_thread(lambda: wanted_by(tree, question, settings))
             select = await self._fetched(wanted, stop)
-            return await self.in_thread(lambda: finish(self._evaluated(tree, question, select, stop)))
+            limits = self.limits(stop)
+            return await self.in_thread(lambda: finish(computed(tree, question, select, settings, limits)))
 
         return await self.take_turn(work, question.seconds, gone)
 
@@ -237,15 +238,18 @@ class Engine:
                 loaded += len(columns[one.matchers].times)
         return lambda selection: columns[selection.matchers]
 
-    def _evaluated(self, tree: Expr, question: Question, select: Callable[[Selection], Columns], stop: Stop) -> Found:
-        settings, limits = self.settings(question.lookback_ms), self.limits(stop)
-        inner = bare(tree)
-        if isinstance(inner, RangeSelector):
-            return Found(question, samples=raw(inner, question.grid, select, settings))
-        if isinstance(inner, Subquery):
-            return Found(question, samples=stepped(inner, question.grid, select, settings, limits))
-        stop.check()
-        return Found(question, result=evaluate(question.text, question.grid, select, settings=settings, limits=limits))
+
+def computed(
+    tree: Expr, question: Question, select: Callable[[Selection], Columns], settings: Settings, limits: WatchedLimits
+) -> Found:
+    """The answer, of samples that are there already."""
+    inner = bare(tree)
+    if isinstance(inner, RangeSelector):
+        return Found(question, samples=raw(inner, question.grid, select, settings))
+    if isinstance(inner, Subquery):
+        return Found(question, samples=stepped(inner, question.grid, select, settings, limits))
+    limits.stop.check()
+    return Found(question, result=evaluate(question.text, question.grid, select, settings=settings, limits=limits))
 
 
 def tree_of(text: str, settings: Settings) -> Expr:
