@@ -17,6 +17,9 @@ NAMES = {
     "store": "cost of appending and reading samples, bytes per sample",
     "promql": "the evaluator over 30 days, and how its cost grows with the window",
     "promqltest": "Prometheus's own test scripts: cases that hold, by file and class",
+    "compliance": "prometheus/compliance's PromQL cases beside the packaged Prometheus",
+    "fuzz": "random queries, samples and grids beside the packaged Prometheus [--seed N] [--count N]",
+    "promql-rules": "published rules over samples shaped to them, beside the packaged Prometheus",
     "rules-live": "a thousand ratio rules over twenty thousand series, one evaluation",
     "backtest": "a burn-rate objective over 30 days, seven windows, beside Prometheus",
 }

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figure import Figure
 from tests.promql.promqltest import Outcome, run
+
+from bench.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "tests" / "conformance" / "core_cases.txt"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pytest
 from tests.promql.grammar import Grammar
+from tests.promql.peer_compare import differences, ours, points_of
 from tests.promql.prometheus_peer import END_MS, START_MS, Store, generated, prometheus
 
 from sereno.kernel.errors import QueryError
-from sereno.kernel.labels import Labels
-from sereno.promql import Grid, Result, evaluate, selections
+from sereno.promql import Grid, evaluate, selections
 
 pytestmark = pytest.mark.prometheus
 
@@ -260,47 +257,6 @@ def store(series):
     return Store.of(series)
 
 
-def _points(answer: dict, grid: Grid) -> tuple[list[tuple[Labels, dict[int, float]]], str]:
-    data = answer["data"]
-    kind, result = data["resultType"], data["result"]
-    if kind == "scalar":
-        return [(Labels(), {grid.start_ms: float(result[1])})], kind
-    if kind == "vector":
-        return [(Labels(one["metric"]), {grid.start_ms: float(one["value"][1])}) for one in result], kind
-    return [(Labels(one["metric"]), {round(t * 1000): float(v) for t, v in one["values"]}) for one in result], kind
-
-
-def _ours(result: Result, grid: Grid) -> list[tuple[Labels, dict[int, float]]]:
-    instants = grid.instants_ms
-    return [
-        (labels, {int(instants[j]): float(result.values[i, j]) for j in np.flatnonzero(result.present[i])})
-        for i, labels in enumerate(result.labels)
-    ]
-
-
-def _same(a: float, b: float, absolute: float) -> bool:
-    if math.isnan(a) or math.isnan(b):
-        return math.isnan(a) and math.isnan(b)
-    return a == b or abs(a - b) <= max(absolute, 1e-9 * max(abs(a), abs(b)))
-
-
-def differences(expected: list, found: list, absolute: float = 0.0) -> list[str]:
-    """What is missing, superfluous or different, in words."""
-    said = []
-    left, right = dict(expected), dict(found)
-    assert len(left) == len(expected)
-    assert len(right) == len(found)
-    said += [f"missing {labels}" for labels in left.keys() - right.keys()]
-    said += [f"superfluous {labels}" for labels in right.keys() - left.keys()]
-    for labels in left.keys() & right.keys():
-        a, b = left[labels], right[labels]
-        said += [f"{labels} at {t}: nothing, expected {a[t]}" for t in sorted(a.keys() - b.keys())[:3]]
-        said += [f"{labels} at {t}: {b[t]}, expected nothing" for t in sorted(b.keys() - a.keys())[:3]]
-        wrong = [t for t in sorted(a.keys() & b.keys()) if not _same(a[t], b[t], absolute)]
-        said += [f"{labels} at {t}: {b[t]!r}, expected {a[t]!r} ({len(wrong)} in all)" for t in wrong[:3]]
-    return said
-
-
 @pytest.mark.parametrize("expr", EXPRESSIONS)
 def test_the_same_numbers_as_prometheus(expr, peer, store):
     for name, grid in GRIDS.items():
@@ -309,10 +265,10 @@ def test_the_same_numbers_as_prometheus(expr, peer, store):
         store.asked = 0
         result = evaluate(expr, grid, store.select)
         assert store.asked == len(selections(expr, grid))
-        expected, kind = _points(answer, grid)
+        expected, kind = points_of(answer, grid)
         if kind != "matrix":
             assert result.kind == kind
-        found = _ours(result, grid)
+        found = ours(result, grid)
         assert differences(expected, found) == [], (expr, name)
         if "sort" in expr and grid.start_ms == grid.end_ms:
             assert [labels for labels, _ in found] == [labels for labels, _ in expected]
@@ -325,7 +281,7 @@ def test_refused_where_prometheus_refuses(expr, peer, store):
         answer = peer.query(expr, grid)
         if answer["status"] == "success":
             result = evaluate(expr, grid, store.select)
-            assert differences(_points(answer, grid)[0], _ours(result, grid)) == []
+            assert differences(points_of(answer, grid)[0], ours(result, grid)) == []
             continue
         refused += 1
         with pytest.raises(QueryError):
@@ -344,6 +300,6 @@ def test_random_expressions(seed, peer, store):
             with pytest.raises(QueryError):
                 evaluate(expr, grid, store.select)
             continue
-        found = _ours(evaluate(expr, grid, store.select), grid)
+        found = ours(evaluate(expr, grid, store.select), grid)
         # Prometheus adds the series of a range in random order, so a sum that cancels has no exact value.
-        assert differences(_points(answer, grid)[0], found, absolute=1e-9) == [], (expr, grid)
+        assert differences(points_of(answer, grid)[0], found, absolute=1e-9) == [], (expr, grid)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sereno.kernel.labels import Labels
 from sereno.promql.ast import Call, Expr, RangeSelector, Selector, bare
 from sereno.promql.columns import Float64s, Int64s
+from sereno.promql.far_dates import far_date_part
 from sereno.promql.regex import compile_regex
 from sereno.promql.values import LabelRows, Scalar, Vector, drop_name, floats_only, merged, pruned
 
@@ -191,10 +192,14 @@ DATES = frozenset(("minute", "hour", "day_of_week", "day_of_month", "day_of_year
 
 
 def date_part(name: str, seconds: Float64s) -> Float64s:
-    """A part of the UTC date and time `seconds` after the epoch; NaN for what is no date of the next 6,000 years."""
+    """A part of the UTC date and time `seconds` after the epoch; beyond the next 6,000 years as Go computes it."""
     sane = np.abs(seconds) <= _SECONDS_MAX
     whole = np.trunc(np.where(sane, seconds, 0)).astype(np.int64)
-    return np.where(sane, _calendar(name, whole).astype(np.float64), np.nan)
+    found = _calendar(name, whole).astype(np.float64)
+    if not sane.all():
+        far, which = np.unique(seconds[~sane], return_inverse=True)
+        found[~sane] = np.array([far_date_part(name, float(one)) for one in far])[which.reshape(-1)]
+    return found
 
 
 def label_call(call: Call, vector: Vector, texts: list[str]) -> Vector:
