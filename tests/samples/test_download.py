@@ -43,9 +43,13 @@ class Server:
     warnings: list[str] = field(default_factory=list)
     mood: Callable[[int, int, int], httpx.Response | None] = lambda number, after, until: None
     asked: list[tuple[int, int]] = field(default_factory=list)
+    status: dict[str, dict[str, str]] = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
+        if "/status/" in request.url.path:
+            known = self.status.get(request.url.path.rpartition("/")[2])
+            return httpx.Response(200, json={"status": "success", "data": known}) if known else httpx.Response(404)
         answer = self._read(request) if request.url.path.endswith("/read") else self._query(request)
         answer.headers["date"] = formatdate(self.now_ms / 1000, usegmt=True)
         return answer
@@ -288,7 +292,17 @@ async def test_what_is_still_happening_there_is_asked_for_again(store: SampleSto
 async def test_it_pauses_between_requests_when_asked_to(store: SampleStore) -> None:
     peer = server()
     done = await bring(peer, store, pause_seconds=0.5)
-    assert peer.waits == [0.5] * (done.requests - 1)
+    assert peer.waits == [0.5] * len(peer.asked)  # before the first too: the version was asked for
+    assert done.requests == len(peer.asked) + 1
+
+
+@pytest.mark.parametrize(("version", "left_out"), [("2.42.0", True), ("2.45.0", False), ("3.5.0", False)])
+async def test_old_servers_hide_native_histograms_and_it_is_said(
+    store: SampleStore, version: str, left_out: bool
+) -> None:
+    peer = server(status={"buildinfo": {"version": version}, "flags": {"enable-feature": "native-histograms"}})
+    done = await bring(peer, store)
+    assert any("native histograms" in warning for warning in done.warnings) is left_out
 
 
 async def test_two_servers_do_not_pass_for_one_another(store: SampleStore) -> None:

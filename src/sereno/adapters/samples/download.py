@@ -16,7 +16,7 @@ from typing import Protocol
 from sereno.adapters.samples.intake import Keeper, KnownSeries
 from sereno.adapters.samples.progress import Finished, missing
 from sereno.adapters.samples.prometheus_api import PrometheusApi, TooMuch
-from sereno.adapters.samples.remote_read import NoRemoteRead, read, reading_limits
+from sereno.adapters.samples.remote_read import NoRemoteRead, hides_histograms, read, reading_limits
 from sereno.adapters.samples.source import SeriesSamples, Written
 from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
 from sereno.kernel.moment import from_ms
@@ -146,6 +146,8 @@ class _Run:
             self._known_ms += max(0, until - after) - sum(end - begin for begin, end in left)
             work += [(matchers, what, begin, end) for begin, end in left]
         self._done_ms = self._known_ms
+        if work and self._remote_read and await hides_histograms(self._api):
+            self._warn("native histograms are left out: before 2.45 Prometheus does not convey them by remote read")
         for matchers, what, begin, end in work:
             await self._range(matchers, what, begin, end)
         return Downloaded(

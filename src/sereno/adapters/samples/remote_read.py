@@ -6,6 +6,8 @@ Specification: prometheus.io/docs/prometheus/latest/querying/remote_read_api. Th
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import numpy as np
 
@@ -52,6 +54,18 @@ async def read(
         raise TooMuch from None
     except wire.WireError as problem:
         raise NoRemoteRead(str(problem)) from None
+
+
+async def hides_histograms(api: PrometheusApi) -> bool:
+    """Whether that server may hold native histograms and leave them out of remote read, as it did before 2.45."""
+    try:
+        build = await api.get("status/buildinfo")
+        found = re.match(r"2\.(\d+)\.", str(build.get("version", "")))
+        if found is None or int(found.group(1)) >= 45:
+            return False
+        return "native-histograms" in str((await api.get("status/flags")).get("enable-feature", ""))
+    except (Unavailable, QueryError, AttributeError):
+        return False
 
 
 def request(selection: Selection) -> bytes:
