@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sereno.adapters.samples.exposition import Limits, Parser, ScrapeError
+from sereno.adapters.samples.source import Metadata
 from sereno.kernel.labels import Labels
 
 TEXT = rb"""# HELP http_requests_total The total number of HTTP requests.
@@ -235,3 +236,69 @@ def test_whatever_is_written_is_read_back(labels, value):
     parsed = Parser().parse(line.encode())
     assert parsed.labels == (Labels(labels, __name__="m"),)
     assert parsed.values[0] == value or math.isnan(value)
+
+
+def test_timestamps_are_honoured_when_asked_for():
+    parser = Parser(honor_timestamps=True)
+    body = b'a{x="1"} 5 1600000000000\na{x="1"} 6 1600000015000\nb 7\n'
+    for _ in range(2):
+        parsed = parser.parse(body)
+        assert parsed.labels == (Labels(__name__="b"),)
+        assert [(one.labels["x"], one.times.tolist(), one.values.tolist()) for one in parsed.sent] == [
+            ("1", [1_600_000_000_000], [5.0]),
+            ("1", [1_600_000_015_000], [6.0]),
+        ]
+        assert (parsed.dated, parsed.repeated) == (2, 0)
+    (one,) = Parser(honor_timestamps=True).parse(b"a 5 1600000000.5\n# EOF\n", openmetrics=True).sent
+    assert one.times.tolist() == [1_600_000_000_500]
+    for wrong in (b"inf", b"nan", b"1e300", b"99999999999999999999"):
+        with pytest.raises(ScrapeError, match="line 1: expected a timestamp"):
+            Parser(honor_timestamps=True).parse(b"a 5 " + wrong + b"\n")
+
+
+def test_what_metrics_mean_is_told_once():
+    parser = Parser()
+    said = parser.parse(TEXT).metadata
+    assert said == {"http_requests_total": Metadata("counter", "The total number of HTTP requests.", "")}
+    assert parser.parse(TEXT).metadata is None
+    assert Parser().parse(OPENMETRICS, openmetrics=True).metadata == {
+        "foo": Metadata("counter", "", "seconds"),
+        "bar": Metadata("histogram"),
+    }
+    odd = rb"""# HELP a A path C:\\dir\nand a \"word\"
+# TYPE a untyped
+# TYPE 1wrong counter
+# TYPE b
+#TYPE c gauge
+# HELP d
+a 1
+"""
+    assert Parser().parse(odd).metadata == {
+        "a": Metadata("unknown", 'A path C:\\dir\nand a \\"word\\"'),
+        "b": Metadata("unknown"),
+        "d": Metadata("unknown"),
+    }
+    assert Parser().parse(odd + b"# EOF\n", openmetrics=True).metadata["a"].help == 'A path C:\\dir\nand a "word"'
+
+
+def test_openmetrics_has_infos_and_states_and_exemplars_with_marks_in_them():
+    body = b"""# TYPE build info
+build_info{version="1.2"} 1
+# TYPE phase stateset
+phase{phase="a"} 1
+phase{phase="b"} 0
+# TYPE sizes gaugehistogram
+sizes_bucket{le="+Inf"} 4
+sizes_gcount 4
+sizes_gsum 7 1520879607.789
+# TYPE seconds histogram
+seconds_bucket{le="0.1",path="/a # b"} 8 # {trace_id="x # } y",a="1"} 0.054 1520879607.7
+seconds_bucket{le="+Inf",path="/a # b"} 9 1520879607.789 # {trace_id="q"} 3
+# EOF
+"""
+    parsed = Parser().parse(body, openmetrics=True)
+    assert parsed.values.tolist() == [1, 1, 0, 4, 4, 7, 8, 9]
+    assert parsed.labels[6] == Labels(__name__="seconds_bucket", le="0.1", path="/a # b")
+    assert {name: one.type for name, one in parsed.metadata.items()} == {
+        "build": "info", "phase": "stateset", "sizes": "gaugehistogram", "seconds": "histogram",
+    }  # fmt: skip

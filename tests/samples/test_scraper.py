@@ -11,6 +11,7 @@ from sereno.adapters.clock import SystemClock
 from sereno.adapters.samples.exposition import Limits
 from sereno.adapters.samples.fetching import client
 from sereno.adapters.samples.scraper import Scraper, first_wait
+from sereno.adapters.samples.source import Metadata
 from sereno.adapters.samples.store import SampleStore
 from sereno.adapters.samples.target import Target
 from sereno.kernel.errors import Unavailable
@@ -345,3 +346,39 @@ def test_addresses_become_urls_and_instances(address, url, instance):
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(ValueError, match=r".+"):
         Target.of(job(address), address)
+
+
+async def test_samples_with_a_timestamp_are_kept_at_it_and_do_not_end(peer, store):
+    now_ms = round(START.timestamp() * 1000) + 15_000
+    body = b"plain 1\ndated 5 %d\nold 6 %d\nahead 7 %d\n"
+    peer.serve("/metrics", body % (now_ms - 40_000, now_ms - 30 * 86_400_000, now_ms + 3_600_000))
+    async with Watching(store) as watching:
+        await watching.scraper.update([job(peer.address)])
+        (state,) = await watching.turn()
+        assert (state.health, state.samples, state.error) == ("up", 4, None)
+        columns = store.select(Selection((Matcher("__name__", "=", "dated"),), 0, 1 << 50))
+        assert columns.times.tolist() == [now_ms - 40_000]
+        assert only(store, "old") == [6.0], "a new series may be as old as it likes"
+        assert samples(store, "ahead") == {}
+        assert watching.scraper.stats.refused == 1
+        peer.serve("/metrics", b"plain 1\n")
+        await watching.turn()
+        assert only(store, "dated") == [5.0]
+        assert only(store, "scrape_samples_scraped") == [4.0, 1.0]
+
+
+async def test_timestamps_need_not_be_honoured(peer, store):
+    peer.serve("/metrics", b"dated 5 1000\n")
+    async with Watching(store) as watching:
+        watching.scraper._honor = False
+        await watching.scraper.update([job(peer.address)])
+        await watching.turn(2)
+    assert only(store, "dated") == [5.0, 5.0]
+
+
+async def test_what_a_target_says_of_its_metrics_is_kept(peer, store):
+    peer.serve("/metrics", b"# TYPE a counter\n# HELP a What it is.\na 1\n")
+    async with Watching(store) as watching:
+        await watching.scraper.update([job(peer.address)])
+        await watching.turn(2)
+    assert store.metadata() == {"a": [Metadata("counter", "What it is.")]}

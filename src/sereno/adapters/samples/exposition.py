@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
 
+from sereno.adapters.samples.source import Metadata, SeriesSamples
 from sereno.kernel.errors import SerenoError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s
@@ -26,6 +27,10 @@ _SERIES = re.compile(
 _LABEL = re.compile(rb'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\\n]++|\\.)*+)"[ \t]*(,|$)')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
+_SAID = ("TYPE", "HELP", "UNIT")
+_TYPES = frozenset({"counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset", "unknown"})
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_INSTANT_MAX = float(1 << 53)
 _EXCERPT = 60
 _NUMBER_MAX = 400
 _NUMBER = re.compile(
@@ -57,13 +62,48 @@ class Limits:
 @dataclass(frozen=True, slots=True, eq=False)
 class Parsed:
     """What a target said. `labels` is the very same tuple as last time if the series are. `repeated` lines named a
-    series that an earlier line had named, and were left out; `dated` lines carried a timestamp of their own, which
-    is not honoured: the sample counts as taken when it was scraped (Prometheus: `honor_timestamps: false`)."""
+    series that an earlier line had named, and were left out; `dated` lines carried a timestamp of their own: they are
+    in `sent`, if that is honoured, else their samples count as taken when they were scraped. `metadata` is what the
+    target says of its metrics, None if that is what it said last."""
 
     labels: tuple[Labels, ...]
     values: Float64s
     repeated: int = 0
     dated: int = 0
+    sent: tuple[SeriesSamples, ...] = ()
+    metadata: Mapping[str, Metadata] | None = None
+
+
+def replace_metadata(parsed: Parsed, metadata: Mapping[str, Metadata] | None) -> Parsed:
+    """`parsed` with what was said of metrics."""
+    return parsed if metadata is None else replace(parsed, metadata=metadata)
+
+
+def metadata_of(remarks: Iterable[bytes], *, openmetrics: bool = False) -> dict[str, Metadata]:
+    """What the lines that begin with # say of metrics: # TYPE, # HELP, # UNIT. Whatever is not so is a remark."""
+    found: dict[str, Metadata] = {}
+    for line in remarks:
+        words = line.decode("utf-8", "replace").rstrip("\r").split(None, 3)
+        if len(words) < 3 or words[0] != "#" or words[1] not in _SAID or not _NAME.fullmatch(words[2]):
+            continue
+        text = words[3] if len(words) > 3 else ""
+        known = found.get(words[2], Metadata())
+        if words[1] == "TYPE":
+            kind = text.strip()
+            known = replace(known, type=kind if kind in _TYPES else "unknown")
+        elif words[1] == "HELP":
+            known = replace(known, help=_plain_help(text, openmetrics))
+        else:
+            known = replace(known, unit=text.strip())
+        found[words[2]] = known
+    return found
+
+
+def _plain_help(text: str, openmetrics: bool) -> str:
+    """A help text as it is meant; only OpenMetrics escapes quotes in it."""
+    return _ESCAPE.sub(
+        lambda m: m.group(0) if m.group(1) == '"' and not openmetrics else _ESCAPES.get(m.group(0), m.group(0)), text
+    )
 
 
 def _plain(labels: dict[str, str]) -> Labels:
@@ -74,9 +114,18 @@ class Parser:
     """Reads the bodies of one target.
 
     `finish` turns the labels of a series (with `__name__`) into those it is stored under; it is called once a series.
+    With `honor_timestamps` samples that carry a timestamp are handed on with it, as `sent`.
     """
 
-    def __init__(self, finish: Callable[[dict[str, str]], Labels] = _plain, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        finish: Callable[[dict[str, str]], Labels] = _plain,
+        limits: Limits | None = None,
+        *,
+        honor_timestamps: bool = False,
+    ) -> None:
+        self._honor = honor_timestamps
+        self._remarks: list[bytes] = []
         self._finish = finish
         self._limits = limits or Limits()
         self._known: dict[bytes, Labels] = {}
@@ -90,6 +139,17 @@ class Parser:
         if openmetrics:
             _check_end(lines)
         samples = [line for line in lines if line and line[0] != 35]  # 35 is "#"
+        return replace_metadata(self._samples(lines, samples, openmetrics), self._metadata(lines, openmetrics))
+
+    def _metadata(self, lines: list[bytes], openmetrics: bool) -> Mapping[str, Metadata] | None:
+        """What the remarks say of metrics; None if they are those of last time."""
+        remarks = [line for line in lines if line and line[0] == 35]
+        if remarks == self._remarks:
+            return None
+        self._remarks = remarks
+        return metadata_of(remarks, openmetrics=openmetrics)
+
+    def _samples(self, lines: list[bytes], samples: list[bytes], openmetrics: bool) -> Parsed:
         if len(samples) > self._limits.samples:
             raise ScrapeError(f"{len(samples)} samples are more than the limit of {self._limits.samples}")
         parts = [line.rpartition(b" ") for line in samples]
@@ -104,11 +164,11 @@ class Parser:
             pass
         return self._parse_lines(lines, samples, openmetrics)
 
-    def _result(self, values: Sequence[float], dated: int = 0) -> Parsed:
+    def _result(self, values: Sequence[float], dated: int = 0, sent: Sequence[SeriesSamples] = ()) -> Parsed:
         if self._kept is None:
-            return Parsed(self._labels, np.array(values, np.float64), 0, dated)
+            return Parsed(self._labels, np.array(values, np.float64), 0, dated, tuple(sent))
         kept = np.array(list(compress(values, self._kept)), np.float64)
-        return Parsed(self._labels, kept, len(values) - len(kept), dated)
+        return Parsed(self._labels, kept, len(values) - len(kept), dated, tuple(sent))
 
     def _parse_lines(self, lines: list[bytes], samples: list[bytes], openmetrics: bool) -> Parsed:
         """Line by line, remembering as much as possible for the next time."""
@@ -116,6 +176,7 @@ class Parser:
         before: list[bytes] = []
         labels: list[Labels] = []
         values: list[float] = []
+        sent: list[SeriesSamples] = []
         dated = 0
         simple = True
         for line in samples:
@@ -125,14 +186,18 @@ class Parser:
                 value = float(tail)
             else:
                 try:
-                    series, found, value, has_time = self._parse_line(line, openmetrics)
+                    series, found, value, at_ms = self._parse_line(line, openmetrics)
                 except ValueError as problem:
                     if line.lstrip()[:1] in (b"", b"#"):
                         continue
                     raise _at_line(lines, line, str(problem)) from None
-                dated += has_time
+                dated += at_ms is not None
                 simple = simple and series == head
                 head = series
+                if at_ms is not None and self._honor:
+                    seen[head] = found
+                    sent.append(SeriesSamples(found, np.array([at_ms], np.int64), np.array([value])))
+                    continue
             seen[head] = found
             before.append(head)
             labels.append(found)
@@ -140,7 +205,7 @@ class Parser:
         self._known = seen
         self._before = before if simple and len(before) == len(samples) else []
         self._remember(labels)
-        return self._result(values, dated)
+        return self._result(values, dated, sent)
 
     def _remember(self, labels: list[Labels]) -> None:
         """Keep the series of this scrape: the same tuple if they are the same, without those named again."""
@@ -151,8 +216,8 @@ class Parser:
         if unique != self._labels:
             self._labels = unique
 
-    def _parse_line(self, line: bytes, openmetrics: bool) -> tuple[bytes, Labels, float, bool]:
-        """The text of the series, its labels, the value, and whether a timestamp follows. Raises ValueError."""
+    def _parse_line(self, line: bytes, openmetrics: bool) -> tuple[bytes, Labels, float, int | None]:
+        """The text of the series, its labels, the value, and its own instant if it has one. Raises ValueError."""
         found = _SERIES.match(line)
         if found is None:
             raise ValueError("expected the name of a metric")
@@ -170,7 +235,7 @@ class Parser:
         labels = self._known.get(series)
         if labels is None:
             labels = self._finish(self._labels_of(found.group(1), found.group(2) or b""))
-        return series, labels, float(words[0]), len(words) == 2
+        return series, labels, float(words[0]), _instant(words[1], openmetrics) if len(words) == 2 else None
 
     def _labels_of(self, name: bytes, text: bytes) -> dict[str, str]:
         labels = {"__name__": sys.intern(name.decode())}
@@ -190,6 +255,14 @@ class Parser:
         if len(labels) > self._limits.labels:
             raise ValueError(f"{len(labels)} labels are more than the limit of {self._limits.labels}")
         return labels
+
+
+def _instant(text: bytes, openmetrics: bool) -> int:
+    """A timestamp in milliseconds: OpenMetrics writes seconds, the older format milliseconds. Raises ValueError."""
+    given = float(text) * (1000 if openmetrics else 1)
+    if not abs(given) < _INSTANT_MAX:
+        raise ValueError(f"expected a timestamp, found {_shown(text)}")
+    return round(given)
 
 
 def _unescaped(value: bytes) -> str:

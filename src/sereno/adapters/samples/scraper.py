@@ -26,19 +26,23 @@ _TOLERANCE_MS = 2
 """How far from its planned instant a scrape may be and still be written at it, as Prometheus does
 (scrape/scrape.go, `scrapeTimestampTolerance`): regular timestamps take hardly any room."""
 _DRIFT_MS = 100
+_AHEAD_MS = 600_000
+"""How far in the future a sample's own timestamp may lie (Prometheus: scrape/scrape.go, `maxAheadTime`)."""
 _THREAD_BYTES = 256_000
 _CLOCK_WENT_BACK = "the clock has gone back behind the last scrape; waiting for it"
 
 
 @dataclass(slots=True)
 class ScraperStats:
-    """Counters. `skipped` scrapes: the clock had gone back; `dropped` scrapes: the store could not take them."""
+    """Counters. `skipped` scrapes: the clock had gone back; `dropped` scrapes: the store could not take them;
+    `refused` samples carried timestamps that are too old, in the future, or those of another value."""
 
     scrapes: int = 0
     failures: int = 0
     samples: int = 0
     skipped: int = 0
     dropped: int = 0
+    refused: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +63,8 @@ class Scraper:
     """Reads targets into `store`.
 
     `http` is best made by `fetching.client`; `allowed` is the policy on outbound addresses; `limits` bound what one
-    target may say. Time comes from `clock` and passes in `sleep`.
+    target may say. Samples that carry a timestamp are kept at it unless `honor_timestamps` is false; such series do
+    not end when they are left out, as with Prometheus. Time comes from `clock` and passes in `sleep`.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Scraper:
         *,
         allowed: Allowed,
         limits: Limits | None = None,
+        honor_timestamps: bool = True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
@@ -77,6 +83,7 @@ class Scraper:
         self._clock = clock
         self._allowed = allowed
         self._limits = limits or Limits()
+        self._honor = honor_timestamps
         self._sleep = sleep
         self._watches: dict[str, _Watch] = {}
         self._wrong: tuple[TargetState, ...] = ()
@@ -104,11 +111,14 @@ class Scraper:
                 continue
             if watch is None:
                 state = TargetState(target.job, target.shown, target.labels)
-                watch = self._watches[stream] = _Watch(target, Parser(target.finish, self._limits), state)
+                watch = self._watches[stream] = _Watch(target, self._parser(target), state)
             else:
                 await self._stop(watch)
                 watch.target, watch.planned_ms = target, None
             watch.task = asyncio.create_task(self._run(watch), name=f"scrape {target.shown}")
+
+    def _parser(self, target: Target) -> Parser:
+        return Parser(target.finish, self._limits, honor_timestamps=self._honor)
 
     async def close(self) -> None:
         """Stop asking. Series do not end by this: after a restart they go on."""
@@ -180,13 +190,14 @@ class Scraper:
         if complaint is None:
             watch.memory = memory
             self.stats.samples += len(scrape.values)
+            complaint = await self._keep_more(parsed, at_ms) if parsed is not None else None
         watch.newest_ms = max(watch.newest_ms, at_ms)
         watch.state = replace(
             watch.state,
             health="down" if parsed is None else "up",
             last_scrape=from_ms(at_ms),
             duration_seconds=seconds,
-            samples=0 if parsed is None else len(parsed.values),
+            samples=0 if parsed is None else len(parsed.values) + len(parsed.sent),
             error=error or complaint,
         )
 
@@ -200,6 +211,22 @@ class Scraper:
             return problem.message
         self.stats.skipped += 1  # the store has later samples of this target, from before a restart
         return _CLOCK_WENT_BACK
+
+    async def _keep_more(self, parsed: Parsed, at_ms: int) -> str | None:
+        """Write samples that carry their own timestamps, and what is said of metrics; the text says why not."""
+        sent = [one for one in parsed.sent if int(one.times[0]) <= at_ms + _AHEAD_MS]
+        self.stats.refused += len(parsed.sent) - len(sent)
+        try:
+            if sent:
+                written = await self._store.write(sent, "scrape")
+                self.stats.samples += written.stored
+                self.stats.refused += written.too_old + written.conflicting
+            if parsed.metadata:
+                await self._store.note_metadata(parsed.metadata)
+        except Unavailable as problem:
+            self.stats.dropped += 1
+            return problem.message
+        return None
 
     def _instant(self, watch: _Watch) -> int:
         """Now, or the planned instant if that is as good as now."""

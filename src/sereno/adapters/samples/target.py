@@ -96,7 +96,7 @@ class Memory:
 
 def answered(target: Target, memory: Memory, parsed: Parsed, at_ms: int, seconds: float) -> tuple[Scrape, Memory]:
     """The scrape to keep when `target` answered: its samples, an end for series that vanished, and our report."""
-    scraped = len(parsed.values) + parsed.repeated
+    scraped = len(parsed.values) + parsed.repeated + len(parsed.sent)
     if memory.steady and memory.alive is parsed.labels:
         values = np.concatenate([parsed.values, _report(1, seconds, scraped, 0)])
         return Scrape(target.stream, at_ms, memory.steady, values), memory
