@@ -11,6 +11,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s, Objects
 from sereno.promql.native import CUSTOM_BOUNDS, Histogram
 from sereno.promql.native_math import detect_reset, equal
+from sereno.promql.native_stack import Stack, resets
 from sereno.promql.starts import Window, overlaps, resets_between
 from sereno.promql.values import Bools, holding
 from sereno.promql.windows import Samples
@@ -31,7 +32,6 @@ class NativeSeries:
         self.histograms = histograms
         self.native: Bools = holding(histograms)
         self.starts = starts
-        self._resets: dict[int, bool] = {}
 
     @property
     def name(self) -> str:
@@ -50,11 +50,30 @@ class NativeSeries:
 
     def reset_at(self, index: int) -> bool:
         """Whether the histogram at `index` was reset since the one right before it."""
-        known = self._resets.get(index)
-        if known is None:
-            known = bool(self.anew[index - 1]) or detect_reset(self.at(index), self.at(index - 1))
-            self._resets[index] = known
-        return known
+        return bool(self.reset[index])
+
+    @cached_property
+    def stack(self) -> Stack | None:
+        """All its histograms as one table; None if it has floats too, or their layouts differ."""
+        return Stack.of(self.window(0, len(self.times))) if self.native.all() else None
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether its table can be reckoned with column by column."""
+        return self.stack is not None and self.stack.plain
+
+    @cached_property
+    def reset(self) -> Bools:
+        """Of each histogram that follows another, whether it was reset since that one."""
+        found = np.zeros(len(self.times), dtype=bool)
+        asked = np.flatnonzero(self.native[1:] & self.native[:-1]) + 1
+        if self.stack is not None and self.plain:
+            found[1:] = resets(self.stack)
+            asked = asked[[self.at(index).reset in ("reset", "not_reset") for index in asked.tolist()]]
+        for index in asked.tolist():
+            found[index] = detect_reset(self.at(index), self.at(index - 1))
+        found[1:] |= self.anew
+        return found
 
     @cached_property
     def anew(self) -> Bools:

@@ -27,7 +27,9 @@ from sereno.promql.native_math import (
     subtract,
     to_schema,
 )
+from sereno.promql.native_rates import Factor, rates
 from sereno.promql.native_series import NativeSeries, StartsOf, native_series
+from sereno.promql.native_stack import Stack
 from sereno.promql.native_total import mean_of, sum_of
 from sereno.promql.plan import Settings
 from sereno.promql.values import Vector, holding
@@ -99,6 +101,11 @@ def over_time(vector: Vector, samples: Samples, sight: Sight) -> Vector:
     histograms = np.full(values.shape, None, dtype=object)
     for place, series in native_series(samples, sight.began):
         low, high = sight.of(series)
+        if sight.call.function in _RATES and series.stack is not None and series.plain and series.starts is None:
+            rated = np.empty(len(low), dtype=object)
+            rated[:] = _all_rates(series, series.stack, sight, low, high)
+            histograms[place], present[place] = rated, holding(rated)
+            continue
         frame = Frame(sight, low.tolist(), high.tolist())
         for column in np.flatnonzero(series.natives[high] > series.natives[low]).tolist():
             found = kernel(series, frame, column)
@@ -129,6 +136,27 @@ def latest(samples: Samples, vector: Vector, starts: Int64s, ends: Int64s, left_
         there = last >= low
         histograms[place][there] = series.histograms[last[there]]
     return replace(vector, histograms=histograms) if holding(histograms).any() else vector
+
+
+_RATES = frozenset(("rate", "increase", "delta"))
+
+
+def _all_rates(series: NativeSeries, stack: Stack, sight: Sight, low: Int64s, high: Int64s) -> list[Histogram | None]:
+    """The rates of all windows of a series of one layout."""
+    counter, position = sight.call.function != "delta", sight.call.args[0].position
+    rated = np.flatnonzero(high - low >= 2)
+    gauges = series.gauges
+    if counter and (gauges[high[rated]] > gauges[low[rated]]).any():
+        sight.notes.add(notes_of.native_not_counter(series.name, position))
+    edges = np.concatenate((low[rated], high[rated] - 1))
+    if not counter and (gauges[edges + 1] == gauges[edges]).any():
+        sight.notes.add(notes_of.native_not_gauge(series.name, position))
+    to_zero = counter and sight.settings.dialect == 3
+    starts, ends = (np.broadcast_to(edge, low.shape) for edge in (sight.starts, sight.ends))
+    factor = Factor(series, low, high, starts, ends, to_zero=to_zero)
+    if sight.call.function == "rate":
+        factor.divisor = sight.range_ms / 1000
+    return rates(series, stack, low, high, factor, counter=counter)
 
 
 # Rates ----------------------------------------------------------------------------------------------------------------
