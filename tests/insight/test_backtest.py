@@ -76,7 +76,8 @@ def test_the_replay_of_the_research_a_short_outage_and_a_burning_night():
     assert (six[0][0] - to_ms(OUTAGE)) // 60_000 in (3, 4, 9)
     assert 198 <= (six[-1][0] - to_ms(night)) / 60_000 <= 218
     assert [incident.origin for incident in found.incidents] == ["derived", "derived"]
-    assert found.score.recall == 1 and found.score.precision == 1
+    assert found.score.recall == 1
+    assert found.score.precision == 1
 
 
 def test_step_by_step_says_the_same():
@@ -118,7 +119,8 @@ def test_a_gap_is_unknown_and_not_quiet():
         (pytest.approx(Decimal("0.75"), abs=Decimal("0.002")), "shop/availability")
     ]
     assert [(one.start_ms, one.end_ms, one.why) for one in found.unknown] == [(*map(to_ms, gap), "no_samples")]
-    assert found.score.precision is None and found.score.recall is None
+    assert found.score.precision is None
+    assert found.score.recall is None
 
 
 def test_the_report_counts_people_over_all_services():

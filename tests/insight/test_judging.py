@@ -58,8 +58,10 @@ def test_precision_recall_detection_and_reset_by_hand():
     assert found.recall is not None
     assert Fraction(found.recall).limit_denominator(10**12) == Fraction(1, 3)
     assert found.f_score == Decimal("0.4")  # 2·½·⅓/(½+⅓)
-    assert found.detection == timedelta(seconds=30) and found.reset == timedelta(seconds=60)
-    assert found.per_week == 4 and found.wrong_per_week == 2
+    assert found.detection == timedelta(seconds=30)
+    assert found.reset == timedelta(seconds=60)
+    assert found.per_week == 4
+    assert found.wrong_per_week == 2
 
 
 def test_nothing_raised_is_neither_right_nor_wrong_but_finds_nothing():
@@ -114,7 +116,8 @@ def test_why_an_incident_was_missed_is_said():
     slow = World(MONDAY - 3 * DAY, MONDAY + DAY, during((MONDAY + 3 * HOUR, 30 * MINUTE, 0.012)))
     found, _ = outcome_of(slow, incidents=[incident(MONDAY + 3 * HOUR, 30)])
     (missed,) = found.missed
-    assert missed.why == "below" and missed.closest is not None
+    assert missed.why == "below"
+    assert missed.closest is not None
     assert missed.closest.alert == "ShopAvailabilityBurn1h"
     # 30 minutes of 1.2 % are 0.6 % of the hour; the threshold is 1.44 %. The short window is beyond it all along.
     assert missed.closest.share == pytest.approx(Decimal("0.4167"), abs=Decimal("0.01"))
@@ -131,11 +134,13 @@ def test_why_an_incident_was_missed_is_said():
 """,
     )
     found, _ = outcome_of(slow, spec_of(waiting), incidents=[incident(MONDAY + 3 * HOUR, 30)])
-    assert found.missed[0].why == "waiting" and found.missed[0].waited is not None
+    assert found.missed[0].why == "waiting"
+    assert found.missed[0].waited is not None
 
     silent = waiting.replace("for: 2h, severity: SEV1", "severity: SEV4")
     found, _ = outcome_of(slow, spec_of(silent), incidents=[incident(MONDAY + 3 * HOUR, 30)])
-    assert found.missed[0].why == "silent" and found.missed[0].alerts == ("Errors",)
+    assert found.missed[0].why == "silent"
+    assert found.missed[0].alerts == ("Errors",)
     assert not found.pages
 
 
@@ -169,7 +174,8 @@ def test_history_suggests_an_objective_or_says_how_much_more_it_needs():
     # 0.04 % always and 2 h of 5 % in 30 days: 0.0538 % bad; 99.95 % allows 0.05 %, 99.9 % is kept.
     assert suggestion.objective == Decimal("0.999")
     broken = {one.objective: one.windows_broken for one in suggestion.candidates}
-    assert broken[Decimal("0.9995")] > 0 and broken[Decimal("0.999")] == 0
+    assert broken[Decimal("0.9995")] > 0
+    assert broken[Decimal("0.999")] == 0
 
     short = World(MONDAY - HOUR, MONDAY + 5 * DAY, during(otherwise=0.0004))
     found, _ = outcome_of(short, until=MONDAY + 5 * DAY)
@@ -214,7 +220,7 @@ def test_one_failure_at_night_is_told_with_its_hours():
     low = {one.alert: one for one in found.promises[0].low_traffic}["ShopAvailabilityBurn1h"]
     assert low.needed == 348  # 1/(14.4·0.0002) = 347.2
     assert [hour for hour, _, _ in low.hours] == [3]  # the hour behind every moment of it was thin
-    assert dict((hour, events) for hour, _, events in low.hours)[3] <= 241
+    assert {hour: events for hour, _, events in low.hours}[3] <= 241
 
 
 def test_two_versions_side_by_side_and_the_gate():
@@ -231,7 +237,8 @@ def test_two_versions_side_by_side_and_the_gate():
     assert before.score.recall == 1
     found = compared(old, new, "main")
     (service,) = found.services
-    assert len(service.removed) >= 1 and not service.added
+    assert len(service.removed) >= 1
+    assert not service.added
     assert [moved.later > timedelta(0) for moved in service.moved] == [True]
     assert service.newly_missed
     assert [(f.measure, f.by) for f in failures(new, spec_of(blunt), old)] == [("recall", "spec"), ("recall", "base")]

@@ -128,7 +128,7 @@ def _cases(
     cases = version.cases(
         question, language=asked.language, incidents=incidents, services=asked.services or None
     )  # fmt: skip
-    if not cases:
+    if not cases and asked.compare is None:
         raise UsageError("there is no rule to judge", hint="declare an alert or an objective")
     return cases
 

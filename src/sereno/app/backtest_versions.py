@@ -50,7 +50,7 @@ class Version:
         from sereno.insight.cases import case_of_files, cases_of
 
         if self.groups is not None:
-            return (case_of_files(self.groups, incidents=incidents or ()),)
+            return (case_of_files(self.groups, incidents=incidents),)
         return cases_of(
             self.spec, interval=question.interval, language=language, incidents=incidents, services=services
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from sereno.alerts.replay import Replayed, replay
 from sereno.insight import coverage
@@ -37,6 +38,7 @@ from sereno.insight.whatif import tiers_needed, tried, variants_of
 from sereno.kernel.moment import from_ms
 from sereno.promql import Limits, Select
 from sereno.slo import SloPlan
+from sereno.slo.exact import ratio
 from sereno.slo.planning import scrape_interval
 
 SCRAPES_LEAST = 4
@@ -116,7 +118,15 @@ def report(outcomes: Sequence[Outcome], question: Question, *, digest: str = "")
     cases = tuple(sorted(outcomes, key=lambda one: one.name))
     pages = [page for case in cases for page in case.pages]
     origins = {one.origin for case in cases for one in case.incidents}
-    counted = [case for case in cases if _judgeable(case.incidents, case.promises)]
+    counted = [case for case in cases if case.score.wrong_per_week is not None]
+    score = summed(
+        sum(case.score.raised for case in counted),
+        sum(case.score.right for case in counted),
+        sum(case.score.incidents for case in counted),
+        [one for case in counted for one in case.found],
+        question,
+        judgeable=bool(counted),
+    )
     return Report(
         start_ms=question.start_ms,
         end_ms=question.end_ms,
@@ -124,22 +134,12 @@ def report(outcomes: Sequence[Outcome], question: Question, *, digest: str = "")
         zone=question.zone,
         origin="declared" if "declared" in origins else "recorded" if "recorded" in origins else "derived",
         cases=cases,
-        score=summed(
-            sum(case.score.raised for case in counted),
-            sum(case.score.right for case in counted),
-            sum(case.score.incidents for case in counted),
-            [one for case in counted for one in case.found],
-            question,
-        ),
+        # Pages that nobody can judge are pages all the same.
+        score=replace(score, raised=len(pages), per_week=ratio(len(pages) / Fraction(question.weeks))),
         loads=loads_of(pages),
         heat=heat_of(pages),
         digest=digest,
     )
-
-
-def _judgeable(incidents: Sequence[Incident], promises: Sequence[object]) -> bool:
-    """Whether anything is known of when people suffered: without incidents and objectives nothing is."""
-    return bool(incidents or promises)
 
 
 def _judged(
@@ -171,8 +171,8 @@ def _judged(
         ),
         found=found,
         missed=missed,
-        score=score(demands, incidents, question),
-        rules=_rule_scores(case, fired, incidents, question),
+        score=score(demands, incidents, question, judgeable=judgeable),
+        rules=_rule_scores(case, fired, incidents, question, judgeable=judgeable),
         promises=tuple(promise_of(each, question) for each in known),
         covered=(),
         unknown=(),
@@ -199,7 +199,7 @@ def _found(
 
 
 def _rule_scores(
-    case: Case, fired: Sequence[Fired], incidents: Sequence[Incident], question: Question
+    case: Case, fired: Sequence[Fired], incidents: Sequence[Incident], question: Question, *, judgeable: bool
 ) -> tuple[RuleScore, ...]:
     scores = []
     for group in case.groups:
@@ -215,7 +215,7 @@ def _rule_scores(
                     service=rule.labels.get("service", ""),
                     severity=severity.name if severity else name,
                     pages=severity is None or severity.page != "never",
-                    score=score(mine, incidents, question),
+                    score=score(mine, incidents, question, judgeable=judgeable),
                 )
             )
     return tuple(scores)

@@ -40,9 +40,9 @@ def cases_of(
     return tuple(cases)
 
 
-def case_of_files(groups: Sequence[RuleGroup], *, incidents: Sequence[Incident]) -> Case:
-    """The one case of all rule files."""
-    return Case(RULE_FILES, tuple(groups), (), tuple(incidents))
+def case_of_files(groups: Sequence[RuleGroup], *, incidents: Sequence[Incident] | None) -> Case:
+    """The one case of all rule files. Without `incidents` there is nothing to judge it by: files promise nothing."""
+    return Case(RULE_FILES, tuple(groups), (), None if incidents is None else tuple(incidents))
 
 
 def groups_of(service: Service, plans: Iterable[SloPlan], *, interval: timedelta) -> tuple[RuleGroup, ...]:

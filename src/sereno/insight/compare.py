@@ -102,7 +102,7 @@ def failures(report: Report, spec: Spec, before: Report | None = None) -> tuple[
     """The demands of `spec` that `report` does not meet, and where it is worse than `before` in precision or recall.
 
     A share of nothing meets every demand: no page is no false page, no incident is none missed. Yet if there were
-    incidents and no page at all, recall is 0.
+    incidents and no page at all, recall is 0; so it is for a service that has lost all its rules.
     """
     found: list[Failure] = []
     for case in report.cases:
@@ -112,6 +112,12 @@ def failures(report: Report, spec: Spec, before: Report | None = None) -> tuple[
         for case in report.cases:
             if case.name in old:
                 found += _worse(case, old[case.name])
+        judged = {case.name for case in report.cases}
+        found += [
+            Failure(name, "recall", score.recall, Decimal(0), "base")
+            for name, score in old.items()
+            if name not in judged and name in spec.services and score.recall
+        ]
     return tuple(found)
 
 

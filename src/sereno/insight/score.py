@@ -53,17 +53,23 @@ def noticed(incident: Incident, raised: Sequence[Raised], grace_ms: int = 0) -> 
     )
 
 
-def score(raised: Sequence[Raised], incidents: Sequence[Incident], question: Question) -> Score:
-    """The score of `raised` against `incidents`."""
+def score(
+    raised: Sequence[Raised], incidents: Sequence[Incident], question: Question, *, judgeable: bool = True
+) -> Score:
+    """The score of `raised` against `incidents`; unless `judgeable`, nobody knows when people suffered, and so whether
+    what was raised was right.
+    """
     grace = question.grace // timedelta(milliseconds=1)
     good = sum(right(one, incidents, grace) for one in raised)
     found = [one for incident in incidents if (one := noticed(incident, raised, grace)) is not None]
-    return summed(len(raised), good, len(incidents), found, question)
+    return summed(len(raised), good, len(incidents), found, question, judgeable=judgeable)
 
 
-def summed(raised: int, good: int, incidents: int, found: Sequence[Found], question: Question) -> Score:
+def summed(
+    raised: int, good: int, incidents: int, found: Sequence[Found], question: Question, *, judgeable: bool = True
+) -> Score:
     """The score of these counts. Without incidents nothing can be wrongly missed, and recall is unknown."""
-    precision = Fraction(good, raised) if raised else None
+    precision = Fraction(good, raised) if raised and judgeable else None
     recall = Fraction(len(found), incidents) if incidents else None
     detections = [one.detection for one in found]
     resets = [one.reset for one in found if one.reset is not None]
@@ -81,7 +87,7 @@ def summed(raised: int, good: int, incidents: int, found: Sequence[Found], quest
         reset=median(resets),
         reset_worst=max(resets, default=None),
         per_week=ratio(Fraction(raised) / weeks),
-        wrong_per_week=ratio(Fraction(raised - good) / weeks),
+        wrong_per_week=ratio(Fraction(raised - good) / weeks) if judgeable else None,
     )
 
 
