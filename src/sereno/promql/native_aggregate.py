@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from sereno.promql.ast import Aggregate
 from sereno.promql.columns import Float64s, Int64s
 from sereno.promql.native import CUSTOM_BOUNDS, Histogram
 from sereno.promql.native_math import Combined, IncompatibleSchemas, compact
+from sereno.promql.native_sums import sums_across
 from sereno.promql.native_text import text
 from sereno.promql.native_total import mean_of, sum_of
 from sereno.promql.values import Vector, floats_only, grouped, merged
@@ -21,6 +23,9 @@ from sereno.promql.values import Vector, floats_only, grouped, merged
 OfFloats = Callable[[Vector], Vector]
 """The aggregation of floats alone."""
 
+_CHUNK = 50_000
+_FEW = 8
+_NOBODY: Any = None
 _COUNTING = frozenset(("count", "group"))
 _SUMS: dict[str, Callable[[list[Histogram]], Combined]] = {"sum": sum_of, "avg": mean_of}
 
@@ -52,15 +57,38 @@ def _summed(op: str, vector: Vector, floats: Vector, ids: Int64s, notes: Annotat
     native = vector.native
     for group in range(len(floats)):
         rows = np.flatnonzero(ids == group)
-        for column in np.flatnonzero(native[rows].any(axis=0)).tolist():
-            if present[group, column]:
-                notes.add(notes_of.mixed_floats_histograms_in_aggregation(position))
-                present[group, column] = False
-                continue
-            there = rows[native[rows, column]]
-            found = _sum_of(op, vector, there, column, notes, position)
-            histograms[group, column], present[group, column] = found, found is not None
+        there = native[rows].any(axis=0)
+        mixed = there & present[group]
+        if mixed.any():
+            notes.add(notes_of.mixed_floats_histograms_in_aggregation(position))
+            present[group] &= ~mixed
+        columns = np.flatnonzero(there & ~mixed)
+        size = max(1, _CHUNK // len(rows))
+        for begin in range(0, len(columns), size):
+            part = columns[begin : begin + size]
+            found = _sums_at_once(op, vector, rows, part, notes, position)
+            for number, column in enumerate(part.tolist()):
+                one = (
+                    found[number] if found else _sum_of(op, vector, rows[native[rows, column]], column, notes, position)
+                )
+                histograms[group, column], present[group, column] = one, one is not None
     return Vector(floats.labels, values, present, histograms)
+
+
+def _sums_at_once(
+    op: str, vector: Vector, rows: Int64s, columns: Int64s, notes: Annotations, position: int
+) -> list[Histogram] | None:
+    """The sums of the histograms of `rows` at each of `columns`; None where they must be taken one by one."""
+    assert vector.histograms is not None
+    if len(rows) * len(columns) < _FEW:
+        return None
+    cells = np.where(vector.present[np.ix_(rows, columns)], vector.histograms[np.ix_(rows, columns)], _NOBODY)
+    found = sums_across(cells.tolist(), mean=op == "avg")
+    if found is None:
+        return None
+    if any(hints.collision for _, hints in found):
+        notes.add(notes_of.counter_reset_collision("aggregation", position))
+    return [histogram for histogram, _ in found]
 
 
 def _sum_of(op: str, vector: Vector, rows: Int64s, column: int, notes: Annotations, position: int) -> Histogram | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s, Objects
-from sereno.promql.native import CUSTOM_BOUNDS, Histogram
+from sereno.promql.native import CUSTOM_BOUNDS, Histogram, ResetHint
 from sereno.promql.native_math import detect_reset, equal
 from sereno.promql.native_stack import Stack, resets
 from sereno.promql.starts import Window, overlaps, resets_between
@@ -125,7 +125,11 @@ class NativeSeries:
     @cached_property
     def gauges(self) -> Int64s:
         """Running counts of histograms that are gauges."""
-        return _running(np.array([h is not None and h.reset == "gauge" for h in self.histograms], dtype=bool))
+        return self.hints("gauge")
+
+    def hints(self, hint: ResetHint) -> Int64s:
+        """Running counts of histograms that say `hint` of resets."""
+        return _running(np.array([h is not None and h.reset == hint for h in self.histograms], dtype=bool))
 
     @cached_property
     def customs(self) -> Int64s:

@@ -30,6 +30,7 @@ from sereno.promql.native_math import (
 from sereno.promql.native_rates import Factor, rates
 from sereno.promql.native_series import NativeSeries, StartsOf, native_series
 from sereno.promql.native_stack import Stack
+from sereno.promql.native_sums import sums_over_time
 from sereno.promql.native_total import mean_of, sum_of
 from sereno.promql.plan import Settings
 from sereno.promql.values import Vector, holding
@@ -106,6 +107,12 @@ def over_time(vector: Vector, samples: Samples, sight: Sight) -> Vector:
             rated[:] = _all_rates(series, series.stack, sight, low, high)
             histograms[place], present[place] = rated, holding(rated)
             continue
+        if sight.call.function in _SUMS and series.stack is not None and series.plain:
+            summed = _all_sums(series, series.stack, sight, low, high)
+            if summed is not None:
+                histograms[place] = summed
+                present[place] = holding(histograms[place])
+                continue
         frame = Frame(sight, low.tolist(), high.tolist())
         for column in np.flatnonzero(series.natives[high] > series.natives[low]).tolist():
             found = kernel(series, frame, column)
@@ -139,6 +146,7 @@ def latest(samples: Samples, vector: Vector, starts: Int64s, ends: Int64s, left_
 
 
 _RATES = frozenset(("rate", "increase", "delta"))
+_SUMS = frozenset(("sum_over_time", "avg_over_time"))
 
 
 def _all_rates(series: NativeSeries, stack: Stack, sight: Sight, low: Int64s, high: Int64s) -> list[Histogram | None]:
@@ -157,6 +165,19 @@ def _all_rates(series: NativeSeries, stack: Stack, sight: Sight, low: Int64s, hi
     if sight.call.function == "rate":
         factor.divisor = sight.range_ms / 1000
     return rates(series, stack, low, high, factor, counter=counter)
+
+
+def _all_sums(series: NativeSeries, stack: Stack, sight: Sight, low: Int64s, high: Int64s) -> Objects | None:
+    """The sums or means of all windows of a series of one layout; None where they must be taken one by one."""
+    found = sums_over_time(series, stack, low, high, mean=sight.call.function == "avg_over_time")
+    if found is None:
+        return None
+    histograms, collision = found
+    if collision:
+        sight.notes.add(notes_of.counter_reset_collision("aggregation", sight.call.args[0].position))
+    rows = np.empty(len(histograms), dtype=object)
+    rows[:] = histograms
+    return rows
 
 
 # Rates ----------------------------------------------------------------------------------------------------------------
