@@ -530,6 +530,34 @@ line(PyObject *self, PyObject *args)
     END;
 }
 
+PyDoc_STRVAR(spread_doc, "spread(values, low, high, out): the variance of every window by Welford's recurrence, with\n"
+                         "compensation.");
+static PyObject *
+spread(PyObject *self, PyObject *args)
+{
+    PyObject *a, *b, *c, *d;
+    BEGIN("OOOO", &a, &b, &c, &d);
+    TAKE(double, values, a, 'd', -1);
+    TAKE(int64_t, low, b, 'q', -1);
+    Py_ssize_t count = items(&held, 0), windows = items(&held, 1);
+    TAKE(int64_t, high, c, 'q', windows);
+    TAKE(double, out, d, 'D', windows);
+    for (Py_ssize_t i = 0; i < windows; i++)
+        NEED(0 <= low[i] && high[i] <= count, "a window lies outside of the samples");
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < windows; i++) {
+        Kahan mean = {0, 0}, squares = {0, 0};
+        for (int64_t k = low[i]; k < high[i]; k++) {
+            double delta = values[k] - (mean.sum + mean.low);
+            add(&mean, delta / (double)(k - low[i] + 1));
+            add(&squares, delta * (values[k] - (mean.sum + mean.low)));
+        }
+        out[i] = (squares.sum + squares.low) / (double)(high[i] - low[i]);
+    }
+    Py_END_ALLOW_THREADS
+    END;
+}
+
 /* Chunks of the sample store -------------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(undelta_doc, "undelta(base, moves, rows, columns, width, divisor, out): rows of numbers from their first\n"
@@ -619,7 +647,7 @@ unxor(PyObject *self, PyObject *args)
 static PyMethodDef methods[] = {
     METHOD(windows), METHOD(latest),     METHOD(falls),    METHOD(spacing), METHOD(difference), METHOD(extrapolate),
     METHOD(running), METHOD(between),    METHOD(accumulate), METHOD(compensate), METHOD(extremes), METHOD(line),
-    METHOD(undelta), METHOD(unxor),      {NULL, NULL, 0, NULL},
+    METHOD(spread),    METHOD(undelta), METHOD(unxor),      {NULL, NULL, 0, NULL},
 };
 
 static int

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sereno.kernel.errors import QueryError
-from sereno.promql import kernels
+from sereno.promql import kernels, moments
 from sereno.promql.columns import Float64s, Int64s
 from sereno.promql.prefix import Prefix
+from sereno.promql.ranks import Ranks
 from sereno.promql.values import Bools
 from sereno.promql.windows import Lane
 
@@ -262,25 +263,42 @@ def _ascending(low: Int64s) -> bool:
     return low.shape[1] < 2 or bool((low[:, 1:] >= low[:, :-1]).all())
 
 
-def _spread(lane: Lane) -> Float64s:
+def _variance(lane: Lane) -> Float64s:
+    if _small(lane):
+        return _spread(lane, lane.frame.low, lane.frame.high)
+    found, doubtful = moments.variance(lane, lane.derived("count_changes", _count_changes))
+    if doubtful.any():
+        found[doubtful] = _spread(lane, lane.frame.low[doubtful], lane.frame.high[doubtful])
+    return found
+
+
+def _small(lane: Lane) -> bool:
+    """Whether windows hold so few samples that running sums are not worth it."""
+    return int(lane.frame.count.sum()) < moments.WINDOW_MIN * (lane.frame.low.size + len(lane.values))
+
+
+def _spread(lane: Lane, low: Int64s, high: Int64s) -> Float64s:
     """The variance, by Welford's recurrence with compensation."""
-    low, high = lane.frame.low, lane.frame.high
+    found = np.empty(low.shape)
+    if kernels.native is not None:
+        kernels.native.spread(lane.values, low, high, found)
+        return found
     mean, squares = Kahan(low.shape), Kahan(low.shape)
     for ahead, (live, value, _) in enumerate(walk(lane.values, low, high)):
         delta = value - (mean.sum + mean.low)
         mean.add(delta / (ahead + 1), live)
         squares.add(delta * (value - (mean.sum + mean.low)), live)
-    return (squares.sum + squares.low) / lane.frame.count
+    return (squares.sum + squares.low) / (high - low)
 
 
 def stdvar_over_time(lane: Lane) -> Float64s:
     """The population variance."""
-    return _spread(lane)
+    return _variance(lane)
 
 
 def stddev_over_time(lane: Lane) -> Float64s:
     """The population standard deviation."""
-    return np.sqrt(_spread(lane))
+    return np.sqrt(_variance(lane))
 
 
 # Lines, quantiles, smoothing ----------------------------------------------------------------------------------------
@@ -289,20 +307,41 @@ def stddev_over_time(lane: Lane) -> Float64s:
 def _line(lane: Lane, origin: Int64s) -> tuple[Float64s, Float64s]:
     """Slope per second and value at `origin` (ms) of the least-squares line."""
     low, high = lane.frame.low, lane.frame.high
-    x_sum, y_sum, xy_sum, xx_sum = (Kahan(low.shape) for _ in range(4))
-    first = lane.first
-    level = np.ones(low.shape, dtype=bool)
-    for live, y, index in walk(lane.values, low, high):
-        x = (lane.frame.times.take(index, mode="clip") - origin) / 1e3
-        level &= ~live | (y == first) | (index == low)
-        for total, inc in ((x_sum, x), (y_sum, y), (xy_sum, x * y), (xx_sum, x * x)):
-            total.add(inc, live)
-    n = lane.frame.count
-    sx, sy, sxy, sxx = (k.sum + k.low for k in (x_sum, y_sum, xy_sum, xx_sum))
+    origin = np.ascontiguousarray(np.broadcast_to(origin, low.shape))
+    if _small(lane):
+        return _line_afresh(lane, low, high, origin)
+    slope, intercept, doubtful = moments.line(lane, origin, lane.derived("count_changes", _count_changes))
+    if doubtful.any():
+        part = _line_afresh(lane, low[doubtful], high[doubtful], origin[doubtful])
+        slope[doubtful], intercept[doubtful] = part
+    return slope, intercept
+
+
+def _line_afresh(lane: Lane, low: Int64s, high: Int64s, origin: Int64s) -> tuple[Float64s, Float64s]:
+    first = lane.values.take(low, mode="clip")
+    changes = lane.derived("count_changes", _count_changes)
+    level = changes.take(high - 1, mode="clip") == changes.take(low, mode="clip")
+    level &= ~np.isnan(first)  # NaN is no level: it is not even itself
+    sx, sy, sxy, sxx = _line_sums(lane, low, high, origin)
+    n = high - low
     slope = (sxy - sx * sy / n) / (sxx - sx * sx / n)
     intercept = sy / n - slope * sx / n
     flat = np.where(np.isinf(first), np.nan, 0.0)
     return np.where(level, flat, slope), np.where(level, first + flat, intercept)
+
+
+def _line_sums(lane: Lane, low: Int64s, high: Int64s, origin: Int64s) -> tuple[Float64s, ...]:
+    """Σx, Σy, Σxy and Σx², in the order of the samples, compensated."""
+    if kernels.native is not None:
+        sums = tuple(np.empty(low.shape) for _ in range(4))
+        kernels.native.line(np.ascontiguousarray(lane.frame.times), lane.values, low, high, origin, *sums)
+        return sums
+    x_sum, y_sum, xy_sum, xx_sum = (Kahan(low.shape) for _ in range(4))
+    for live, y, index in walk(lane.values, low, high):
+        x = (lane.frame.times.take(index, mode="clip") - origin) / 1e3
+        for total, inc in ((x_sum, x), (y_sum, y), (xy_sum, x * y), (xx_sum, x * x)):
+            total.add(inc, live)
+    return tuple(k.sum + k.low for k in (x_sum, y_sum, xy_sum, xx_sum))
 
 
 def deriv(lane: Lane) -> Float64s:
@@ -321,6 +360,10 @@ def quantile_over_time(lane: Lane, q: Float64s) -> Float64s:
     low, count = lane.frame.low, lane.frame.count
     found = np.full(low.shape, np.nan)
     wanted = np.broadcast_to(q, low.shape)
+    if not _small(lane):
+        full = count > 0
+        found[full] = _ranked_in(lane, low[full], lane.frame.high[full], wanted[full])
+        return found
     for size in np.unique(count[count > 0]):
         cells = np.nonzero(count == size)
         for begin in range(0, len(cells[0]), max(1, 2_000_000 // int(size))):
@@ -331,21 +374,32 @@ def quantile_over_time(lane: Lane, q: Float64s) -> Float64s:
     return found
 
 
+def _ranked_in(lane: Lane, low: Int64s, high: Int64s, q: Float64s) -> Float64s:
+    """As `ranked`, of windows without sorting each."""
+    ranks = Ranks(lane.values)
+    return interpolated(q, high - low, lambda index: ranks.smallest(low, high, index.astype(np.int64)))
+
+
 def ranked(ascending: Float64s, nans: Int64s, counts: Int64s, q: Float64s) -> Float64s:
     """The q-quantile of each row of `ascending`, whose first `counts − nans` values are numbers in order.
 
     Prometheus sorts NaN before everything else.
     """
-    rank = np.clip(q, 0, 1) * (counts - 1)
-    rank = np.where(np.isnan(rank), 0, rank)
-    lower = np.floor(rank)
-    weight = rank - lower
     rows = np.arange(len(ascending))
 
     def at(index: Float64s) -> Float64s:
         place = index.astype(np.int64) - nans
         return np.where(place < 0, np.nan, ascending[rows, np.maximum(place, 0)])
 
+    return interpolated(q, counts, at)
+
+
+def interpolated(q: Float64s, counts: Int64s, at: Callable[[Float64s], Float64s]) -> Float64s:
+    """The q-quantile between the two nearest of `counts` values, which `at` gives by their rank."""
+    rank = np.clip(q, 0, 1) * (counts - 1)
+    rank = np.where(np.isnan(rank), 0, rank)
+    lower = np.floor(rank)
+    weight = rank - lower
     value = at(lower) * (1 - weight) + at(np.minimum(counts - 1, lower + 1)) * weight
     value = np.where(q < 0, -np.inf, np.where(q > 1, np.inf, value))
     return np.where(np.isnan(q), np.nan, value)

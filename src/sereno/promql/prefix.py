@@ -84,6 +84,15 @@ class Prefix:
         total = total + (error + ((self._low[high] - self._low[low]) + (self._lowest[high] - self._lowest[low])))
         return self._with_odd(total, low, high) if self.odd else total
 
+    def pair(self, low: Int64s, high: Int64s) -> tuple[Float64s, Float64s]:
+        """The sums of finite values as pairs of floats, the second what the first lacks."""
+        s1, s0 = self._sum[high], self._sum[low]
+        total = s1 - s0
+        part = total - s1
+        error = (s1 - (total - part)) - (s0 + part)
+        rest = error + ((self._low[high] - self._low[low]) + (self._lowest[high] - self._lowest[low]))
+        return total, rest
+
     def _with_odd(self, total: Float64s, low: Int64s, high: Int64s) -> Float64s:
         up = self._up[high] > self._up[low]
         down = self._down[high] > self._down[low]
