@@ -6,7 +6,7 @@ import gzip
 import json
 import shutil
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 

@@ -59,9 +59,9 @@ def request(*metrics: Metric, resource: dict[str, Any] = RESOURCE, scope: str = 
 
 
 def point(
-    seconds: float = 0, start: float | None = None, attributes: dict[str, str] = {}, **more: Any
-) -> dict[str, Any]:  # noqa: B006
-    pairs = [{"key": k, "value": {"string_value": v}} for k, v in attributes.items()]
+    seconds: float = 0, start: float | None = None, attributes: dict[str, str] | None = None, **more: Any
+) -> dict[str, Any]:
+    pairs = [{"key": k, "value": {"string_value": v}} for k, v in (attributes or {}).items()]
     begun = {} if start is None else {"start_time_unix_nano": ns(start)}
     return {"time_unix_nano": ns(seconds), "attributes": pairs, **begun, **more}
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "alerts": ("look:alerts", "Alerts that are pending or firing."),
     "oncall": ("look:oncall", "Who is on call."),
     "query": ("query:query", "Ask the samples in PromQL."),
+    "token": ("token:app", "Make and withdraw tokens of programs."),
     "page": ("page:app", "List, acknowledge and close pages."),
     "incident": ("incident:app", "Declare, note, resolve and learn from incidents."),
 }

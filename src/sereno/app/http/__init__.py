@@ -30,7 +30,7 @@ OPEN_PATHS = ("/static", "/status/", "/api/v1/openapi.json")
 def create_app(control: Control) -> FastAPI:
     """The whole HTTP face of `control`. Raises RuntimeError if a route declares no requirement."""
     from sereno import __version__
-    from sereno.app.http import ack, actions, api, console, explore, health, prometheus, receive, signin, status
+    from sereno.app.http import ack, actions, api, console, explore, health, prometheus, receive, signin, status, tokens
     from sereno.app.http.auth import is_https
     from sereno.app.http.pages import STATIC
 
@@ -40,7 +40,7 @@ def create_app(control: Control) -> FastAPI:
     )  # fmt: skip
     app.state.control = control
     # Routes are tried in order, and the public page is asked for most when the most depends on it.
-    for part in (status, health, signin, ack, api, prometheus, receive, actions, console, explore):
+    for part in (status, health, signin, ack, api, tokens, prometheus, receive, actions, console, explore):
         app.include_router(part.router(control))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind in (SerenoError, RequestValidationError, HTTPException):
