@@ -71,12 +71,22 @@ def tasks_of(groups: Sequence[RuleGroup], trees: Sequence[Sequence[Expr | None]]
     return tuple(found)
 
 
-def plan(tasks: Sequence[Task], made: Sequence[Made]) -> tuple[Unit, ...]:
-    """The units in an order in which each comes after those whose series it reads."""
+def reads_of(tasks: Sequence[Task], made: Sequence[Made]) -> tuple[frozenset[int], ...]:
+    """Of each task the orders of those whose series it may read."""
+    return tuple(frozenset(node.reads) for node in _nodes(tasks, made))
+
+
+def _nodes(tasks: Sequence[Task], made: Sequence[Made]) -> list[_Node]:
     nodes = [_Node(task) for task in tasks]
     makers = list(zip(tasks, made, strict=True))
     for node in nodes:
         _note_reads(node, makers)
+    return nodes
+
+
+def plan(tasks: Sequence[Task], made: Sequence[Made], start_ms: int) -> tuple[Unit, ...]:
+    """The units in an order in which each comes after those whose series it reads, for a replay from `start_ms`."""
+    nodes = _nodes(tasks, made)
     units: list[Unit] = []
     levels: dict[int, int] = {}
     for parts in _components([sorted(node.reads) for node in nodes]):
@@ -84,7 +94,7 @@ def plan(tasks: Sequence[Task], made: Sequence[Made]) -> tuple[Unit, ...]:
         below = [levels[read] for index in members for read in nodes[index].reads if read not in parts]
         level = 1 + max(below, default=-1)
         levels |= dict.fromkeys(members, level)
-        stepwise = len(members) > 1 or _stepwise(nodes[members[0]])
+        stepwise = len(members) > 1 or _stepwise(nodes[members[0]], start_ms)
         units.append(Unit(tuple(tasks[index] for index in members), stepwise, level))
     return tuple(sorted(units, key=lambda unit: (unit.level, unit.tasks[0].order)))
 
@@ -104,9 +114,9 @@ def _note_reads(node: _Node, makers: Sequence[tuple[Task, Made]]) -> None:
                 node.reads[maker.order] = node.reads.get(maker.order, False) or late
 
 
-def _stepwise(node: _Node) -> bool:
+def _stepwise(node: _Node, start_ms: int) -> bool:
     """Whether a rule that stands alone must still look instant by instant."""
-    if any(node.reads.values()):
+    if any(node.reads.values()) or looks_ahead(node.task.tree, start_ms):
         return True
     for part in walk(node.task.tree):
         if isinstance(part, Selector | Subquery) and (part.at in ("start", "end") or part.offset is not None):
@@ -118,6 +128,16 @@ def _stepwise(node: _Node) -> bool:
         if isinstance(part, FunctionCall) and part.function in ("step", "range", "start", "end"):
             return True
     return False
+
+
+def looks_ahead(expr: Expr, start_ms: int, offset_ms: int = 0) -> bool:
+    """Whether `expr`, at instants from `start_ms` on, may look at samples later than its instant: then what it sees
+    depends on when it is asked."""
+    if isinstance(expr, Selector | Subquery):
+        offset_ms += expr.offset_ms
+        if offset_ms < 0 or (isinstance(expr.at, int) and expr.at - expr.offset_ms > start_ms):
+            return True
+    return any(looks_ahead(child, start_ms, offset_ms) for child in children(expr))
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

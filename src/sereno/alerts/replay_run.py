@@ -12,6 +12,7 @@ from sereno.alerts.outcome import Outcome, alert_rows, judge, recorded_rows
 from sereno.alerts.replay import Firing, Replayed, RuleProblem
 from sereno.alerts.replay_plan import Task, Unit, plan, tasks_of
 from sereno.alerts.replay_series import Made, Overlay, within
+from sereno.alerts.texts import REGEXES
 from sereno.alerts.track import Ended, Open, absorb_limited
 from sereno.kernel.duration import to_ms
 from sereno.kernel.errors import QueryError, UnsupportedQuery
@@ -94,7 +95,7 @@ class Run:
             Made(task.order, task.names, None if task.rule.kind == "record" else task.rule.name, task.offset_ms)
             for task in self.tasks
         )
-        self.units = plan(self.tasks, self.made)
+        self.units = plan(self.tasks, self.made, start_ms)
         self.courses = [_Course() for _ in self.tasks]
         self.alert_series = alert_series
         read = alert_series or self._alerts_are_read()
@@ -227,7 +228,9 @@ class Run:
 
     def _seen_by(self, task: Task, at_ms: int) -> Select:
         def select(selection: Selection) -> Columns:
-            outside = within(self.outside(selection), selection.start_ms, selection.end_ms)
+            # Whatever an expression asks, nobody sees samples that are still to come.
+            end_ms = min(selection.end_ms, at_ms)
+            outside = within(self.outside(selection), selection.start_ms, end_ms)
             if not self.overlay.touches(selection.matchers):
                 return outside
             return self.overlay.seen(outside, selection, task.order, at_ms)
@@ -251,7 +254,10 @@ class Run:
 
     def _context(self, task: Task) -> TemplateContext:
         """What the templates of `task` know; its `query` looks at the instant that the context names."""
-        return replace(self.texts, query=lambda text, at_ms: self._query(task, text, at_ms))
+        return replace(
+            self.texts, name=task.rule.name, query=lambda text, at_ms: self._query(task, text, at_ms),
+            regexes=self.texts.regexes or REGEXES,
+        )  # fmt: skip
 
     def _query(self, task: Task, text: str, at_ms: int) -> list[tuple[Labels, float]]:
         result = evaluate(
@@ -285,6 +291,37 @@ class Run:
     def _note(self, task: Task, failed: Sequence[tuple[int, str]]) -> None:
         self.courses[task.order].failed += failed
 
+    def found_at(self, task: Task, at_ms: int) -> dict[Labels, tuple[dict[str, str], float]]:
+        """The alerts that the expression of `task` gives at one evaluation: by labels, annotations and value.
+
+        Raises QueryError. To be asked once the replay is done, while its tile covers `at_ms`.
+        """
+        result = evaluate(
+            task.tree, Grid.at(at_ms - task.offset_ms), self._seen_by(task, at_ms), limits=self.limits,
+            settings=self.settings,
+        )  # fmt: skip
+        context = replace(self._context(task), at_ms=at_ms)
+        outcome = judge(task.rule, 0, np.array([at_ms], dtype=np.int64), result, context)
+        found: dict[Labels, tuple[dict[str, str], float]] = {}
+        for row in outcome.block.rows:
+            if row.present[0]:
+                seen = outcome.block.seen(row, 0)
+                annotations = task.rule.annotations.items()
+                texts = {name: expand(text, seen.series, seen.value, context) for name, text in annotations}
+                found[row.labels] = (texts, seen.value)
+        return found
+
+    def firing_at(self, task: Task, at_ms: int) -> list[Labels]:
+        """The labels of the alerts of `task` that fire at one evaluation."""
+        course = self.courses[task.order]
+        found = [
+            ended.labels for ended in course.ended
+            if ended.was.fired_at_ms is not None and ended.was.fired_at_ms <= at_ms < ended.at_ms
+        ]  # fmt: skip
+        return found + [
+            labels for labels, was in course.open.items() if was.fired_at_ms is not None and was.fired_at_ms <= at_ms
+        ]
+
     # The end ---------------------------------------------------------------------------------------------------
 
     def replayed(self) -> Replayed:
@@ -299,10 +336,10 @@ class Run:
             found += [(was.active_at_ms, task.order, _firing(task, labels, was, at_ms, context))
                       for labels, was, at_ms in ends]  # fmt: skip
         found.sort(key=lambda one: (one[0], one[1], one[2].labels.pairs))
-        problems = [*self.problems, *(p for t in self.tasks for p in self._problems(t))]
+        problems = [*self.problems, *(p for t in self.tasks for p in self.problems_of(t))]
         return Replayed(tuple(one[2] for one in found), self._recorded(), tuple(problems))
 
-    def _problems(self, task: Task) -> Iterator[RuleProblem]:
+    def problems_of(self, task: Task) -> Iterator[RuleProblem]:
         """Failures of neighbouring instants, for the same reason, as one."""
         failed = sorted(self.courses[task.order].failed)
         begin = 0

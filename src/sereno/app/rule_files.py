@@ -70,8 +70,9 @@ def found_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def read_file(path: Path) -> RuleFile:
-    """The rules of one file. One that cannot be opened has a diagnostic and no groups."""
+def read_file(path: Path, *, strict: bool = True) -> RuleFile:
+    """The rules of one file. One that cannot be opened has a diagnostic and no groups; unless `strict`, keys that
+    mean nothing are overlooked."""
     from sereno.app.promql_checker import Checker
 
     try:
@@ -80,7 +81,7 @@ def read_file(path: Path) -> RuleFile:
     except OSError as error:
         why = error.strerror or "it cannot be read"
         return RuleFile((), (Diagnostic("SER001", why, str(path), 1, 1),))
-    return read_rules(str(path), content, promql=Checker())
+    return read_rules(str(path), content, promql=Checker(), strict=strict)
 
 
 def read_files(patterns: Sequence[str | Path], folder: Path) -> tuple[tuple[RuleGroup, ...], tuple[Diagnostic, ...]]:

@@ -56,7 +56,7 @@ class Fields:
         optional: Iterable[str] = (),
         planned: Iterable[str] = (),
     ) -> None:
-        self._reading = reading
+        self.reading = self._reading = reading
         self.node = node
         self._entries: dict[str, tuple[Scalar, Node]] = {}
         if not isinstance(node, Mapping):

@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import QueryError, UnsupportedQuery
@@ -60,7 +60,9 @@ class RuleFile:
         return not any(found.level == "error" for found in self.diagnostics)
 
 
-def read_rules(name: str, content: str | bytes, *, promql: PromqlChecker, dialect: Literal[2, 3] = 3) -> RuleFile:
+def read_rules(
+    name: str, content: str | bytes, *, promql: PromqlChecker, dialect: Literal[2, 3] = 3, strict: bool = True
+) -> RuleFile:
     """The rule groups in `content`; never raises.
 
     Args:
@@ -68,8 +70,9 @@ def read_rules(name: str, content: str | bytes, *, promql: PromqlChecker, dialec
         content: the text; bytes are taken as UTF-8.
         promql: knows PromQL.
         dialect: Prometheus's major version: 2 refuses names of labels and series that only UTF-8 allows.
+        strict: whether keys that mean nothing are mistakes.
     """
-    reading = Reading(promql)
+    reading = Reading(promql) if strict else _Lenient(promql)
     file = _decoded(reading, name, content)
     reader = _Reader(reading, dialect)
 
@@ -82,6 +85,15 @@ def read_rules(name: str, content: str | bytes, *, promql: PromqlChecker, dialec
         for group in reader.document(document)
     ]  # fmt: skip
     return RuleFile(tuple(groups), reading.diagnostics())
+
+
+class _Lenient(Reading):
+    """Overlooks keys that mean nothing here: those of Prometheus's kin."""
+
+    def complain_at(self, code: str, *place: Any, **more: Any) -> None:
+        """Report a mistake."""
+        if code != "SER021":
+            super().complain_at(code, *place, **more)
 
 
 def _decoded(reading: Reading, name: str, content: str | bytes) -> File:
