@@ -5,7 +5,6 @@ Reading only, for viewers: a session (from our own pages), a bearer token, or HT
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,7 +17,7 @@ from sereno.app.http import prometheus_json as out
 from sereno.app.http.auth import Principal, require
 from sereno.app.http.prometheus_names import Names, names_of
 from sereno.app.http.prometheus_params import POINTS_MAX, ApiError, Form, bad_data, invalid, told
-from sereno.app.http.prometheus_run import Engine, Found, Question, tree_of
+from sereno.app.http.prometheus_run import Engine, Found, Question, Stop, tree_of
 from sereno.app.http.prometheus_text import pretty, tree_json
 from sereno.kernel.errors import QueryError
 from sereno.kernel.moment import to_ms
@@ -109,13 +108,18 @@ def _texts(routes: APIRouter, engine: Engine) -> None:
 
 
 def _names(routes: APIRouter, engine: Engine, names: Names) -> None:
-    async def found(request: Request, work: Callable[[], Awaitable[list[Any]]], limit: int) -> Response:
-        rows = await engine.take_turn(lambda _: work(), gone=lambda: disconnected(request))
-        cut = 0 < limit < len(rows)
-        rows = rows[:limit] if cut else rows
-        warnings = [TRUNCATED] if cut else []
-        body = await asyncio.to_thread(lambda: out.body_of(out.dumps(rows).decode(), warnings))
-        return await compressed(request, body)
+    async def found(request: Request, ask: Callable[[], Awaitable[list[Any]]], limit: int) -> Response:
+        def write(rows: list[Any]) -> tuple[bytes, bool]:
+            cut = 0 < limit < len(rows)
+            text = out.dumps(rows[:limit] if cut else rows).decode()
+            return packed(out.body_of(text, [TRUNCATED] if cut else []), wants_gzip(request))
+
+        async def work(stop: Stop) -> tuple[bytes, bool]:
+            rows = await ask()
+            return await engine.in_thread(lambda: write(rows))
+
+        body, is_packed = await engine.take_turn(work, gone=lambda: disconnected(request))
+        return answer(request, body, is_packed=is_packed)
 
     @routes.api_route("/series", methods=BOTH)
     async def series(request: Request, me: Viewer) -> Response:
@@ -125,10 +129,10 @@ def _names(routes: APIRouter, engine: Engine, names: Names) -> None:
         limit, span = form.limit(), form.span_ms()
         selectors = await engine.small(form.selectors)
 
-        async def work() -> list[Any]:
+        async def listed() -> list[Any]:
             return [dict(labels.pairs) for labels in await names.series(selectors, *span, more(limit))]
 
-        return await found(request, work, limit)
+        return await found(request, listed, limit)
 
     @routes.api_route("/labels", methods=BOTH)
     async def labels(request: Request, me: Viewer) -> Response:
@@ -261,12 +265,6 @@ def wants_gzip(request: Request) -> bool:
     """Whether the client reads gzip."""
     offers = [offer.partition(";") for offer in request.headers.get("accept-encoding", "").lower().split(",")]
     return any(name.strip() == "gzip" and rest.replace(" ", "") not in ("q=0", "q=0.0") for name, _, rest in offers)
-
-
-async def compressed(request: Request, body: bytes) -> Response:
-    """The response of `body`, made smaller in a thread if it is large."""
-    body, is_packed = await asyncio.to_thread(packed, body, wants_gzip(request))
-    return answer(request, body, is_packed=is_packed)
 
 
 def answer(request: Request, body: bytes, *, is_packed: bool = False) -> Response:

@@ -11,7 +11,8 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -81,17 +82,10 @@ class Stop:
         if self.raised:
             raise Stopped
 
-
-@dataclass(frozen=True)
-class WatchedLimits(Limits):
-    """Limits that also end an evaluation for which nobody waits any more."""
-
-    stop: Stop = field(default_factory=Stop)
-
-    def check(self, name: str, found: int, what: str, position: int | None = None) -> None:
-        """Raise Stopped if nobody waits, QueryLimit if `found` is above the limit `name`."""
-        self.stop.check()
-        Limits.check(self, name, found, what, position)
+    def clock(self) -> float:
+        """A clock that stands still: the evaluation looks at it between its parts, and so at the flag."""
+        self.check()
+        return 0.0
 
 
 Gone = Callable[[], Awaitable[object]]
@@ -135,12 +129,12 @@ class Engine:
         """How expressions are evaluated here."""
         return Settings() if lookback_ms is None else Settings(lookback_ms=lookback_ms)
 
-    def limits(self, stop: Stop) -> WatchedLimits:
-        """How much one question may take."""
+    def limits(self, stop: Stop) -> Limits:
+        """How much one question may take; once `stop` is raised, nothing more."""
         settings = self.control.settings
-        return WatchedLimits(
+        return Limits(
             samples_max=settings.query_samples, series_max=settings.query_series, steps_max=settings.query_steps,
-            stop=stop,
+            clock=stop.clock,
         )  # fmt: skip
 
     async def ask(self, question: Question, finish: Callable[[Found], T], gone: Gone | None = None) -> T:
@@ -234,13 +228,14 @@ class Engine:
             columns = {one.matchers: held for one, held in found.items()}
         else:
             for one in widest.values():
-                columns[one.matchers] = await gathered(self.source, one, limits, loaded)
+                parts = await gathered(self.source, one, limits, stop, loaded)
+                columns[one.matchers] = await self.in_thread(partial(joined, parts))
                 loaded += len(columns[one.matchers].times)
         return lambda selection: columns[selection.matchers]
 
 
 def computed(
-    tree: Expr, question: Question, select: Callable[[Selection], Columns], settings: Settings, limits: WatchedLimits
+    tree: Expr, question: Question, select: Callable[[Selection], Columns], settings: Settings, limits: Limits
 ) -> Found:
     """The answer, of samples that are there already."""
     inner = bare(tree)
@@ -248,7 +243,6 @@ def computed(
         return Found(question, samples=raw(inner, question.grid, select, settings))
     if isinstance(inner, Subquery):
         return Found(question, samples=stepped(inner, question.grid, select, settings, limits))
-    limits.stop.check()
     return Found(question, result=evaluate(question.text, question.grid, select, settings=settings, limits=limits))
 
 
@@ -281,14 +275,15 @@ def wanted_by(tree: Expr, question: Question, settings: Settings) -> tuple[Selec
     return wanted
 
 
-async def gathered(source: SampleSource, selection: Selection, limits: Limits, loaded: int = 0) -> Columns:
+async def gathered(source: SampleSource, selection: Selection, limits: Limits, stop: Stop, loaded: int = 0) -> Columns:
     """The samples of `selection`, asked for in pieces of about a million, so that others get their turn in between.
 
-    Raises QueryLimit as soon as they are too many; `loaded` of them count already.
+    Raises QueryLimit as soon as they are too many (`loaded` of them count already), Stopped when nobody waits.
     """
     parts: list[Columns] = []
     at, span = selection.start_ms, PIECE_MS
     while True:
+        stop.check()
         until = min(at + span - 1, selection.end_ms)
         piece = Selection(selection.matchers, at, until)
         columns = (await source.fetch((piece,)))[piece]
@@ -298,7 +293,7 @@ async def gathered(source: SampleSource, selection: Selection, limits: Limits, l
         if len(columns):
             parts.append(columns)
         if until >= selection.end_ms:
-            return joined(parts)
+            return parts
         at = until + 1
         span = max(60_000, min(span * 8, span * PIECE_SAMPLES // max(1, len(columns.times))))
 
