@@ -10,10 +10,10 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -315,9 +315,9 @@ async def _open_samples(settings: Settings, clock: Clock) -> Samples:
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.store import SampleStore
 
-    path, retention = settings.data_dir / "samples.db", settings.retention
-    store = await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
-    return store, store, Scraper(store, http, clock, allowed=allowed), http
+    store = await asyncio.to_thread(lambda: SampleStore(settings.data_dir / "samples.db", **_kept(settings)))
+    scraper = Scraper(store, http, clock, allowed=allowed, honor_timestamps=settings.honor_timestamps)
+    return store, store, scraper, http
 
 
 async def _open_recorded(settings: Settings) -> SampleStore | None:
@@ -326,8 +326,22 @@ async def _open_recorded(settings: Settings) -> SampleStore | None:
         return None
     from sereno.adapters.samples.store import SampleStore
 
-    path, retention = settings.data_dir / "recorded.db", settings.retention
-    return await asyncio.to_thread(lambda: SampleStore(path, retention=retention))
+    return await asyncio.to_thread(lambda: SampleStore(settings.data_dir / "recorded.db", **_kept(settings)))
+
+
+def _kept(settings: Settings) -> dict[str, Any]:
+    """What an embedded store keeps, as it is told when it is opened."""
+    from sereno.adapters.samples.tiers import Tier
+
+    return {
+        "retention": settings.retention,
+        "retention_bytes": settings.retention_bytes or None,
+        "tiers": (
+            Tier(timedelta(minutes=5), settings.retention_5m),
+            Tier(timedelta(hours=1), settings.retention_1h),
+        ),
+        "out_of_order_window": settings.out_of_order_window,
+    }
 
 
 def may_call(policy: Policy) -> Callable[[str], bool]:

@@ -47,6 +47,10 @@ class Metrics:
         self.received_samples = Counter(
             "sereno_received_samples", "Samples that others sent", ["protocol", "outcome"], registry=registry
         )
+        self.samples_damaged = Gauge(
+            "sereno_samples_damaged", "Chunks and rows of samples that were found damaged and left out",
+            registry=registry,
+        )  # fmt: skip
         self.loop_errors = Counter(
             "sereno_loop_errors", "Failures inside a loop, which went on", ["loop"], registry=registry
         )

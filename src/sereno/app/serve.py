@@ -113,6 +113,7 @@ async def keep_samples(control: Control) -> None:
         await asyncio.sleep(UPKEEP_SECONDS)
         with outlive("samples", control.metrics):
             await store.maintain(control.clock.now())
+            control.metrics.samples_damaged.set(await store.reading(lambda s: s.damaged()))
 
 
 class Server(uvicorn.Server):

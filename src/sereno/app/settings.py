@@ -60,7 +60,18 @@ class Settings(BaseSettings):
     settle: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(0))
     """How long an automatic incident must stay quiet before it resolves by itself."""
     retention: timedelta = Field(default=timedelta(days=45), ge=timedelta(hours=1))
-    """How long the embedded store keeps samples. An objective's window cannot see further back."""
+    """How long the embedded store keeps every sample. What is older is thinned, see `retention_5m`."""
+    retention_5m: timedelta = Field(default=timedelta(days=365), ge=timedelta(0))
+    """How long it keeps, of every five minutes, the first, last, lowest and highest sample and the resets of counters:
+    increases over such steps stay exact."""
+    retention_1h: timedelta = Field(default=timedelta(days=1825), ge=timedelta(0))
+    """How long it keeps the same of every hour."""
+    retention_bytes: int = Field(default=0, ge=0)
+    """How large its file may grow before the oldest samples are forgotten sooner; 0: no bound."""
+    out_of_order_window: timedelta = Field(default=timedelta(hours=2), ge=timedelta(0))
+    """How much older than the latest of its series a sample that is sent may be."""
+    honor_timestamps: bool = True
+    """Keep a target's samples that carry a timestamp at it, as Prometheus does; off: at the instant of the scrape."""
     state_retention: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))
     """How long heard events, finished messages, resolved alerts and the audit log are kept. Pages, incidents,
     timelines and the public's intervals are kept for ever."""
@@ -115,7 +126,8 @@ class Settings(BaseSettings):
     """Hosts and CIDR ranges that webhooks may reach even though they are private."""
 
     @field_validator(
-        "evaluation_interval", "budget_interval", "settle", "retention", "state_retention", "query_timeout",
+        "evaluation_interval", "budget_interval", "settle", "retention", "retention_5m", "retention_1h",
+                     "out_of_order_window", "state_retention", "query_timeout",
                      "receive_ahead",
         mode="before",
     )  # fmt: skip

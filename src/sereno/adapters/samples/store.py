@@ -253,9 +253,14 @@ class SampleStore:
                 thinned=int(thinned),
             )
 
+    def damaged(self) -> int:
+        """How many chunks and rows were found damaged, those cleared away included."""
+        with self._reading():
+            return (note_of(self._reader, LOST) or 0) + self._damaged
+
     @property
     def _damaged(self) -> int:
-        """How much was found damaged."""
+        """How much was found damaged and is still there."""
         chunks = len(self._looking.chunks.corrupt | self._writer.corrupt)
         rows = self._registry.damaged_rows + len(self._registry.lost_rows) + len(self._journal.lost_rows)
         return chunks + rows
