@@ -13,7 +13,7 @@ import numpy as np
 
 from sereno.promql import annotations as notes_of
 from sereno.promql.annotations import Annotations
-from sereno.promql.columns import Float64s, Grid
+from sereno.promql.columns import Float64s, Grid, Int64s
 from sereno.promql.histogram import (
     SMALL_DELTA,
     Mended,
@@ -23,8 +23,10 @@ from sereno.promql.histogram import (
     classic_rows,
 )
 from sereno.promql.native import Histogram
+from sereno.promql.native_places import Places, quantiles
 from sereno.promql.native_quantile import fraction, quantile, variance
-from sereno.promql.values import LabelRows, Vector, drop_name, merged
+from sereno.promql.native_stack import FIXED, Stack
+from sereno.promql.values import Bools, LabelRows, Vector, drop_name, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class Asked:
     def name(self, labels: LabelRows, row: int) -> str:
         """The name of the metric of a row, as warnings show it."""
         return labels[row].get("__name__", "") if self.named else ""
+
+
+_OfOne = Callable[[Histogram, int, int], float]
+_OfMany = Callable[[Places, Int64s], tuple[Float64s, Bools]]
+_MANY, _PART = 32, 20_000
 
 
 def _mean(h: Histogram) -> float:
@@ -64,14 +71,38 @@ def of_native(name: str, vector: Vector) -> Vector:
     return drop_name(_each(vector, lambda h, row, column: function(h)))
 
 
-def _each(vector: Vector, function: Callable[[Histogram, int, int], float]) -> Vector:
-    """A number for each histogram; nothing where there is a float."""
+def _each(vector: Vector, function: _OfOne, many: _OfMany | None = None) -> Vector:
+    """A number for each histogram; nothing where there is a float. `many` finds those of one layout at once."""
     native = vector.native
     values = np.zeros(vector.values.shape)
     if vector.histograms is not None:
-        for row, column in np.argwhere(native).tolist():
+        rows, columns = np.nonzero(native)
+        rest = np.arange(len(rows))
+        if many is not None and len(rows) >= _MANY:
+            rest = _at_once(vector.histograms[rows, columns].tolist(), rows, columns, values, many)
+        for row, column in zip(rows[rest].tolist(), columns[rest].tolist(), strict=True):
             values[row, column] = function(vector.histograms[row, column], row, column)
     return Vector(vector.labels, values, native)
+
+
+def _at_once(histograms: list[Histogram], rows: Int64s, columns: Int64s, values: Float64s, many: _OfMany) -> Int64s:
+    """Put the numbers that can be found at once into `values`; which of `histograms` are left to be done one by one."""
+    kinds: dict[tuple[int, float, tuple[float, ...]], list[int]] = {}
+    for index, h in enumerate(histograms):
+        kinds.setdefault((h.schema, h.zero_threshold, h.bounds), []).append(index)
+    left: list[int] = []
+    for same in kinds.values():
+        for begin in range(0, len(same), _PART):
+            part = np.array(same[begin : begin + _PART])
+            chosen = [histograms[index] for index in part.tolist()]
+            stack = Stack.of(chosen)
+            if stack is None or not stack.plain or stack.table.shape[1] == FIXED:
+                left += part.tolist()
+                continue
+            found, unsure = many(Places(stack, chosen), columns[part])
+            values[rows[part], columns[part]] = found
+            left += part[unsure].tolist()
+    return np.array(sorted(left), dtype=np.int64)
 
 
 # Quantiles and fractions ----------------------------------------------------------------------------------------------
@@ -126,9 +157,12 @@ def _quantile(q: Float64s, native: Vector, classic: Vector, asked: Asked) -> Vec
             asked.notes.add(notes_of.nan_quantile_skew(asked.name(native.labels, row), asked.position))
         return found.value
 
+    def many(places: Places, columns: Int64s) -> tuple[Float64s, Bools]:
+        return quantiles(q[columns], places, dialect=asked.dialect)
+
     mended = Mended() if asked.dialect == 3 else None
     parts = [
-        drop_name(_each(native, of)),
+        drop_name(_each(native, of, many)),
         classic_quantile(q, classic, SMALL_DELTA if asked.dialect == 3 else 0.0, mended),
     ]
     for one in mended.found if mended is not None else ():

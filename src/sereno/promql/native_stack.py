@@ -14,7 +14,8 @@ from sereno.promql.values import Bools
 
 CELLS_MAX = 8_000_000
 """How many numbers a table holds at most."""
-_FIXED = 3
+FIXED = 3
+"""How many columns come before the buckets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +44,23 @@ class Stack:
             return None
         positive, at_positive, many = _joined([h.positive for h in histograms])
         negative, at_negative, few = _joined([h.negative for h in histograms])
-        width = _FIXED + len(positive) + len(negative)
+        width = FIXED + len(positive) + len(negative)
         if width * len(histograms) > CELLS_MAX:
             return None
         table = np.zeros((len(histograms), width))
-        table[:, :_FIXED] = [(h.count, h.sum, h.zero_count) for h in histograms]
-        table[at_positive[0], at_positive[1] + _FIXED] = many
-        table[at_negative[0], at_negative[1] + (_FIXED + len(positive))] = few
+        table[:, :FIXED] = [(h.count, h.sum, h.zero_count) for h in histograms]
+        table[at_positive[0], at_positive[1] + FIXED] = many
+        table[at_negative[0], at_negative[1] + (FIXED + len(positive))] = few
         return Stack(*layout, positive, negative, table)
 
     def histograms(self, table: Float64s, hints: Sequence[ResetHint]) -> list[Histogram]:
         """The rows of `table`, of the same columns, as histograms without empty buckets."""
-        middle = _FIXED + len(self.positive)
-        positive, negative = table[:, _FIXED:middle], table[:, middle:]
+        middle = FIXED + len(self.positive)
+        positive, negative = table[:, FIXED:middle], table[:, middle:]
         sides = _full_rows(self.positive, positive), _full_rows(self.negative, negative)
         return [
             Histogram(self.schema, count, total, self.zero_threshold, zero, above, below, self.bounds, hint)
-            for (count, total, zero), above, below, hint in zip(table[:, :_FIXED].tolist(), *sides, hints, strict=True)
+            for (count, total, zero), above, below, hint in zip(table[:, :FIXED].tolist(), *sides, hints, strict=True)
         ]
 
     @property
@@ -68,7 +69,7 @@ class Stack:
         found = np.zeros(self.table.shape[1], dtype=bool)
         if self.schema != CUSTOM_BOUNDS and self.zero_threshold > 0:
             bounds = [exponential_bounds(side, self.schema) for side in (self.positive, self.negative)]
-            found[_FIXED:] = np.concatenate(bounds) <= self.zero_threshold
+            found[FIXED:] = np.concatenate(bounds) <= self.zero_threshold
         return found
 
     @property

@@ -12,11 +12,12 @@ import numpy as np
 
 from sereno.promql.ast import Aggregate, Binary, Call, Expr, Paren, RangeSelector, Selector, Subquery, Unary, children
 from sereno.promql.columns import Objects
-from sereno.promql.native import Histogram
+from sereno.promql.native import Buckets, Histogram
 from sereno.promql.native_math import detect_reset
 from sereno.promql.native_series import NativeSeries, native_series
 from sereno.promql.windows import Samples
 
+_NO_BUCKETS = Buckets()
 _COUNTING = frozenset(("histogram_count", "histogram_sum", "histogram_avg"))
 _LOOKING = frozenset(("histogram_quantile", "histogram_quantiles", "histogram_fraction", "count_values"))
 _COMPARING = frozenset(("</", ">/", "==", "!="))
@@ -74,14 +75,15 @@ def counted(samples: Samples, first_ms: int) -> Samples:
 
 def _stripped(series: NativeSeries, first_ms: int) -> Objects:
     found = np.full(len(series.times), None, dtype=object)
+    reset, seen = series.reset.tolist(), (series.times >= first_ms).tolist()
     before = -1
     for index in np.flatnonzero(series.native).tolist():
         h = series.at(index)
         hint = h.reset
         if hint == "unknown" and before >= 0:
-            reset = series.reset_at(index) if before == index - 1 else detect_reset(h, series.at(before))
-            hint = "reset" if reset else "not_reset"
-        found[index] = Histogram(h.schema, h.count, h.sum, reset=hint)
-        if series.times[index] >= first_ms:
+            fell = reset[index] if before == index - 1 else detect_reset(h, series.at(before))
+            hint = "reset" if fell else "not_reset"
+        found[index] = Histogram(h.schema, h.count, h.sum, 0.0, 0.0, _NO_BUCKETS, _NO_BUCKETS, (), hint)
+        if seen[index]:
             before = index
     return found
