@@ -96,3 +96,24 @@ def test_a_native_histogram_tells_its_buckets_and_which_edges_they_hold() -> Non
     custom = Histogram(-53, 3.0, 4.0, positive=Buckets(np.array([0, 2]), np.array([1.0, 2.0])), bounds=(0.1, 1.0))
     assert json.loads(histogram_text(custom))["buckets"] == [[3, "-Inf", "0.1", "1"], [0, "1", "+Inf", "2"]]
     assert json.loads(histogram_text(Histogram(0, 0.0, 0.0))) == {"count": "0", "sum": "0"}
+
+
+def test_pieces_with_and_without_distributions_become_one() -> None:
+    from sereno.app.http.prometheus_run import joined
+    from sereno.kernel.labels import Labels
+    from sereno.promql import Columns
+
+    a, b, held = Labels(a="1"), Labels(b="2"), Histogram(0, 1.0, 2.0)
+    early = Columns.of([(a, np.array([1, 2]), np.array([1.0, 2.0]))])
+    late = Columns(
+        (b, a), np.array([0, 1, 2]), np.array([3, 3]), np.array([0.0, 3.0]), np.array([held, None]), np.array([1, 2])
+    )  # fmt: skip
+    whole = joined([early, late])
+    assert whole.labels == (a, b)
+    assert whole.offsets.tolist() == [0, 3, 4]
+    assert whole.times.tolist() == [1, 2, 3, 3]
+    assert whole.histograms is not None
+    assert whole.starts is not None
+    assert whole.histograms.tolist() == [None, None, None, held]
+    assert whole.starts.tolist() == [0, 0, 2, 1]
+    assert (len(joined([])), joined([early])) == (0, early)

@@ -275,7 +275,9 @@ def wanted_by(tree: Expr, question: Question, settings: Settings) -> tuple[Selec
     return wanted
 
 
-async def gathered(source: SampleSource, selection: Selection, limits: Limits, stop: Stop, loaded: int = 0) -> Columns:
+async def gathered(
+    source: SampleSource, selection: Selection, limits: Limits, stop: Stop, loaded: int = 0
+) -> list[Columns]:
     """The samples of `selection`, asked for in pieces of about a million, so that others get their turn in between.
 
     Raises QueryLimit as soon as they are too many (`loaded` of them count already), Stopped when nobody waits.
@@ -316,12 +318,17 @@ def joined(parts: Sequence[Columns]) -> Columns:
     if any(part.histograms is not None for part in parts):
         held = [np.full(len(p.times), None) if p.histograms is None else p.histograms for p in parts]
         histograms = np.concatenate([held[number][span] for number, span in pieces])
+    starts = None
+    if any(part.starts is not None for part in parts):
+        known = [np.zeros(len(p.times), np.int64) if p.starts is None else p.starts for p in parts]
+        starts = np.concatenate([known[number][span] for number, span in pieces])
     return Columns(
         tuple(names),
         offsets,
         np.concatenate([parts[number].times[span] for number, span in pieces]),
         np.concatenate([parts[number].values[span] for number, span in pieces]),
         histograms,
+        starts,
     )
 
 
