@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -18,11 +19,14 @@ import pytest
 from tests.http.conftest import SAME, Furnisher, House
 from tests.http.shop import NOW
 
+from sereno.adapters.samples.source import Metadata, SeriesSamples
 from sereno.adapters.samples.store import SampleStore
 from sereno.app.http import create_app
+from sereno.app.rule_groups import GroupState, RuleState
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import to_ms
-from sereno.promql import STALE, Result, evaluate
+from sereno.promql import STALE, Buckets, Histogram, Result, evaluate
+from sereno.spec.rule_groups import GroupRule
 
 API = "/prometheus/api/v1"
 AT = to_ms(NOW) // 1000
@@ -162,6 +166,32 @@ async def test_warnings_of_the_evaluation_are_passed_on(
     assert (answer["warnings"], answer["infos"]) == (["mind the gap"], ["is it a counter?"])
 
 
+async def test_native_histograms_travel_as_objects(shop: House, program: httpx.AsyncClient) -> None:
+    held = [
+        Histogram(0, 3.0 * n, 4.5 * n, 0.001, 0.0, Buckets(np.array([1, 2]), np.array([1.0 * n, 2.0 * n])))
+        for n in (1, 2)
+    ]
+    times = np.array([END - 15_000, END], dtype=np.int64)
+    one = SeriesSamples(Labels(__name__="latency", job="api"), times, np.zeros(2), np.array(held, dtype=object))
+    assert shop.control.store is not None
+    shop.control.store.write_sync([one], "test")
+    metric = {"__name__": "latency", "job": "api"}
+    told = [
+        {"count": f"{3 * n}", "sum": text, "buckets": [[0, "1", "2", f"{n}"], [0, "2", "4", f"{2 * n}"]]}
+        for n, text in ((1, "4.5"), (2, "9"))
+    ]
+    now = await ask(program, "query", query="latency", time=AT)
+    assert now["result"] == [{"metric": metric, "histogram": [AT, told[1]]}]
+    raw = await ask(program, "query", query="latency[1m]", time=AT)
+    assert raw["result"] == [{"metric": metric, "histograms": [[AT - 15, told[0]], [AT, told[1]]]}]
+    ranged = await ask(program, "query_range", query="latency", start=AT - 30, end=AT, step=15)
+    assert ranged["result"] == [{"metric": metric, "histograms": [[AT - 15, told[0]], [AT, told[1]]]}]
+    mixed = await ask(program, "query", query='sum by (job) ({__name__=~"latency|requests_total"} and on () vector(0))')
+    assert mixed["result"] == []
+    count = await ask(program, "query", query="histogram_count(latency)", time=AT)
+    assert count["result"][0]["value"] == [AT, "6"]
+
+
 # -- names --------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +204,24 @@ async def test_series_labels_and_values(program: httpx.AsyncClient) -> None:
     found = await ask(program, "series", **{"match[]": ["ended", '{job="api",code!=""}']})
     assert {row["__name__"] for row in found} == {"ended", "requests_total"}
     assert len(found) == 3
+
+
+async def test_what_metrics_mean(shop: House, program: httpx.AsyncClient) -> None:
+    assert shop.control.store is not None
+    shop.control.store.note_metadata_sync({"odd": Metadata("gauge", "Odd numbers.", ""), "up": Metadata("gauge")})
+    assert (await ask(program, "metadata"))["odd"] == [{"type": "gauge", "help": "Odd numbers.", "unit": ""}]
+    assert list(await ask(program, "metadata", metric="up")) == ["up"]
+    assert len(await ask(program, "metadata", limit=1)) == 1
+    assert await ask(program, "metadata", limit=0) == {}
+    targets = await ask(program, "targets/metadata", metric="odd", limit=2)
+    assert [set(row) for row in targets] == [{"target", "type", "help", "unit"}] * 2
+    assert await ask(program, "targets/metadata", match_target='{job="nobody"}') == []
+
+
+async def test_series_that_ended_before_are_left_out(program: httpx.AsyncClient) -> None:
+    day = 86_400
+    assert await ask(program, "label/__name__/values", start=AT + 2 * day, end=AT + 3 * day) == []
+    assert await ask(program, "series", **{"match[]": "odd", "end": AT - 3 * day}) == []
 
 
 async def test_questions_about_names_may_be_forms_too(program: httpx.AsyncClient) -> None:
@@ -375,6 +423,44 @@ async def test_when_the_client_has_gone_the_work_stops(shop: House) -> None:
     assert len(asked) <= 2  # of some dozens of pieces
 
 
+async def test_a_client_that_hangs_up_is_noticed(shop: House, program: httpx.AsyncClient) -> None:
+    """As the server tells it: the request, then that the connection is gone."""
+    asked: list[Any] = []
+
+    class Slow:
+        async def fetch(self, selections: Any) -> Any:
+            asked.append(selections)
+            await asyncio.sleep(0.02)
+            return await shop.control.source.fetch(selections)
+
+    assert shop.control.queries is not None
+    shop.control.queries._source = Slow()  # type: ignore[assignment]
+    said: list[Any] = []
+    messages = [{"type": "http.request", "body": b"query=max_over_time(temperature[300d])", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop(0)
+        await asyncio.sleep(0.03)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    headers = {"authorization": program.headers["authorization"], "content-type": "application/x-www-form-urlencoded"}
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": f"{API}/query", "raw_path": f"{API}/query".encode(), "query_string": b"", "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("192.0.2.7", 5), "server": ("sereno.test", 80), "state": {},
+    }  # fmt: skip
+    await shop.app(scope, receive, send)
+    assert said[0]["status"] == 499
+    while shop.control.queries.left:
+        await asyncio.sleep(0.01)
+    assert len(asked) <= 5  # of some dozens of pieces
+
+
 async def test_pieces_of_samples_are_whole_again(shop: House) -> None:
     from sereno.app.http import prometheus_run as run
     from sereno.promql import Matcher, Selection
@@ -493,6 +579,30 @@ async def test_rules_can_be_chosen(house: House) -> None:
     assert all(rule["alerts"] == [] for group in bare for rule in group["rules"])
     chosen = (await ask(program, "rules", **{"match[]": f'{{service="{one.service}"}}'}))["groups"]
     assert [group["name"] for group in chosen] == [one.service]
+
+
+async def test_groups_of_rule_files_stand_before_those_of_the_spec(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = (
+        RuleState(GroupRule("record", "job:errors:ratio", "vector(1)", labels=Labels(team="a")), health="ok"),
+        RuleState(GroupRule("alert", "Slow", "up == 0", for_=timedelta(minutes=5)), "file/Slow", "err", "it failed"),
+    )
+    group = GroupState("a.yml;slow", "slow", "a.yml", timedelta(seconds=30), 7, timedelta(0), rules, NOW, 0.25)
+    monkeypatch.setattr(type(house.control), "rule_groups_state", lambda self: (group,))
+    first = (await ask(await house.program("viewer"), "rules"))["groups"][0]
+    assert (first["name"], first["file"], first["interval"], first["limit"]) == ("slow", "a.yml", 30.0, 7)
+    assert (first["evaluationTime"], first["lastEvaluation"]) == (0.25, "2026-03-18T02:41:07.000Z")
+    record, alert = first["rules"]
+    assert (record["type"], record["name"], record["labels"], record["health"]) == (
+        "recording", "job:errors:ratio", {"team": "a"}, "ok",
+    )  # fmt: skip
+    assert not {"state", "alerts", "annotations"} & set(record)
+    assert (alert["type"], alert["state"], alert["duration"], alert["health"], alert["lastError"]) == (
+        "alerting", "inactive", 300.0, "err", "it failed",
+    )  # fmt: skip
+    recording = (await ask(await house.program("viewer"), "rules", type="record"))["groups"]
+    assert [rule["name"] for one in recording for rule in one["rules"]] == ["job:errors:ratio"]
 
 
 async def test_targets(house: House) -> None:
