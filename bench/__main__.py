@@ -15,6 +15,7 @@ NAMES = {
     "page-delay": "from the evaluation that fires to the first byte of the page",
     "status-page": "requests per second and latency of the public page at 50 connections",
     "store": "cost of appending and reading samples, bytes per sample",
+    "receive": "remote write and OTLP read, files of samples brought and written",
     "promql": "the evaluator over 30 days, and how its cost grows with the window",
     "promqltest": "Prometheus's own test scripts: cases that hold, by file and class",
     "compliance": "prometheus/compliance's PromQL cases beside the packaged Prometheus",
