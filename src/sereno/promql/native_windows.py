@@ -203,7 +203,7 @@ def _rate(series: NativeSeries, frame: Frame, column: int) -> Outcome:
     if counter and series.overlaps(low, high):
         frame.note(notes_of.start_time_overlap(series.name, frame.position))
     began = series.began(low) if counter else 0
-    if int(frame.sight.starts[column]) < began < int(series.times[low]):  # it counted from nothing since then
+    if began and int(frame.sight.starts[column]) < began < int(series.times[low]):  # it counted from nothing then
         change = _with_first(series, frame, low, change)
         if change is None:
             return None
