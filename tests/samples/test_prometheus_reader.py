@@ -10,7 +10,7 @@ import pytest
 
 from sereno.adapters.samples.prometheus import PrometheusReader
 from sereno.adapters.samples.prometheus_api import PrometheusApi
-from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
+from sereno.kernel.errors import QueryError, QueryLimit, Unavailable, UnsupportedQuery
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import STALE_BITS, Matcher, Selection
 
@@ -253,3 +253,87 @@ async def test_what_was_handed_out_is_the_callers_own():
     columns = (await source.fetch([selection]))[selection]
     columns.values[:] = -1
     assert np.array_equal((await source.fetch([selection]))[selection].values, [0.0])
+
+
+def cut_off(request):
+    return httpx.Response(200, content=b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__na')
+
+
+async def test_an_answer_that_was_cut_off_is_asked_for_again_and_never_taken_for_whole():
+    server = FakePrometheus()
+    server.add(A, [T0])
+    server.trouble = [cut_off]
+    assert await read(reader(server), T0, T0 + 1000) == {A: [(T0, 0.0)]}
+    server.trouble = [cut_off] * 3
+    with pytest.raises(Unavailable, match="cut off after 76 bytes"):
+        await read(reader(server), T0, T0 + 1000)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, "one"]], [["x", "1"]], [[2, "1"], [1, "1"]], [[1, "1"], [1, "1"]], [[1e300, "1"]], [[1]], [[1, None]],
+        "none", [[float("nan"), "1"]],
+    ],
+)  # fmt: skip
+async def test_samples_that_are_none_are_no_prometheus(values):
+    server = FakePrometheus()
+    server.trouble = [lambda r: success("matrix", [{"metric": dict(A), "values": values}])]
+    with pytest.raises(Unavailable, match="no Prometheus"):
+        await read(reader(server), 0, T0)
+
+
+async def test_a_server_that_limits_samples_is_asked_for_less_until_it_answers():
+    server = FakePrometheus(samples_max=50)
+    server.add(A, every(15, T0, T0 + 7_200_000))
+    found = await read(reader(server), T0, T0 + 7_200_000)
+    assert [t for t, _ in found[A]] == every(15, T0, T0 + 7_200_000)
+
+
+async def test_warnings_and_a_clock_that_is_behind_are_passed_on():
+    def partial(request):
+        body = json.loads(server.matrix(T0, T0 + 60_000).content)
+        body["warnings"] = ["No StoreAPIs matched for this query"]
+        headers = {"date": "Wed, 31 Dec 2025 23:59:00 GMT"}
+        return httpx.Response(200, content=json.dumps(body).encode(), headers=headers)
+
+    server = FakePrometheus()
+    server.add(A, [T0])
+    server.trouble = [partial]
+    source, selection = reader(server), Selection(UP, T0, T0 + 60_000)
+    assert source.notes([selection]) == ()
+    assert len((await source.fetch([selection]))[selection]) == 1
+    first, second = source.notes([selection, selection])
+    assert first == "No StoreAPIs matched for this query"
+    assert second.startswith("the clock of Prometheus at http://prom:9090/api/v1/query is 120 s behind")
+    await read(source, T0, T0 + 120_000)
+    assert source.notes([selection]) == (), "an answer without warnings takes them back"
+
+
+def native(at, *buckets, count="10", total="3.5"):
+    return [at / 1000, {"count": count, "sum": total, "buckets": [list(b) for b in buckets]}]
+
+
+async def test_native_histograms_in_answers_are_read():
+    wide = [(3, "-0.001", "0.001", "1"), (1, "-2", "-1.4142135623730951", "2"), (0, "0.5", "0.7071067811865475", "3"),
+            (0, "1", "1.414213562373095", "4")]  # fmt: skip
+    entry = {"metric": dict(A), "values": [[T0 / 1000, "7"]], "histograms": [native(T0 + 15_000, *wide)]}
+    server = FakePrometheus()
+    server.trouble = [lambda r: success("matrix", [entry])]
+    selection = Selection(UP, T0, T0 + 60_000)
+    columns = (await reader(server).fetch([selection]))[selection]
+    assert columns.times.tolist()[:2] == [T0, T0 + 15_000]
+    found = columns.histograms[1]
+    assert columns.histograms[0] is None
+    assert (found.schema, found.count, found.sum, found.zero_threshold, found.zero_count) == (1, 10, 3.5, 0.001, 1)
+    assert (found.positive.index.tolist(), found.positive.counts.tolist()) == ([-1, 1], [3, 4])
+    assert (found.negative.index.tolist(), found.negative.counts.tolist()) == ([2], [2])
+
+
+async def test_histograms_with_bounds_of_their_own_are_refused_by_name():
+    for buckets in ([(0, "0.1", "0.5", "1"), (0, "0.5", "1", "2")], [(0, "-Inf", "0.1", "1")], [(0, "1", "+Inf", "1")]):
+        entry = {"metric": dict(A), "histograms": [native(T0, *buckets)]}
+        server = FakePrometheus()
+        server.trouble = [lambda r, entry=entry: success("matrix", [entry])]
+        with pytest.raises(UnsupportedQuery, match="bounds of their own"):
+            await read(reader(server), T0, T0 + 1000)

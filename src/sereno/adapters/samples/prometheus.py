@@ -14,18 +14,21 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import numpy as np
 
-from sereno.adapters.samples.prometheus_api import PrometheusApi, Series, joined
+from sereno.adapters.samples.judging import joined as joined_run
+from sereno.adapters.samples.packing import Run
+from sereno.adapters.samples.prometheus_api import PrometheusApi, Runs, joined_runs
 from sereno.kernel.labels import Labels
-from sereno.promql.columns import STALE, Columns, Float64s, Int64s, Matcher, Selection
+from sereno.promql.columns import STALE, Columns, Matcher, Selection
 from sereno.promql.matching import selector_text
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 4
+_NATIVE_BYTES = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -35,13 +38,14 @@ class _Held:
     start_ms: int
     end_ms: int
     span_ms: int
-    series: Series
+    series: Runs
     markers: dict[Labels, list[int]] = field(default_factory=dict)
     present: frozenset[Labels] = frozenset()
 
     @property
     def bytes(self) -> int:
-        return sum(times.nbytes + values.nbytes for times, values in self.series.values())
+        natives = sum(len(run.times) * _NATIVE_BYTES for run in self.series.values() if run.histograms is not None)
+        return natives + sum(run.times.nbytes + run.values.nbytes for run in self.series.values())
 
 
 class PrometheusReader:
@@ -72,6 +76,12 @@ class PrometheusReader:
         """The Prometheus that is asked."""
         return self._api
 
+    def notes(self, selections: Sequence[Selection]) -> tuple[str, ...]:
+        """What must be told with numbers computed from `selections`: the server's warnings when it last answered them
+        (its answer may be partial), and that its clock is behind."""
+        said = (self._api.warnings.get(selector_text(selection.matchers), ()) for selection in selections)
+        return tuple(dict.fromkeys(warning for warnings in said for warning in warnings))
+
     async def fetch(self, selections: Sequence[Selection]) -> dict[Selection, Columns]:
         """The samples of every selection. Raises Unavailable when there is no answer, QueryError if one is wrong."""
         groups: dict[tuple[Matcher, ...], list[Selection]] = {}
@@ -97,7 +107,7 @@ class PrometheusReader:
         if start_ms < held.start_ms:
             earlier = await self._api.raw(selector, start_ms, held.start_ms - 1)
             held = _Held(
-                start_ms, held.end_ms, held.span_ms, joined([earlier, held.series]), held.markers, held.present
+                start_ms, held.end_ms, held.span_ms, joined_runs([earlier, held.series]), held.markers, held.present
             )
         if end_ms > held.end_ms:
             return await self._extended(selector, held, start_ms, end_ms)
@@ -109,7 +119,7 @@ class PrometheusReader:
         tail = await self._api.raw(selector, after + 1, end_ms)
         span = max(held.span_ms, end_ms - start_ms)
         first = max(held.start_ms, min(start_ms, end_ms - span))
-        series = joined([_between(held.series, first, after), tail])
+        series = joined_runs([_between(held.series, first, after), tail])
         markers = {labels: [t for t in times if t >= first] for labels, times in held.markers.items()}
         extended = _Held(first, end_ms, span, series, {k: v for k, v in markers.items() if v}, held.present)
         return await self._with_markers(selector, extended, held.end_ms)
@@ -117,9 +127,9 @@ class PrometheusReader:
     async def _with_markers(self, selector: str, held: _Held, seen_ms: int) -> _Held:
         """End the series that should still be visible and are not; those present before were seen at `seen_ms`."""
         recent = [
-            (labels, int(times[-1]))
-            for labels, (times, _) in held.series.items()
-            if times[-1] >= held.end_ms - self._lookback_ms
+            (labels, int(run.times[-1]))
+            for labels, run in held.series.items()
+            if run.times[-1] >= held.end_ms - self._lookback_ms
         ]
         present = await self._api.present(selector, held.end_ms) if recent else frozenset[Labels]()
         for labels, last in recent:
@@ -144,28 +154,29 @@ class PrometheusReader:
         self._locks = {key: lock for key, lock in self._locks.items() if key in self._held or lock.locked()}
 
 
-def _between(series: Series, first_ms: int, last_ms: int) -> Series:
+def _between(series: Runs, first_ms: int, last_ms: int) -> Runs:
     """The samples with first <= t <= last."""
-    found: Series = {}
-    for labels, (times, values) in series.items():
-        a, b = np.searchsorted(times, (first_ms, last_ms + 1)).tolist()
-        if a < b:
-            found[labels] = (times[a:b], values[a:b])
-    return found
+    parts = ((labels, run.between(first_ms, last_ms)) for labels, run in series.items())
+    return {labels: run for labels, run in parts if len(run.times)}
 
 
 def _columns(held: _Held, selection: Selection) -> Columns:
     rows = []
-    for labels, (times, values) in _between(held.series, selection.start_ms, selection.end_ms).items():
+    for labels, run in _between(held.series, selection.start_ms, selection.end_ms).items():
         markers = held.markers.get(labels, [])
-        rows.append((labels, *_marked(times, values, [t for t in markers if t <= selection.end_ms])))
-    return Columns.of(rows)
+        rows.append((labels, _marked(run, [t for t in markers if t <= selection.end_ms])))
+    columns = Columns.of([(labels, run.times, run.values) for labels, run in rows])
+    if all(run.histograms is None for _, run in rows):
+        return columns
+    return replace(columns, histograms=joined_run([run for _, run in rows]).histograms)
 
 
-def _marked(times: Int64s, values: Float64s, markers: Iterable[int]) -> tuple[Int64s, Float64s]:
+def _marked(run: Run, markers: Iterable[int]) -> Run:
     """The samples with staleness markers put in where no sample stands."""
-    new = np.setdiff1d(np.array([t for t in markers if t >= times[0]], np.int64), times)
+    new = np.setdiff1d(np.array([t for t in markers if t >= run.times[0]], np.int64), run.times)
     if not len(new):
-        return times, values
-    places = np.searchsorted(times, new)
-    return np.insert(times, places, new), np.insert(values, places, STALE)
+        return run
+    places = np.searchsorted(run.times, new)
+    blank = np.full(len(new), None, object)
+    histograms = None if run.histograms is None else np.insert(run.histograms, places, blank)
+    return Run(np.insert(run.times, places, new), np.insert(run.values, places, STALE), histograms)

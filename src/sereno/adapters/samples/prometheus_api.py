@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -13,6 +13,9 @@ import msgspec
 import numpy as np
 
 from sereno.adapters.samples.fetching import Allowed
+from sereno.adapters.samples.judging import joined as joined_run
+from sereno.adapters.samples.packing import Run
+from sereno.adapters.samples.prometheus_histograms import Bucket, histogram_of
 from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Float64s, Int64s
@@ -20,17 +23,29 @@ from sereno.promql.columns import Float64s, Int64s
 Series = dict[Labels, tuple[Int64s, Float64s]]
 """Times (ms, increasing) and values by labels."""
 
+Runs = dict[Labels, Run]
+"""Samples by labels, native histograms among them."""
+
 _RETRY_WAITS_SECONDS = (0.2, 0.8)
 _PIECE_FIRST_MS = 2 * 3_600_000
 _PIECE_MIN_MS = 60_000
 _SAMPLES_WANTED = 500_000
 _THREAD_BYTES = 256_000
+_SKEW_MS = 10_000
+_WARNED_MAX = 1_000
+_INSTANT_MAX = float(1 << 53)
+
+
+class _Native(msgspec.Struct):
+    count: str
+    sum: str
+    buckets: list[Bucket] = []
 
 
 class _Entry(msgspec.Struct):
     metric: dict[str, str] = {}
     values: list[tuple[float, str]] = []
-    histograms: list[msgspec.Raw] = []
+    histograms: list[tuple[float, _Native]] = []
 
 
 class _Data(msgspec.Struct):
@@ -53,11 +68,13 @@ TooMuch = _TooMuch
 
 @dataclass(frozen=True, slots=True)
 class PieceRead:
-    """One answer: samples, the server's warnings (it may be partial), and native histograms that it cannot convey."""
+    """One answer: samples that are floats, the server's warnings (it may be partial), how many native histograms
+    there are beside, and all samples together."""
 
     series: Series
     warnings: tuple[str, ...] = ()
     histograms: int = 0
+    runs: Runs = field(default_factory=dict)
 
 
 class PrometheusApi:
@@ -75,7 +92,7 @@ class PrometheusApi:
         allowed: Allowed,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 30.0,
-        response_bytes_max: int = 64 << 20,
+        response_bytes_max: int = 24 << 20,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._url = url.rstrip("/") + "/api/v1/query"
@@ -88,29 +105,44 @@ class PrometheusApi:
         self.requests = 0
         self.server_ms: int | None = None
         """The server's clock as of its last answer, to the second, if it told."""
+        self.warnings: dict[str, tuple[str, ...]] = {}
+        """What the server warned of when it last answered a selector: its answer may be partial."""
 
-    async def raw(self, selector: str, start_ms: int, end_ms: int) -> Series:
+    async def raw(self, selector: str, start_ms: int, end_ms: int) -> Runs:
         """The samples that `selector` finds with start <= t <= end, without staleness markers: the API hides them.
 
         Raises Unavailable when there is no usable answer, QueryError when the selector is rejected or finds too much.
         """
-        parts: list[Series] = []
+        parts: list[Runs] = []
+        warnings: list[str] = []
         after, piece = start_ms - 1, _PIECE_FIRST_MS
         while after < end_ms:
             until = min(after + piece, end_ms)
             try:
-                part = await self._piece(selector, after, until)
+                answer = await self.piece(selector, after, until)
             except _TooMuch:
                 if piece <= _PIECE_MIN_MS:
                     raise QueryLimit(f"one minute of {selector} is more than Prometheus can answer") from None
-                piece = max(piece // 4, _PIECE_MIN_MS)
+                piece = max(min(piece, until - after) // 2, _PIECE_MIN_MS)
                 continue
-            parts.append(part)
-            samples = sum(len(times) for times, _ in part.values())
+            parts.append(answer.runs)
+            warnings += answer.warnings
+            samples = sum(len(run.times) for run in answer.runs.values())
             fitting = _SAMPLES_WANTED * (until - after) // max(samples, 1)
             piece = max(_PIECE_MIN_MS, min(fitting, piece * 8))
             after = until
-        return joined(parts)
+        self._note(selector, warnings, end_ms)
+        return joined_runs(parts)
+
+    def _note(self, selector: str, warnings: Iterable[str], end_ms: int) -> None:
+        """Remember what must be told with these samples."""
+        found = list(dict.fromkeys(warnings))
+        if self.server_ms is not None and end_ms - self.server_ms > _SKEW_MS:
+            behind = (end_ms - self.server_ms) // 1000
+            found.append(f"the clock of Prometheus at {_shown(self._url)} is {behind} s behind: its latest is missing")
+        self.warnings.pop(selector, None)
+        if found and len(self.warnings) < _WARNED_MAX:
+            self.warnings[selector] = tuple(found)
 
     async def present(self, selector: str, at_ms: int) -> frozenset[Labels]:
         """The series that an instant query of `selector` shows at `at_ms`. Raises as `raw`."""
@@ -120,9 +152,6 @@ class PrometheusApi:
             raise QueryLimit(f"{selector} has more series than Prometheus can answer") from None
         return frozenset(Labels(entry.metric) for entry in entries)
 
-    async def _piece(self, selector: str, after_ms: int, until_ms: int) -> Series:
-        return (await self.piece(selector, after_ms, until_ms)).series
-
     async def piece(self, selector: str, after_ms: int, until_ms: int) -> PieceRead:
         """Samples with after < t <= until; version 2 counts the beginning of a range in, version 3 does not.
 
@@ -130,15 +159,14 @@ class PrometheusApi:
         """
         answer = await self._ask(f"{selector}[{until_ms - after_ms}ms]", until_ms)
         entries = answer.data.result if answer.data else []
-        found: Series = {}
-        for entry in entries:
-            times = np.rint(np.array([t for t, _ in entry.values], np.float64) * 1000).astype(np.int64)
-            values = np.array([float(v) for _, v in entry.values], np.float64)
-            first = int(np.searchsorted(times, after_ms + 1))
-            if first < len(times):
-                found[Labels(entry.metric)] = (times[first:], values[first:])
-        histograms = sum(len(entry.histograms) for entry in entries)
-        return PieceRead(found, tuple(answer.warnings), histograms)
+        try:
+            floats, natives = await asyncio.to_thread(_samples_of, entries, after_ms)
+        except ValueError as problem:
+            raise Unavailable(f"what answers at {_shown(self._url)} is no Prometheus ({problem})") from None
+        runs = {labels: Run(times, values) for labels, (times, values) in floats.items()}
+        for labels, run in natives.items():
+            runs[labels] = run if labels not in runs else _in_order([runs[labels], run])
+        return PieceRead(floats, tuple(answer.warnings), sum(len(run.times) for run in natives.values()), runs)
 
     async def _query(self, query: str, at_ms: int) -> list[_Entry]:
         answer = await self._ask(query, at_ms)
@@ -152,9 +180,12 @@ class PrometheusApi:
             except (httpx.HTTPError, TimeoutError) as problem:
                 reason = f"{type(problem).__name__}: {problem}"
             else:
-                if status < 500 and status != 429:
+                if status == 200 and body[:1] == b"{" and body.rstrip()[-1:] != b"}":
+                    reason = f"its answer was cut off after {len(body)} bytes"
+                elif status < 500 and status != 429:
                     return await self._understood(status, body)
-                reason = f"HTTP status {status}: {_excerpt(body)}"
+                else:
+                    reason = f"HTTP status {status}: {_excerpt(body)}"
             if wait is None:
                 break
             await self._sleep(wait)
@@ -240,18 +271,54 @@ class PrometheusApi:
         raise QueryError(f"Prometheus rejects the query: {answer.error[:300]}")
 
 
-def joined(parts: list[Series]) -> Series:
+def _samples_of(entries: Sequence[_Entry], after_ms: int) -> tuple[Series, Runs]:
+    """Floats and native histograms after `after_ms`. Raises ValueError for what are no samples, UnsupportedQuery."""
+    floats: Series = {}
+    natives: Runs = {}
+    for entry in entries:
+        labels = Labels(entry.metric)
+        if entry.values:
+            times = _times([t for t, _ in entry.values])
+            values = np.array([float(v) for _, v in entry.values], np.float64)
+            first = int(np.searchsorted(times, after_ms + 1))
+            if first < len(times):
+                floats[labels] = (times[first:], values[first:])
+        if entry.histograms:
+            times = _times([t for t, _ in entry.histograms])
+            first = int(np.searchsorted(times, after_ms + 1))
+            found = [histogram_of(one.count, one.sum, one.buckets) for _, one in entry.histograms[first:]]
+            if found:
+                objects = np.empty(len(found), object)
+                objects[:] = found
+                natives[labels] = Run(times[first:], np.zeros(len(found)), objects)
+    return floats, natives
+
+
+def _times(seconds: list[float]) -> Int64s:
+    given = np.array(seconds, np.float64) * 1000
+    if not (np.abs(given) < _INSTANT_MAX).all():
+        raise ValueError("a sample is at no instant")
+    times: Int64s = np.rint(given).astype(np.int64)
+    if (np.diff(times) <= 0).any():
+        raise ValueError("the times of a series do not increase")
+    return times
+
+
+def joined_runs(parts: Sequence[Runs]) -> Runs:
     """Parts that follow one another in time as one."""
     if len(parts) == 1:
         return parts[0]
-    found: dict[Labels, list[tuple[Int64s, Float64s]]] = {}
+    found: dict[Labels, list[Run]] = {}
     for part in parts:
-        for labels, samples in part.items():
-            found.setdefault(labels, []).append(samples)
-    return {
-        labels: (np.concatenate([t for t, _ in samples]), np.concatenate([v for _, v in samples]))
-        for labels, samples in found.items()
-    }
+        for labels, run in part.items():
+            found.setdefault(labels, []).append(run)
+    return {labels: joined_run(runs) if len(runs) > 1 else runs[0] for labels, runs in found.items()}
+
+
+def _in_order(runs: Sequence[Run]) -> Run:
+    """The samples of `runs` by time."""
+    whole = joined_run(runs)
+    return whole.take(np.argsort(whole.times, kind="stable"))
 
 
 def _date_ms(text: str) -> int | None:
