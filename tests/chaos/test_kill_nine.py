@@ -213,7 +213,9 @@ async def look(url: str, peer: str) -> Found:
     working = program.Program(plan, database)
     loops = [asyncio.create_task(loop.run()) for loop in working.loops()]
     async with asyncio.timeout(60):
-        while not await database.read(lambda unit: calm(unit.pages.unclosed(), unit.outbox.next_due())):
+        while not await database.read(
+            lambda unit: calm(unit.pages.unclosed(), unit.outbox.next_due()) and not unit.ledger.unheard()
+        ):
             await asyncio.sleep(0.1)
     for loop in loops:
         loop.cancel()
