@@ -40,7 +40,7 @@ def rules(window: str) -> list[str]:
     """One ratio for every endpoint of every service."""
     return [
         f'sum(rate({METRIC}{{job="service{s}",endpoint="e{e}",status=~"5.."}}[{window}]))'
-        f' / sum(rate({METRIC}{{job="service{s}",endpoint="e{e}"}}[{window}])) > 0.3'
+        f' / sum(rate({METRIC}{{job="service{s}",endpoint="e{e}"}}[{window}])) > 0.25'
         for s in range(SERVICES)
         for e in range(ENDPOINTS)
     ]
@@ -49,7 +49,7 @@ def rules(window: str) -> list[str]:
 def by_service(window: str) -> list[str]:
     """As many rules that share what they look at: all services at once, a thousand thresholds."""
     ratio = f'sum by (job) (rate({METRIC}{{status=~"5.."}}[{window}])) / sum by (job) (rate({METRIC}[{window}]))'
-    return [f"{ratio} > {0.2 + i / 10_000}" for i in range(1000)]
+    return [f"{ratio} > {0.2 + i / 20_000}" for i in range(1000)]
 
 
 def filled(path: Path) -> SampleStore:

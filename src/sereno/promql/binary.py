@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql.annotations import Annotations
 from sereno.promql.ast import COMPARISONS, SET_OPERATORS, Binary, Matching
 from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.known import by_identity
 from sereno.promql.late import METADATA, staying
 from sereno.promql.native_binary import TRIMS, Operands, with_histograms
 from sereno.promql.values import (
@@ -111,7 +111,7 @@ def _with_scalar(expr: Binary, vector: Vector, left: Float64s, right: Float64s, 
 # Matching -----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
+@by_identity
 def _signatures(left: LabelRows, right: LabelRows, matching: Matching) -> tuple[Int64s, Int64s, int]:
     """The number of the match group of each row of either side, and how many groups there are."""
     names = matching.labels
@@ -165,7 +165,7 @@ class _Pairs:
     one_shared: bool
 
 
-@lru_cache(maxsize=256)
+@by_identity
 def _pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, bool_: bool) -> _Pairs:
     many_ids, one_ids, groups = _signatures(many, one, matching)
     rows_of: list[list[int]] = [[] for _ in range(groups)]
@@ -191,7 +191,7 @@ def _result_labels(many: Labels, one: Labels, matching: Matching, *, drop: bool)
     return staying(found.merged(taken) if taken else found, many)
 
 
-@lru_cache(maxsize=256)
+@by_identity
 def _filled_pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, bool_: bool) -> _Pairs:
     """As `_pairs`, and each row of either side with the stand-in for what it lacks on the other: row i of the many
     side with row len(one) + i of the one side, row j of the one side with row len(many) + j of the many side."""

@@ -16,13 +16,14 @@ from sereno.promql.columns import Columns, Float64s, Grid, Int64s, Objects
 from sereno.promql.extended import over_time as extended_over_time
 from sereno.promql.extended import raw, reach
 from sereno.promql.info import enriched, info_selector
+from sereno.promql.known import by_identity
 from sereno.promql.late import LateLabels, inherited
 from sereno.promql.run import Run
 from sereno.promql.sampling import limit_ratio, limitk, refuse_odd_k
 from sereno.promql.sorting import sorted_by_labels
 from sereno.promql.starts import FUNCTIONS as SINCE_START
 from sereno.promql.starts import Starts, Window, computed, overlaps, started
-from sereno.promql.values import Ranges, Scalar, Vector, empty, grouped, pruned
+from sereno.promql.values import LabelRows, Ranges, Scalar, Vector, empty, grouped, pruned
 from sereno.promql.windows import Samples
 
 COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
@@ -84,9 +85,14 @@ def limited(expr: Aggregate, vector: Vector, param: Float64s) -> Vector:
     return limitk(vector, tuple(sorted(set(expr.grouping))), param, without=expr.without)
 
 
+@by_identity
+def _any_late(labels: LabelRows) -> bool:
+    return any(isinstance(one, LateLabels) for one in labels)
+
+
 def groups_named(expr: Aggregate, vector: Vector, found: Vector) -> Vector:
     """The result of an aggregation over late labels: groups whose name is to be dropped late, too."""
-    if expr.op in ("topk", "bottomk") or not any(isinstance(one, LateLabels) for one in vector.labels):
+    if expr.op in ("topk", "bottomk") or not _any_late(vector.labels):
         return found
     labels, ids = grouped(vector.labels, tuple(sorted(set(expr.grouping))), without=expr.without)
     if labels != found.labels:
@@ -106,13 +112,23 @@ def note_over_time(tile: Tile, expr: Call, vector: Vector, scalars: list[Float64
         return
     typed = tile.run.query.settings.features.type_and_unit_labels
     place = expr.args[0].position
-    for row in np.flatnonzero((vector.present & ~vector.native).any(axis=1)):
-        labels = vector.labels[row]
-        name = labels.get("__name__", "")
-        if typed and name and labels.get("__type__", "") not in ("counter", "histogram"):
-            tile.run.notes.add(notes.possible_non_counter_label(name, labels.get("__type__", ""), place))
-        elif not typed and name and not name.endswith(COUNTER_ENDINGS):
-            tile.run.notes.add(notes.possible_non_counter(name, place))
+    for (name, kind), rows in _no_counters(vector.labels, typed):
+        here = vector.present[rows]
+        if (here if vector.histograms is None else here & ~vector.native[rows]).any():
+            of_type = notes.possible_non_counter_label(name, kind, place)
+            tile.run.notes.add(of_type if typed else notes.possible_non_counter(name, place))
+
+
+@by_identity
+def _no_counters(labels: LabelRows, typed: bool) -> list[tuple[tuple[str, str], list[int]]]:
+    """Names and types that do not look like those of counters, and the rows that have them."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for row, one in enumerate(labels):
+        name, kind = one.get("__name__", ""), one.get("__type__", "") if typed else ""
+        is_counter = kind in ("counter", "histogram") if typed else name.endswith(COUNTER_ENDINGS)
+        if name and not is_counter:
+            found.setdefault((name, kind), []).append(row)
+    return list(found.items())
 
 
 def special_windows(tile: Tile, expr: Call, ranged: Expr, grid: Grid) -> Vector | None:

@@ -29,7 +29,7 @@ from sereno.promql.shards import Gathered, by_rows, dealt, only, shares_of
 from sereno.promql.signatures import kind_of
 from sereno.promql.supply import RESIDENT_SAMPLES, WHOLE_SAMPLES, LookAhead, Supply
 from sereno.promql.tiles import joined, steps_of, tiles
-from sereno.promql.values import Value, Vector, pruned
+from sereno.promql.values import Value, Vector, alike, pruned
 from sereno.promql.windows import Samples
 
 
@@ -182,7 +182,7 @@ class Run:
 
     def refuse_alike(self, expr: Call | Unary, vector: Vector, labels: tuple[Labels, ...]) -> None:
         """Raise QueryError if two series with values become alike under `labels`, even at different instants."""
-        if len(set(labels)) == len(labels):
+        if alike(labels) is None:
             return
         seen = self.origins.setdefault(expr, {})
         alive = vector.present.any(axis=1)

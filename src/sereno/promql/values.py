@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s, Objects
+from sereno.promql.known import by_identity
 from sereno.promql.late import nameless
 
 Bools = npt.NDArray[np.bool_]
@@ -81,13 +81,13 @@ def empty(count: int) -> Vector:
     return Vector((), np.zeros((0, count)), np.zeros((0, count), dtype=bool))
 
 
-@lru_cache(maxsize=256)
+@by_identity
 def without_name(labels: LabelRows) -> LabelRows:
     """`labels` without the names of the metrics, their types and units."""
     return tuple(nameless(one) for one in labels)
 
 
-@lru_cache(maxsize=256)
+@by_identity
 def grouped(labels: LabelRows, names: tuple[str, ...], *, without: bool) -> tuple[LabelRows, Int64s]:
     """The labels of each group, in order of appearance, and the group of each row.
 
@@ -109,12 +109,20 @@ def drop_name(vector: Vector) -> Vector:
     return merged(replace(vector, labels=without_name(vector.labels)))
 
 
+@by_identity
+def alike(labels: LabelRows) -> tuple[LabelRows, list[int]] | None:
+    """The distinct ones of `labels`, and which of them each is; None if they all differ."""
+    rows: dict[Labels, int] = {}
+    ids = [rows.setdefault(one, len(rows)) for one in labels]
+    return None if len(rows) == len(ids) else (tuple(rows), ids)
+
+
 def merged(vector: Vector) -> Vector:
     """Rows of equal labels made one. Raises QueryError if two of them have a value at the same instant."""
-    rows: dict[Labels, int] = {}
-    ids = [rows.setdefault(one, len(rows)) for one in vector.labels]
-    if len(rows) == len(vector.labels):
+    found = alike(vector.labels)
+    if found is None:
         return vector
+    rows, ids = found
     values = np.zeros((len(rows), vector.values.shape[1]))
     present = np.zeros(values.shape, dtype=bool)
     histograms = None if vector.histograms is None else np.full(values.shape, None, dtype=object)
@@ -128,7 +136,7 @@ def merged(vector: Vector) -> Vector:
         present[target] |= here
         if histograms is not None and vector.histograms is not None:
             histograms[target][here] = vector.histograms[row][here]
-    return Vector(tuple(rows), values, present, histograms)
+    return Vector(rows, values, present, histograms)
 
 
 def floats_only(vector: Vector) -> Vector:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from sereno.kernel.labels import Labels
 from sereno.promql import kernels
 from sereno.promql.columns import STALE_BITS, Columns, Float64s, Int64s, Objects
+from sereno.promql.known import by_identity, one_and_the_same
 from sereno.promql.prefix import Prefix
 from sereno.promql.values import Bools, LabelRows, holding
 
@@ -130,7 +131,7 @@ def _searched(times: Int64s, starts: Int64s, ends: Int64s) -> tuple[Int64s, Int6
     return low, np.searchsorted(times, ends, side="right")[None, :]
 
 
-@lru_cache(maxsize=256)
+@by_identity
 def _places(labels: LabelRows) -> tuple[LabelRows, Int64s | None]:
     """`labels` in order, and the place of each row in that order (None: they are in order as they stand)."""
     order = sorted(range(len(labels)), key=lambda row: labels[row].pairs)
@@ -147,8 +148,8 @@ class Samples:
     def __init__(
         self, labels: LabelRows, offsets: Int64s, times: Int64s, values: Float64s, histograms: Objects | None = None
     ) -> None:
-        self._labels = labels
-        self.labels, self._places = _places(labels)
+        self._labels = one_and_the_same(labels)
+        self.labels, self._places = _places(self._labels)
         self.offsets = offsets
         self.times = times
         self.values = values
