@@ -19,7 +19,10 @@ from sereno.promql.columns import Float64s, Objects
 from sereno.promql.native_notation import parse_histogram, parse_histograms
 
 VALUES_MAX = 20_000_000
-_NUMBER = r"(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|[iI][nN][fF]|[nN][aA][nN])"
+_NUMBER = (
+    r"(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
+    r"|[iI][nN][fF]|[nN][aA][nN])"
+)
 _ITEM = re.compile(
     rf"(?P<blank>_)(?:x(?P<blanks>[0-9]+))?"
     rf"|(?P<histogram>\{{\{{.*?\}}\}}(?:[+-]\{{\{{.*?\}}\}})?(?:x[0-9]+)?)"

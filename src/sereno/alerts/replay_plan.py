@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from sereno.alerts.replay_series import Made
 from sereno.kernel.template import asks
-from sereno.promql import Expr, Grid
+from sereno.kernel.errors import QueryError
+from sereno.promql import Expr, Grid, parse
 from sereno.promql.ast import Call as FunctionCall
 from sereno.promql.ast import RangeSelector, Selector, Subquery, children
 from sereno.spec.rule_groups import GroupRule, RuleGroup
@@ -71,11 +72,6 @@ def tasks_of(groups: Sequence[RuleGroup], trees: Sequence[Sequence[Expr | None]]
     return tuple(found)
 
 
-def reads_of(tasks: Sequence[Task], made: Sequence[Made]) -> tuple[frozenset[int], ...]:
-    """Of each task the orders of those whose series it may read."""
-    return tuple(frozenset(node.reads) for node in _nodes(tasks, made))
-
-
 def _nodes(tasks: Sequence[Task], made: Sequence[Made]) -> list[_Node]:
     nodes = [_Node(task) for task in tasks]
     makers = list(zip(tasks, made, strict=True))
@@ -84,9 +80,8 @@ def _nodes(tasks: Sequence[Task], made: Sequence[Made]) -> list[_Node]:
     return nodes
 
 
-def plan(tasks: Sequence[Task], made: Sequence[Made], start_ms: int) -> tuple[Unit, ...]:
+def plan(tasks: Sequence[Task], nodes: Sequence[_Node], start_ms: int) -> tuple[Unit, ...]:
     """The units in an order in which each comes after those whose series it reads, for a replay from `start_ms`."""
-    nodes = _nodes(tasks, made)
     units: list[Unit] = []
     levels: dict[int, int] = {}
     for parts in _components([sorted(node.reads) for node in nodes]):
@@ -105,10 +100,11 @@ def _note_reads(node: _Node, makers: Sequence[tuple[Task, Made]]) -> None:
     everything = any(map(asks, texts)) or any(
         isinstance(part, FunctionCall) and part.function == "info" for part in walk(task.tree)
     )
+    looked = tuple(selectors(task.tree))
     for maker, touch in makers:
         if everything:
             node.reads[maker.order] = True
-        for selector, offset_ms, plain in selectors(task.tree):
+        for selector, offset_ms, plain in looked:
             if touch.may_match(selector.matchers):
                 late = not plain or maker.order >= task.order or maker.offset_ms > task.offset_ms + offset_ms
                 node.reads[maker.order] = node.reads.get(maker.order, False) or late
@@ -192,3 +188,44 @@ def _components(edges: Sequence[Sequence[int]]) -> Iterator[frozenset[int]]:
                         members.add(stack.pop())
                     on_stack -= members
                     yield frozenset(members)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrangement:
+    """Rules arranged for a replay; many replays of the same rules can share it."""
+
+    tasks: tuple[Task, ...]
+    units: tuple[Unit, ...]
+    reads: tuple[frozenset[int], ...]
+    wrong: tuple[tuple[RuleGroup, GroupRule, str], ...]
+    alerts_are_read: bool
+
+    def makers(self) -> tuple[Made, ...]:
+        """A place for what each rule makes, empty."""
+        return tuple(_maker(task) for task in self.tasks)
+
+
+def _maker(task: Task) -> Made:
+    return Made(task.order, task.names, None if task.rule.kind == "record" else task.rule.name, task.offset_ms)
+
+
+def arrange(groups: Sequence[RuleGroup], start_ms: int, interval_ms: int) -> Arrangement:
+    """The rules of `groups` for replays from `start_ms`; those whose expression cannot be read are `wrong`."""
+    wrong: list[tuple[RuleGroup, GroupRule, str]] = []
+    trees: list[list[Expr | None]] = []
+    for group in groups:
+        trees.append([])
+        for rule in group.rules:
+            try:
+                trees[-1].append(parse(rule.expr))
+            except QueryError as error:
+                trees[-1].append(None)
+                wrong.append((group, rule, error.message))
+    tasks = tasks_of(groups, trees, interval_ms)
+    made = tuple(_maker(task) for task in tasks)
+    nodes = _nodes(tasks, made)
+    alerting = {task.order for task in tasks if task.rule.kind == "alert"}
+    return Arrangement(
+        tasks, plan(tasks, nodes, start_ms), tuple(frozenset(node.reads) for node in nodes), tuple(wrong),
+        any(alerting & node.reads.keys() for node in nodes),
+    )  # fmt: skip

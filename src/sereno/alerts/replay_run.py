@@ -10,7 +10,7 @@ import numpy as np
 
 from sereno.alerts.outcome import Outcome, alert_rows, judge, recorded_rows
 from sereno.alerts.replay import Firing, Replayed, RuleProblem
-from sereno.alerts.replay_plan import Task, Unit, plan, tasks_of
+from sereno.alerts.replay_plan import Arrangement, Task, Unit, arrange
 from sereno.alerts.replay_series import Made, Overlay, within
 from sereno.alerts.texts import REGEXES
 from sereno.alerts.track import Ended, Open, absorb_limited
@@ -83,40 +83,26 @@ class Run:
     def __init__(
         self, groups: Sequence[RuleGroup], start_ms: int, end_ms: int, select: Select, *, interval_ms: int,
         settings: Settings | None, limits: Limits | None, texts: TemplateContext, alert_series: bool, merge: bool,
+        arrangement: Arrangement | None = None,
     ) -> None:  # fmt: skip
         if interval_ms <= 0 or end_ms < start_ms:
             raise QueryError("a replay needs an interval above zero and an end not before its start")
         self.start_ms, self.end_ms, self.select = start_ms, end_ms, select
         self.settings, self.limits, self.texts = settings or Settings(), limits, texts
         self.problems: list[RuleProblem] = []
-        trees = [[self._parsed(group, rule) for rule in group.rules] for group in groups]
-        self.tasks = tasks_of(groups, trees, interval_ms)
-        self.made = tuple(
-            Made(task.order, task.names, None if task.rule.kind == "record" else task.rule.name, task.offset_ms)
-            for task in self.tasks
-        )
-        self.units = plan(self.tasks, self.made, start_ms)
+        self.arrangement = arrangement or arrange(groups, start_ms, interval_ms)
+        self.problems += [
+            RuleProblem(group.key, rule, start_ms, end_ms, why) for group, rule, why in self.arrangement.wrong
+        ]  # fmt: skip
+        self.tasks, self.units, self.made = self.arrangement.tasks, self.arrangement.units, self.arrangement.makers()
         self.courses = [_Course() for _ in self.tasks]
         self.alert_series = alert_series
-        read = alert_series or self._alerts_are_read()
+        read = alert_series or self.arrangement.alerts_are_read
         self.keeps = tuple(task.rule.kind == "record" or read for task in self.tasks)
         self.overlay = Overlay(
             tuple(made for made, kept in zip(self.made, self.keeps, strict=True) if kept), start_ms, merge=merge
         )  # fmt: skip
         self.outside = Outside(select, ())
-
-    def _parsed(self, group: RuleGroup, rule: GroupRule) -> Expr | None:
-        try:
-            return parse(rule.expr)
-        except QueryError as error:
-            problem = RuleProblem(group.key, rule, self.start_ms, self.end_ms, error.message)
-            self.problems.append(problem)
-            return None
-
-    def _alerts_are_read(self) -> bool:
-        alerting = [made for made in self.made if made.alert is not None]
-        asked = [one.matchers for task in self.tasks for one in selections(task.tree, Grid.at(0))]
-        return any(made.may_match(matchers) for made in alerting for matchers in asked)
 
     # Time ------------------------------------------------------------------------------------------------------
 

@@ -77,6 +77,11 @@ class Made:
 
     def may_match(self, matchers: Sequence[Matcher]) -> bool:
         """Whether a selector may find any of the series."""
+        for matcher in matchers:  # most selectors name their metric: that is quickly told
+            if matcher.name == "__name__" and matcher.op == "=":
+                if matcher.value not in self.names:
+                    return False
+                break
         if self.alert is not None and not matches([m for m in matchers if m.name == "alertname"], self._alertname):
             return False
         names = [m for m in matchers if m.name == "__name__"]
@@ -160,10 +165,18 @@ class Overlay:
 
     def __init__(self, made: Sequence[Made], start_ms: int, *, merge: bool) -> None:
         self.made, self.start_ms, self.merge = made, start_ms, merge
+        self._makers: dict[tuple[Matcher, ...], tuple[Made, ...]] = {}
 
-    def touches(self, matchers: Sequence[Matcher]) -> bool:
+    def makers(self, matchers: tuple[Matcher, ...]) -> tuple[Made, ...]:
+        """Whose series a selector may see."""
+        found = self._makers.get(matchers)
+        if found is None:
+            found = self._makers[matchers] = tuple(one for one in self.made if one.may_match(matchers))
+        return found
+
+    def touches(self, matchers: tuple[Matcher, ...]) -> bool:
         """Whether a selector may see a series of the rules' own."""
-        return any(one.may_match(matchers) for one in self.made)
+        return bool(self.makers(matchers))
 
     def seen(self, outside: Columns, selection: Selection, viewer: int, at_ms: int | None) -> Columns:
         """`outside` and the rules' own series together, as the rule `viewer` sees them.
@@ -179,9 +192,7 @@ class Overlay:
             found = None if outside.histograms is None else outside.histograms[first:last]
             if last > first:
                 parts.append((labels, (outside.times[first:last], outside.values[first:last], found)))
-        for one in self.made:
-            if not one.rows or not one.may_match(selection.matchers):
-                continue
+        for one in self.makers(selection.matchers):
             end = selection.end_ms
             if at_ms is not None:
                 end = min(end, at_ms - one.offset_ms - (one.order >= viewer))

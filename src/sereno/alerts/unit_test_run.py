@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sereno.alerts.notation import parse_metric, parse_one_histogram, parse_values
-from sereno.alerts.replay_plan import Task, reads_of
+from sereno.alerts.replay_plan import Arrangement, Task
 from sereno.alerts.replay_run import Run
 from sereno.alerts.replay_series import joined
 from sereno.alerts.unit_tests import AlertTest, ExprTest, Failure, UnitTest, UnitTestFile, Verdict
@@ -56,6 +56,7 @@ def run_test(
     settings: Settings | None = None,
     limits: Limits | None = None,
     dump: bool = False,
+    arrangement: Arrangement | None = None,
 ) -> Verdict:
     """The verdict on one test.
 
@@ -66,6 +67,7 @@ def run_test(
         settings: how Prometheus would be configured; the step of subqueries is the file's evaluation interval.
         limits: of each expression.
         dump: put all series, given and made, into the verdict.
+        arrangement: that of the groups for the test's start, if it is known already.
     """
     every = to_ms(file.evaluation_interval)
     settings = replace(settings or Settings(), subquery_step_ms=every)
@@ -77,7 +79,7 @@ def run_test(
     run = Run(
         groups, test.start_ms, last_ms, _select(given), interval_ms=every, settings=settings, limits=limits,
         texts=TemplateContext(external_labels=test.external_labels, external_url=test.external_url),
-        alert_series=True, merge=True,
+        alert_series=True, merge=True, arrangement=arrangement,
     )  # fmt: skip
     run.all(last_ms - test.start_ms + 1)
     judge = _Judge(test, file, run, every, settings, limits)
@@ -247,7 +249,7 @@ class _Judge:
         """The rules that the test asks about, and those that feed them."""
         if not self._seen:
             return frozenset()
-        reads = reads_of(self.run.tasks, self.run.made)
+        reads = self.run.arrangement.reads
         found, rest = set[int](), list(self._seen)
         while rest:
             order = rest.pop()
@@ -278,11 +280,11 @@ Sample = tuple[Pairs, float | str]
 
 def _alert_lines(alerts: Sequence[Alert]) -> tuple[str, ...]:
     lines: list[str] = []
-    for number, (labels, annotations) in enumerate(alerts, 1):
+    for number, (labels, texts) in enumerate(alerts, 1):
         lines.append(f"alert {number}")
         lines += [f"  {name} = {value}" for name, value in labels]
-        lines += [f"  annotation {name} = {value}" for name, value in annotations]
-    return tuple(line for text in lines for line in text.split("\n")) or ("no alert",)
+        lines += [f"  annotation {name} = {value}" for name, value in texts]
+    return tuple(line for words in lines for line in words.split("\n")) or ("no alert",)
 
 
 def _sample_lines(samples: Sequence[Sample]) -> tuple[str, ...]:

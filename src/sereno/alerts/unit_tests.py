@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sereno.kernel.labels import Labels
@@ -65,7 +65,7 @@ class UnitTest:
     series: tuple[InputSeries, ...] = ()
     alerts: tuple[AlertTest, ...] = ()
     exprs: tuple[ExprTest, ...] = ()
-    external_labels: Labels = Labels()
+    external_labels: Labels = field(default_factory=Labels)
     external_url: str = ""
     start_ms: int = 0
     line: int = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sereno.alerts.unit_tests import Failure, UnitTest, UnitTestFile, Verdict
 from sereno.kernel.diagnostics import Diagnostic
+from sereno.kernel.duration import to_ms
 
 if TYPE_CHECKING:
     from sereno.promql import Limits, Settings
@@ -40,7 +41,7 @@ class TestedFile:
 Chosen = Callable[[UnitTest], bool]
 
 
-def test_file(
+def judge_file(
     path: Path,
     chosen: Chosen,
     *,
@@ -51,6 +52,7 @@ def test_file(
 ) -> TestedFile:
     """Run the tests of one file that are `chosen`. What cannot be read is told in the result; unless `strict`, keys of
     the rule files that mean nothing are overlooked."""
+    from sereno.alerts.replay_plan import arrange
     from sereno.alerts.unit_test_files import read_unit_tests
     from sereno.alerts.unit_test_run import ordered, run_test
     from sereno.app.rule_files import read_file
@@ -71,11 +73,14 @@ def test_file(
     if mistakes:
         return TestedFile(str(path), mistakes=mistakes, warnings=warnings, groups=groups)
     verdicts, seconds = [], []
+    every = to_ms(read.file.evaluation_interval)
+    arrangements = {start: arrange(groups, start, every) for start in {test.start_ms for test in read.file.tests}}
     for test in read.file.tests:
         if chosen(test):
             began = _cpu()
             verdicts.append(
-                run_test(test, read.file, groups, settings=settings, limits=limits, dump=dump)
+                run_test(test, read.file, groups, settings=settings, limits=limits, dump=dump,
+                         arrangement=arrangements[test.start_ms])
             )  # fmt: skip
             seconds.append(_cpu() - began)
     places = [(group.file, rule.line) for group in groups for rule in group.rules]

@@ -1,3 +1,4 @@
+# ruff: noqa: PT028 - the command is called test; it is none of pytest's
 """`sereno test`: unit tests of Prometheus rules, as promtool judges them."""
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def test(
 
     Returns 0 if all passed, 1 if anything failed or cannot be read.
     """
-    from sereno.app.rule_tests import coverage_of, test_file
+    from sereno.app.rule_tests import coverage_of, judge_file
     from sereno.kernel.errors import UsageError
     from sereno.promql.plan import Settings
 
@@ -71,7 +72,7 @@ def test(
         return write_tests(files, generate, settings)
     chosen = _chooser(run)
     tested = [
-        test_file(path, chosen, settings=settings, dump=debug, strict=not ignore_unknown_fields) for path in files
+        judge_file(path, chosen, settings=settings, dump=debug, strict=not ignore_unknown_fields) for path in files
     ]
     covered = coverage_of(tested) if coverage or fail_under is not None else None
     if junit is not None:
