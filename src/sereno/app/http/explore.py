@@ -21,7 +21,7 @@ from sereno.app.http.explore_links import explore_url, slo_expression
 from sereno.app.http.explore_plot import Plot, kind_of_line, plot_svg
 from sereno.app.http.pages import Speech, render, speech_of
 from sereno.app.http.prometheus import disconnected, engine_of
-from sereno.app.http.prometheus_params import POINTS_MAX, QUERY_CHARS_MAX, ApiError
+from sereno.app.http.prometheus_params import POINTS_MAX, ApiError
 from sereno.app.http.prometheus_run import Engine, Found, Question, step_for, tree_of
 from sereno.kernel.duration import format_duration, parse_duration
 from sereno.kernel.errors import QueryError
@@ -39,6 +39,8 @@ PERIODS = ("5m", "15m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "14d", "30d")
 PERIOD_MAX = timedelta(days=400)
 POINTS = 240
 DRAWN_MAX = 20
+EXPR_CHARS_MAX = 20_000
+"""An address must hold it, and an address holds 64 kB."""
 LISTED_MAX = 300
 SAMPLES_SHOWN = 12
 Viewer = Annotated[Principal, Depends(require("viewer"))]
@@ -103,7 +105,7 @@ def router(control: Control) -> APIRouter:
             request, "explore.html", asked=asked, shown=shown, periods=PERIODS, words=completions(),
             json_url=url(asked), zone_name=speech.now.astimezone(ZoneInfo(speech.zone)).strftime("%Z"),
             starts=starts(control, speech), step_shown=_step(asked.grid), until_shown=from_ms(asked.grid.end_ms),
-            query_chars=QUERY_CHARS_MAX, explore_url=explore_url,
+            query_chars=EXPR_CHARS_MAX, explore_url=explore_url,
         )  # fmt: skip
 
     return routes
@@ -137,7 +139,7 @@ def read(parameters: Mapping[str, str], speech: Speech) -> Asked:
     else:  # instants that stay the same from one look to the next
         aligned = end_ms // step_ms * step_ms if step_ms <= end_ms - start_ms else end_ms
         grid = Grid(aligned - (end_ms - start_ms) // step_ms * step_ms, aligned, step_ms)
-    expr = parameters.get("expr", "")[: QUERY_CHARS_MAX + 1]
+    expr = parameters.get("expr", "")[: EXPR_CHARS_MAX + 1]
     return Asked(expr, mode, since or "1h", until, step, grid, tuple(wrong))
 
 
@@ -174,8 +176,8 @@ async def answered(request: Request, engine: Engine, asked: Asked, speech: Speec
 
 def mistake_in(expr: str, engine: Engine) -> str:
     """What is wrong with the text of the expression, with a caret under the place; empty if nothing is."""
-    if len(expr) > QUERY_CHARS_MAX:
-        return f"{len(expr):,} > {QUERY_CHARS_MAX:,}"
+    if len(expr) > EXPR_CHARS_MAX:
+        return f"{len(expr):,} > {EXPR_CHARS_MAX:,}"
     try:
         tree_of(expr, engine.settings())
     except QueryError as error:

@@ -18,6 +18,8 @@ from sereno.promql.columns import Float64s, Int64s
 
 GRAIN, _TOP, _HEIGHT = 1000, 4.0, 84.0
 COLOURS = 8
+DRAWABLE_MAX = 1e300
+"""Beyond this the arithmetic of drawing overflows."""
 _TICKS_X_MAX = 6
 _SPACINGS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 345600,
              604800, 1209600, 2592000, 7776000)  # fmt: skip
@@ -39,8 +41,9 @@ def kind_of_line(row: int) -> str:
 
 
 def plot_svg(plot: Plot, zone: str, language: Language) -> Markup:
-    """The plot; infinite values are not drawn. Empty if there is no finite value at all."""
-    finite = plot.values[np.isfinite(plot.values)]
+    """The plot; infinite and unimaginable values are not drawn. Empty if there is no finite value at all."""
+    values = np.where(np.abs(plot.values) <= DRAWABLE_MAX, plot.values, np.nan)
+    finite = values[np.isfinite(values)]
     if not len(finite):
         return Markup("")
     low, high = bounds(float(finite.min()), float(finite.max()))
@@ -57,9 +60,9 @@ def plot_svg(plot: Plot, zone: str, language: Language) -> Markup:
         f'<svg y="{_TOP}%" width="100%" height="{_HEIGHT}%" viewBox="0 0 {GRAIN} {GRAIN}" '
         'preserveAspectRatio="none" overflow="visible">',
         *(
-            f'<path class="line {kind_of_line(row)}" data-row="{row}" d="{path(plot.times, values, low, high)}" '
+            f'<path class="line {kind_of_line(row)}" data-row="{row}" d="{path(plot.times, line, low, high)}" '
             'vector-effect="non-scaling-stroke"/>'
-            for row, values in enumerate(plot.values)
+            for row, line in enumerate(values)
         ),
         "</svg>",
         *_level_words(low, high, y, language),
@@ -79,10 +82,7 @@ def bounds(low: float, high: float) -> tuple[float, float]:
         room = abs(low) / 10 or 1.0
         return low - room, high + room
     room = (high - low) / 50
-    top = high if high == 0 else high + room
-    top = top if math.isfinite(top) else high
-    bottom = low if low == 0 else low - room
-    return (bottom if math.isfinite(bottom) else low) / 1.0, top
+    return (low if low == 0 else low - room), (high if high == 0 else high + room)
 
 
 def path(times: Int64s, values: Float64s, low: float, high: float) -> str:
@@ -103,7 +103,7 @@ def path(times: Int64s, values: Float64s, low: float, high: float) -> str:
 def levels(low: float, high: float) -> list[float]:
     """Four or five round values between the edges."""
     span = high - low
-    if not math.isfinite(span) or span <= 0:
+    if span < 1e-300:
         return [low, high]
     step = 10.0 ** math.floor(math.log10(span / 4))
     step = next(step * times for times in (1, 2, 2.5, 5, 10) if span / (step * times) <= 5)
