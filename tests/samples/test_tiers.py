@@ -13,6 +13,7 @@ from sereno.adapters.samples.assembly import Piece
 from sereno.adapters.samples.source import Scrape, SeriesSamples
 from sereno.adapters.samples.store import SampleStore
 from sereno.adapters.samples.thinning import thinned, totals
+from sereno.kernel.errors import UsageError
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
 from sereno.promql.columns import STALE, STALE_BITS, Matcher, Selection
@@ -234,3 +235,31 @@ def test_native_histograms_are_thinned_too(kind):
     assert abs(kept.values.size - wanted) <= 4
     if kind == "counter":
         assert {times[199], times[200], times[399], times[400]} <= set(kept.times.tolist())
+
+
+@pytest.mark.parametrize("retention", [2, 50])
+def test_counts_sums_and_extremes_by_the_hour_are_exact_however_old(tmp_path, retention):
+    tiers = (tier(STEP, 5), tier(HOUR, 50))
+    store, times, counter, gauge = month(tmp_path / "samples.db", retention=timedelta(days=retention), tiers=tiers)
+    now = T0 + 10 * DAY
+    store.maintain_sync(from_ms(now))
+    for labels, values in ((COUNTER, counter), (GAUGE, gauge)):
+        wanted = Selection((Matcher("__name__", "=", labels["__name__"]),), 0, now)
+        (one,) = store.aggregates(wanted, HOUR)
+        assert one.labels == labels
+        assert one.ends.tolist() == sorted({-(-t // HOUR) * HOUR for t in times.tolist()})
+        for place, end in enumerate(one.ends.tolist()):
+            inside = values[(times > end - HOUR) & (times <= end)]
+            assert one.count[place] == len(inside)
+            assert (one.min[place], one.max[place]) == (inside.min(), inside.max())
+            assert (one.first[place], one.last[place]) == (inside[0], inside[-1])
+            if labels == GAUGE:
+                assert one.sum[place] == pytest.approx(inside.sum(), rel=1e-12)
+        gains = np.where(np.diff(values) < 0, values[1:], np.diff(values))
+        if labels == COUNTER:
+            assert one.increase.sum() == gains.sum()
+    if retention == 2:
+        with pytest.raises(UsageError, match="multiples"):
+            store.aggregates(wanted, 7 * MINUTE)
+    else:
+        assert len(store.aggregates(wanted, 7 * MINUTE)) == 1

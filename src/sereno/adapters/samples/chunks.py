@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import struct
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -105,6 +106,29 @@ class Chunks:
                 check_samples(samples, self._samples_max)
         found.sort(key=lambda pair: pair[0])
         return [part for _, part in found]
+
+    def totals(
+        self, metric: str, wanted: Int64s, start_ms: int, end_ms: int, step_ms: int
+    ) -> Iterator[tuple[Int64s, Int64s, Float64s, Float64s]]:
+        """What is kept beside a tier of the series in `wanted`, of buckets that begin in start <= t <= end: numbers,
+        an instant in each bucket, and series by buckets the counts and the sums (NaN where they are not kept)."""
+        rows = self._connection.execute(
+            f"{_ROW} WHERE metric=? AND step=? AND t1>=? AND t0<=? ORDER BY id",
+            (self._metric(metric), -step_ms, start_ms, end_ms),
+        ).fetchall()
+        for row in map(_Row._make, rows):
+            numbers, times = row.series, self.times_of(row.block)
+            if numbers is None or times is None:
+                continue
+            try:
+                (data,) = self._connection.execute("SELECT data FROM chunk WHERE id=?", (row.id,)).fetchone()
+                counts, sums = decode_totals(data, len(numbers), len(times))
+            except (CorruptChunk, *FAULTS, TypeError) as problem:
+                self.damaged(("chunk", row.id), str(problem))
+                continue
+            rows_in = np.flatnonzero(contains(wanted, numbers))
+            inside = (times >= start_ms) & (times <= end_ms)
+            yield numbers[rows_in], times[inside], counts[rows_in][:, inside], sums[rows_in][:, inside]
 
     def decoded(self, chunk: int) -> Piece | None:
         """The samples of one chunk, past the cache; None if it is damaged or gone."""

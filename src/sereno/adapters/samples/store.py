@@ -28,6 +28,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from sereno.adapters.samples.aggregating import Aggregates, aggregates_of
 from sereno.adapters.samples.assembly import columns_of
 from sereno.adapters.samples.chunk_writer import ChunkWriter
 from sereno.adapters.samples.chunks import Chunks
@@ -186,6 +187,20 @@ class SampleStore:
             resolution = self._looking.resolution
         found = (resolution.note(selection.start_ms, self._looking.steps) for selection in selections)
         return tuple(dict.fromkeys(note for note in found if note is not None))
+
+    def aggregates(self, selection: Selection, step_ms: int) -> list[Aggregates]:
+        """The samples of each series, bucket by bucket: how many, their sum, lowest, highest, first, last, increase.
+
+        A bucket is (k·step, (k+1)·step]. Exact however old they are; the sums of thinned counters are NaN: they mean
+        nothing and are not kept. Native histograms are left out. Raises as `select`, and UsageError for a step that is
+        not made of whole steps of the tiers that are read.
+        """
+        columns = self.select(selection)
+        with self._lock:
+            numbers = {labels: self._registry.index.numbers[labels] for labels in columns.labels}
+        with self._reading():
+            splits = self._looking.resolution.splits(selection.start_ms, selection.end_ms, self._looking.steps, step_ms)
+            return aggregates_of(columns, numbers, self._looking.chunks, splits, step_ms)
 
     async def reading(self, work: Callable[[SampleStore], T]) -> T:
         """What `work` finds in this store, in the thread that reads: `await store.reading(lambda s: s.metadata())`."""

@@ -19,6 +19,7 @@ from sereno.adapters.samples.chunk_writer import ChunkWriter
 from sereno.adapters.samples.chunks import Chunks
 from sereno.adapters.samples.database import note_of, set_note
 from sereno.adapters.samples.thinning import thinned, totals
+from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import from_ms
 
 DAY_MS = 86_400_000
@@ -122,6 +123,24 @@ class Resolution:
             found.append((step, start_ms, min(end_ms, until - 1)))
             until = min(until, whole.get(step, -(1 << 62)))
         return found[::-1]
+
+    def splits(self, start_ms: int, end_ms: int, steps: Iterable[int], bucket_ms: int) -> list[tuple[int, int, int]]:
+        """Which detail counts where, in buckets of `bucket_ms`: (step, after, until), side by side, after < t <= until.
+
+        Raises UsageError if buckets are not made of whole steps where samples are thinned.
+        """
+        whole = dict(self.whole)
+        found: list[tuple[int, int, int]] = []
+        until = end_ms
+        for step in (0, *sorted(steps)):
+            known = whole.get(step, start_ms - 1)
+            after = max(start_ms - 1, min(until, -(-known // bucket_ms) * bucket_ms))
+            if after < until:
+                if step and bucket_ms % step:
+                    raise UsageError(f"samples are thinned to {step // 1000} s there: buckets must be multiples of it")
+                found.append((step, after, until))
+            until = min(until, after)
+        return found
 
     def note(self, start_ms: int, steps: Collection[int]) -> str | None:
         """What somebody who reads from `start_ms` on must be told; None when all samples are there."""
