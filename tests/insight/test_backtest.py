@@ -6,10 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.insight.worlds import MONDAY, World, during, plainly, spec_of
+from tests.insight.worlds import MONDAY, SHOP, World, during, plainly, spec_of
 
 from sereno.alerts.replay import replay
-from sereno.insight import backtest
 from sereno.insight.backtest import judge, report
 from sereno.insight.cases import cases_of
 from sereno.insight.model import Outcome, Question
@@ -18,14 +17,6 @@ from sereno.slo import budget
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 OUTAGE = MONDAY + 3 * HOUR
-
-
-@pytest.fixture(autouse=True)
-def _replay(monkeypatch):
-    try:
-        replay((), 0, 0, lambda selection: None, interval_ms=1)
-    except NotImplementedError:
-        monkeypatch.setattr(backtest, "replay", plainly)
 
 
 def ask(world: World, *, until=MONDAY + DAY, since=MONDAY, spec=None, interval=15, incidents=None, **more) -> Outcome:
@@ -86,7 +77,7 @@ def test_step_by_step_says_the_same():
     case = cases_of(spec, interval=timedelta(seconds=15))[0]
     stretch = to_ms(MONDAY), to_ms(MONDAY + DAY)
     want = plainly(case.groups, *stretch, world.select, interval_ms=15_000)
-    got = backtest.replay(case.groups, *stretch, world.select, interval_ms=15_000)
+    got = replay(case.groups, *stretch, world.select, interval_ms=15_000)
 
     def shown(replayed):
         return sorted(
@@ -134,3 +125,32 @@ def test_the_report_counts_people_over_all_services():
     assert loads["bo"].pages == 1
     assert loads["bo"].night_calls == loads["bo"].calls  # 04:02 in Madrid
     assert sum(map(sum, whole.heat)) == sum(load.calls for load in whole.loads)
+
+
+BURNS = """
+    tiers:
+      - {long: 1h, short: 5m, burn: 14.4, for: 12m}
+      - {long: 6h, short: 30m, burn: 6}
+      - {long: 1d, short: 2h, burn: 3, kind: ticket}
+"""
+
+
+@pytest.mark.parametrize("tiers", ["", BURNS], ids=["derived", "with for"])
+def test_what_is_read_off_the_shares_is_what_a_replay_of_the_rules_texts_says(tiers):
+    """Pending, firing, resolved, values, labels, words: of flickering errors, gaps and an end in the middle of it."""
+    flicker = [(MONDAY + timedelta(minutes=7 * n), timedelta(minutes=n % 5), 0.02 * n) for n in range(1, 60)]
+    world = World(
+        MONDAY - DAY, MONDAY + 8 * HOUR, during(*flicker, (MONDAY + 7.8 * HOUR, HOUR, 1.0)), per_scrape=977,
+        gaps=[(MONDAY + 2 * HOUR, MONDAY + 2.5 * HOUR)],
+    )  # fmt: skip
+    spec = spec_of(SHOP.replace("    sli:", tiers.strip("\n") + "\n    sli:") if tiers else SHOP)
+    found = ask(world, spec=spec, until=MONDAY + 8 * HOUR)
+    case = cases_of(spec, interval=timedelta(seconds=15))[0]
+    whole = replay(case.groups, to_ms(MONDAY), to_ms(MONDAY + 8 * HOUR), world.select, interval_ms=15_000)
+    fired = {(f.rule.name, f.labels, f.value, f.active_at_ms, f.fired_at_ms, f.resolved_at_ms) for f in whole.firings}
+    got = {(f.alert, f.labels, f.value, f.active_ms, f.fired_ms, f.resolved_ms) for f in found.fired}
+    assert got == {one for one in fired if one[4] is not None}
+    waited = {(f.rule.name, f.active_at_ms, f.resolved_at_ms) for f in whole.firings if f.fired_at_ms is None}
+    assert {(w.alert, w.active_ms, w.resolved_ms) for w in found.waited} == waited
+    assert len(got) > 3
+    assert bool(waited) == bool(tiers)

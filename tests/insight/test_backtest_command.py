@@ -210,7 +210,8 @@ def test_every_phrase_is_there_in_both_languages_and_takes_the_same_words():
         names = {
             language: {f for _, f, _, _ in string.Formatter().parse(text) if f} for language, text in phrase.items()
         }
-        assert set(phrase) == {"es", "en"} and names["es"] == names["en"], key
+        assert set(phrase) == {"es", "en"}, key
+        assert names["es"] == names["en"], key
         assert all(text == text.strip() and "  " not in text for text in phrase.values()), key
 
 

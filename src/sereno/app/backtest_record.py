@@ -21,11 +21,11 @@ def recorded(settings: Settings, now: datetime) -> tuple[Incident, ...]:
 
     They begin when the trouble began as far as was known then, and end when it was mitigated, or else resolved.
     """
-    from sereno.adapters.sql.unit import Unit
-
     engine = _engine(settings)
     if engine is None:
         return ()
+    from sereno.adapters.sql.unit import Unit
+
     try:
         with engine.connect() as connection, connection.begin():
             found = Unit(connection, writing=False).incidents.recent(MOST)
@@ -41,9 +41,11 @@ def recorded(settings: Settings, now: datetime) -> tuple[Incident, ...]:
 
 
 def _engine(settings: Settings) -> sa.Engine | None:
+    path = settings.data_dir / "state.db"
+    if settings.database is None and not path.is_file():
+        return None
     from sereno.adapters.sql.connect import postgres_engine, sqlite_engine
 
     if settings.database is not None:
         return postgres_engine(settings.database.get_secret_value(), connections=1)
-    path = settings.data_dir / "state.db"
-    return sqlite_engine(path, reading=True, readers=1) if path.is_file() else None
+    return sqlite_engine(path, reading=True, readers=1)

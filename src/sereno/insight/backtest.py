@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from sereno.alerts.replay import Replayed, replay
+from sereno.alerts.replay import Replayed, RuleProblem, replay
 from sereno.insight import coverage
 from sereno.insight.budgets import budget_at
+from sereno.insight.burning import burning, burns_of
 from sereno.insight.events import events_of, fired_of, waited_of
-from sereno.insight.known import Known, learn, promise_of
+from sereno.insight.known import Known, Seen, learn, promise_of, see
 from sereno.insight.misses import why_missed
 from sereno.insight.model import (
     BudgetAt,
@@ -36,7 +37,7 @@ from sereno.insight.score import Raised, noticed, right, score, summed
 from sereno.insight.truth import derived, merged
 from sereno.insight.whatif import tiers_needed, tried, variants_of
 from sereno.kernel.moment import from_ms
-from sereno.promql import Limits, Select
+from sereno.promql import Columns, Limits, Select
 from sereno.slo import SloPlan
 from sereno.slo.exact import ratio
 from sereno.slo.planning import scrape_interval
@@ -54,17 +55,14 @@ def judge(case: Case, question: Question, select: Select, progress: Progress = l
     among what is unknown. Raises QueryError or QueryLimit when the samples of an objective cannot be had.
     """
     limits = limits_of(question)
-    progress("rules", 0.0)
-    replayed = replay(
-        case.groups, question.start_ms, question.end_ms, select,
-        interval_ms=question.interval_ms, settings=question.settings, limits=limits,
-    )  # fmt: skip
-    progress("events", 0.4)
-    fired = fired_of(replayed)
+    progress("burn", 0.0)
     variants = {plan.slo.name: _variants(plan, question) for plan in case.plans}
-    known = tuple(
-        learn(plan, fired, question, select, limits, tiers=tiers_needed(variants[plan.slo.name])) for plan in case.plans
-    )
+    seen = [see(plan, question, select, limits, tiers=tiers_needed(variants[plan.slo.name])) for plan in case.plans]
+    progress("rules", 0.3)
+    replayed = _replayed(case, seen, question, select, limits)
+    fired = fired_of(replayed)
+    progress("events", 0.5)
+    known = tuple(learn(one, fired, question, select) for one in seen)
     progress("coverage", 0.8)
     covered, unknown = _coverage(case, known, replayed, question, select, limits)
     progress("people", 0.9)
@@ -95,6 +93,22 @@ def _explored(case: Case, known: Known, variants: Sequence[Variant], question: Q
     given = None if case.incidents is None else incidents_of(case, (), question)
     incidents = incidents_of(Case(case.name, ()), (known,), question) if given is None else given
     return Explored(known.plan.service, known.plan.slo.name, tried(known, variants, incidents, question))
+
+
+def _replayed(case: Case, known: Sequence[Seen], question: Question, select: Select, limits: Limits) -> Replayed:
+    """What the rules would have done: burn-rate rules by the shares that are known already, all others replayed."""
+    mine = {group.name for group in (burning(case.groups, one.plan) for one in known)}
+    others = [group for group in case.groups if group.name not in mine]
+    firings = [one for each in known for one in burns_of(each.plan, each.ratios, burning(case.groups, each.plan))]
+    problems: tuple[RuleProblem, ...] = ()
+    if others:
+        rest = replay(
+            others, question.start_ms, question.end_ms, select,
+            interval_ms=question.interval_ms, settings=question.settings, limits=limits,
+        )  # fmt: skip
+        firings += rest.firings
+        problems = rest.problems
+    return Replayed(tuple(sorted(firings, key=lambda one: one.active_at_ms)), Columns.of([]), problems)
 
 
 def limits_of(question: Question) -> Limits:

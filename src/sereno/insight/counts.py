@@ -7,7 +7,7 @@ increase over a gap belongs to the instant at which it was seen, wherever the wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,13 +19,14 @@ from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s, Select, Selection
 from sereno.slo.counters import Counter
 from sereno.slo.coverage import covered_until
-from sereno.slo.selectors import counts_good
+from sereno.slo.selectors import LOOKBACK_MS, counts_good
 from sereno.slo.tally import Span, tally
 from sereno.spec.model import Slo
 
 TILE_SAMPLES = 2_000_000
-_TILE_FIRST_MS = 6 * 3_600_000
+_TILE_FIRST_MS = 2 * 3_600_000
 _TILE_LEAST_MS = 5 * 60_000
+_DAY_MS = 86_400_000
 _WHOLE_MAX = float(2**53)
 
 
@@ -73,10 +74,10 @@ def count(slo: Slo, select: Select, instants_ms: Int64s, *, tile_samples: int = 
     first, length = 0, _TILE_FIRST_MS
     while first < len(instants_ms) - 1:
         start = int(instants_ms[first])
-        last = int(np.searchsorted(instants_ms, start + length, side="right")) - 1
+        last = int(np.searchsorted(instants_ms, _end_of_tile(start, length), side="right")) - 1
         last = min(max(last, first + 1), len(instants_ms) - 1)
         at = instants_ms[first : last + 1]
-        carry.samples = 0
+        carry.samples, carry.first_ms = 0, int(instants_ms[-1])
         try:
             found = tally(slo, carry.select, start, int(at[-1]))
         except QueryLimit:
@@ -91,14 +92,23 @@ def count(slo: Slo, select: Select, instants_ms: Int64s, *, tile_samples: int = 
             kept.append(kept[-1][-1:] + (seen[1:] - seen[0]))
         passed = np.array(covered_until(found.known, at), np.int64)
         covered.append(covered[-1][-1:] + (passed[1:] - passed[0]))
-        length = _next_length(length, carry.samples, tile_samples)
+        length = _next_length(length, int(at[-1]) - max(start, carry.first_ms), carry.samples, tile_samples)
         first = last
     totals, parts = np.concatenate(total), np.concatenate(bad)
     return Counts(instants_ms, totals, totals - parts if counts_good(slo) else parts, np.concatenate(covered))
 
 
-def _next_length(length: int, samples: int, wanted: int) -> int:
-    fitting = length * wanted // max(samples, 1)
+def _end_of_tile(start_ms: int, length_ms: int) -> int:
+    """The store keeps days together: a tile shorter than a day does not reach into the next one."""
+    end = start_ms + length_ms
+    return end if length_ms >= _DAY_MS else min(end, (start_ms // _DAY_MS + 1) * _DAY_MS)
+
+
+def _next_length(length: int, seen_ms: int, samples: int, wanted: int) -> int:
+    """How long the next tile may be, by how many samples there were in the time in which there were any."""
+    if not samples:
+        return _TILE_FIRST_MS  # what comes after silence may be thousands of series
+    fitting = max(seen_ms, 1) * wanted // samples
     return max(_TILE_LEAST_MS, min(fitting, length * 8))
 
 
@@ -137,11 +147,16 @@ class _Carry:
         self._last: dict[object, dict[Labels, tuple[int, float]]] = {}
         self._next: dict[object, dict[Labels, tuple[int, float]]] = {}
         self.samples = 0
+        self.first_ms = 0
 
     def select(self, selection: Selection) -> Columns:
-        """The samples of `selection`, with the last one before for every series that has none in the lookback."""
+        """The samples of `selection`, each series' last one before it in the place of the lookback."""
+        if selection.matchers in self._last:
+            selection = replace(selection, start_ms=selection.start_ms + LOOKBACK_MS + 1)
         columns = self._select(selection)
         self.samples += len(columns.times)
+        if len(columns.times):
+            self.first_ms = min(self.first_ms, int(columns.times.min()))
         before = self._last.get(selection.matchers, {})
         self._next[selection.matchers] = {**before, **_last_counts(columns)}
         rows = [_joined(columns, i, before) for i in range(len(columns))]

@@ -16,6 +16,14 @@ from sereno.slo.exact import ratio, terminating
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """One objective's plan, and the share of bad events over each window of its tiers."""
+
+    plan: SloPlan
+    ratios: Ratios
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """One objective's plan, its events by the minute, and the share of bad ones over each window of its tiers."""
 
@@ -24,24 +32,20 @@ class Known:
     ratios: Ratios
 
 
-def learn(
-    plan: SloPlan,
-    fired: Iterable[Fired],
-    question: Question,
-    select: Select,
-    limits: Limits,
-    *,
-    tiers: Sequence[Tier] = (),
-) -> Known:
-    """What is known of `plan` over the time of `question`, budgets at the moments of `fired` included.
-
-    `tiers` are others whose windows will be looked at too.
+def see(plan: SloPlan, question: Question, select: Select, limits: Limits, *, tiers: Sequence[Tier] = ()) -> Seen:
+    """The shares of bad events of `plan` over the time of `question`; `tiers` are others whose windows will be looked
+    at too. Raises QueryError if they cannot be computed.
     """
-    at = sorted({one.fired_ms for one in fired})
-    counts = count(plan.slo, select, instants_for(plan.slo, question.start_ms, question.end_ms, at))
     grid = Grid(question.start_ms, question.end_ms, question.interval_ms)
     windows = windows_of((*plan.tiers, *tiers))
-    return Known(plan, counts, ratios(plan.slo, windows, grid, select, limits=limits, settings=question.settings))
+    return Seen(plan, ratios(plan.slo, windows, grid, select, limits=limits, settings=question.settings))
+
+
+def learn(seen: Seen, fired: Iterable[Fired], question: Question, select: Select) -> Known:
+    """All that is known of an objective, its events counted also for the budgets at the moments of `fired`."""
+    at = sorted({one.fired_ms for one in fired})
+    instants = instants_for(seen.plan.slo, question.start_ms, question.end_ms, at)
+    return Known(seen.plan, count(seen.plan.slo, select, instants), seen.ratios)
 
 
 def promise_of(known: Known, question: Question) -> Promise:

@@ -11,8 +11,10 @@ from fractions import Fraction
 import numpy as np
 
 from sereno.insight.model import TierLine
-from sereno.promql import Grid, Limits, Select, Settings, evaluate
+from sereno.kernel.errors import QueryError
+from sereno.promql import Grid, Limits, Select, Settings
 from sereno.promql.columns import Float64s, Int64s
+from sereno.promql.together import evaluate_all
 from sereno.slo import SloPlan, Tier
 from sereno.slo.exact import written
 from sereno.slo.expressions import bad_ratio
@@ -43,11 +45,17 @@ class Ratios:
 def ratios(
     slo: Slo, windows: Iterable[timedelta], grid: Grid, select: Select, *, limits: Limits, settings: Settings
 ) -> Ratios:
-    """The shares of bad events over each of `windows`, as the rules themselves compute them."""
+    """The shares of bad events over each of `windows`, as the rules themselves compute them; samples are read once.
+
+    Raises QueryError, or QueryLimit, if they cannot be computed.
+    """
     found: dict[timedelta, Float64s] = {}
-    instants = grid.instants_ms
-    for window in sorted(set(windows)):
-        result = evaluate(bad_ratio(slo.sli, window), grid, select, limits=limits, settings=settings)
+    instants, wanted = grid.instants_ms, sorted(set(windows))
+    texts = [bad_ratio(slo.sli, window) for window in wanted]
+    results = evaluate_all(texts, grid, select, limits=limits, settings=settings)
+    for window, result in zip(wanted, results, strict=True):
+        if isinstance(result, QueryError):
+            raise result
         row = np.full(len(instants), np.nan)
         if len(result.labels):
             row = np.where(result.present[0], result.values[0], np.nan)
