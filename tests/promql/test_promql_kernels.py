@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -160,6 +161,11 @@ def test_chunks_are_decoded_alike(rows: int, columns: int, width: int, scale: in
         floats = kernels.xored(base.tobytes(), shuffled, rows, columns)
         assert floats is not None
         assert (floats.view(np.uint64) == numbers).all()
+
+
+def test_kernels_that_are_asked_for_are_there() -> None:
+    if os.environ.get("SERENO_KERNELS") == "native":
+        assert COMPILED is not None, "SERENO_KERNELS=native, and scripts/kernels did not compile them"
 
 
 def test_without_compiled_kernels_there_is_nothing_to_miss(monkeypatch: pytest.MonkeyPatch) -> None:
