@@ -2,6 +2,7 @@
 
 import tempfile
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sereno.adapters.samples import upkeep
 from sereno.adapters.samples.source import Metadata, Scrape, SeriesSamples, Written
 from sereno.adapters.samples.store import SampleStore
 from sereno.kernel.labels import Labels
@@ -324,3 +326,72 @@ def test_a_long_query_holds_up_neither_scrapes_nor_what_is_sent(tmp_path):
     reader.join(10)
     assert found == [{A: [(T0, 1.0)], C: [(T0, 1.0)]}], "what it sees is one instant"
     assert len(held(store)[A]) == 3
+
+
+def test_an_import_larger_than_memory_should_hold_is_compressed_as_it_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(upkeep, "_JOURNAL_SAMPLES_MAX", 5_000)
+    store = SampleStore(tmp_path / "samples.db")
+    labels = [Labels(__name__="m", i=str(i)) for i in range(10)]
+    times = T0 + np.arange(0, 3 * DAY, 5 * MINUTE)
+    for part in np.array_split(times, 20):
+        batch = [SeriesSamples(one, part, part / 1e3) for one in labels]
+        assert store.write_sync(batch, "import", any_age=True).stored == len(part) * 10
+        assert store._journal.samples <= 5_000
+    found = held(reopened(store))
+    assert all([t for t, _ in found[one]] == times.tolist() for one in labels)
+
+
+@pytest.mark.parametrize("at", [-(1 << 60), 1 << 60, (1 << 63) - 1])
+def test_an_instant_that_is_none_is_refused(at):
+    store = SampleStore(None)
+    with pytest.raises(ValueError, match="at no instant"):
+        store.write_sync([SeriesSamples(A, np.array([at], np.int64), np.zeros(1))], "x")
+
+
+def test_a_scrape_of_another_century_does_not_stop_upkeep(tmp_path):
+    store = SampleStore(tmp_path / "samples.db")
+    for at in (-(10**12), 0, T0):
+        assert store.append_sync(Scrape("api", at, (A,), np.array([1.0])))
+    began = time.process_time()
+    store.maintain_sync(from_ms(T0 + 3 * HOUR))
+    assert time.process_time() - began < 2
+    assert [t for t, _ in held(store, start=-(10**13))[A]] == [T0], "what is past its retention is gone"
+
+
+def test_many_threads_at_once_see_only_whole_instants(tmp_path):
+    """Scrapes, batches, upkeep and queries at the same time: no error, nothing lost, no scrape seen by half."""
+    store = SampleStore(tmp_path / "samples.db")
+    labels = tuple(Labels(__name__="m", i=str(i)) for i in range(20))
+    over, problems = threading.Event(), []
+
+    def guarded(work):
+        def run():
+            try:
+                while not over.is_set():
+                    work()
+            except Exception as problem:
+                problems.append(problem)
+
+        return threading.Thread(target=run)
+
+    def look():
+        columns = store.select(Selection((Matcher("__name__", "=", "m"),), 0, 1 << 50))
+        sizes = {len(columns.series(row)[0]) for row in range(len(columns))}
+        assert len(sizes) <= 1, sizes
+        store.label_values("i")
+        store.stats()
+
+    threads = [guarded(look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for i in range(400):
+        at = T0 + i * 10 * MINUTE
+        assert store.append_sync(Scrape("api", at, labels, np.full(20, float(i))))
+        assert store.write_sync([sent(A, (at, i), (at - 15 * MINUTE, i))], "x").stored
+        if i % 20 == 0:
+            store.maintain_sync(from_ms(at))
+    over.set()
+    for thread in threads:
+        thread.join(20)
+    assert problems == []
+    assert len(held(store)[labels[3]]) == 400

@@ -101,6 +101,14 @@ class Stream:
             segment.drop_before(at_ms)
         self.segments = [segment for segment in self.segments if segment.count]
 
+    def slots(self, until_ms: int, width_ms: int) -> list[int]:
+        """Where the spans of `width_ms` begin that hold scrapes before `until_ms`, in order."""
+        found: set[int] = set()
+        for segment in self.segments:
+            times = segment.times[: segment.count]
+            found.update(np.unique(times[times < until_ms] // width_ms).tolist())
+        return [slot * width_ms for slot in sorted(found)]
+
     def pieces(self, wanted: Int64s, start_ms: int, end_ms: int) -> Iterator[Piece]:
         """The samples of the series in `wanted` (sorted), start <= t <= end."""
         for segment in self.segments:

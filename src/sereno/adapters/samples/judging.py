@@ -13,6 +13,7 @@ from sereno.adapters.samples.source import SeriesSamples, Written
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Int64s
 
+_INSTANT_MAX = 1 << 53
 NOTHING_KNOWN = Run(np.zeros(0, np.int64), np.zeros(0))
 
 
@@ -34,7 +35,7 @@ class Count:
 def tidied(batch: Sequence[SeriesSamples], count: Count) -> dict[Labels, Run]:
     """Each series once, its times increasing; of two samples at one instant the first stays, the other is counted.
 
-    Raises ValueError if a series has not as many values as times.
+    Raises ValueError if a series has not as many values as times, or one of those is no instant.
     """
     found: dict[Labels, Run] = {}
     for one in batch:
@@ -43,6 +44,8 @@ def tidied(batch: Sequence[SeriesSamples], count: Count) -> dict[Labels, Run]:
             run.times
         ):
             raise ValueError(f"{one.labels} has not as many values as times")
+        if len(run.times) and not (run.times.min() > -_INSTANT_MAX and run.times.max() < _INSTANT_MAX):
+            raise ValueError(f"{one.labels} has a sample at no instant")
         if not len(run.times):
             continue
         before = found.get(one.labels)

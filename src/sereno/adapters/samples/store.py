@@ -370,10 +370,12 @@ class SampleStore:
         conflicting. A sample more than `out_of_order_window` older than the latest of its series is refused as too
         old, unless `any_age` (an import). `source` says who sends (`remote-write`, `otlp`, …); it only decides what
         lies together in the file. Raises Unavailable (nothing is kept) when the disk is full, ValueError if a series
-        has not as many values as times.
+        has not as many values as times or one of those is no instant.
         """
         with self._lock, _readable():
-            return self._sending.write(batch, source, any_age=any_age)
+            written = self._sending.write(batch, source, any_age=any_age)
+            self._upkeep.relieve()
+            return written
 
     async def write(self, batch: Sequence[SeriesSamples], source: str, *, any_age: bool = False) -> Written:
         """Keep samples, as `write_sync`."""

@@ -17,6 +17,7 @@ from sereno.adapters.samples.journal import Journal
 from sereno.adapters.samples.packing import Run, packed
 from sereno.adapters.samples.registry import Registry
 from sereno.adapters.samples.tiers import DAY_MS, TIERS, Tier, Tiers, note_forgotten
+from sereno.kernel.errors import Unavailable
 from sereno.kernel.moment import to_ms
 from sereno.promql.columns import Int64s
 
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 CHUNK_MS = 2 * 3_600_000
 _SEGMENTS_MAX = 256
 _HEAD_BYTES_MAX = 16 << 20
-_JOURNAL_SAMPLES_MAX = 8_000_000
+_JOURNAL_SAMPLES_MAX = 4_000_000
 _FREE_PAGES = 2_000
 _LAYOUTS_MAX = 1_000
 _FILLED = 0.5
@@ -101,16 +102,25 @@ class Upkeep:
 
     def compress(self, stream: Stream, until_ms: int) -> None:
         """Turn the scrapes of `stream` before `until_ms` into chunks, none longer than two hours."""
-        oldest = stream.oldest_ms
-        if oldest is None:
-            return
         with self.undoable(), transaction(self._connection):
-            for start in range(oldest // CHUNK_MS * CHUNK_MS, until_ms, CHUNK_MS):
+            for start in stream.slots(until_ms, CHUNK_MS):
                 piece = stream.before(start, min(start + CHUNK_MS, until_ms))
                 if piece is not None:
                     self._writer.write(stream.id, piece, self._registry.metrics_of(piece.numbers))
             self._connection.execute("DELETE FROM head WHERE stream=? AND at_ms<?", (stream.id, until_ms))
         stream.drop_before(until_ms)
+
+    def relieve(self) -> None:
+        """Turn what was sent into chunks at once when it is more than memory should hold, as in a large import.
+
+        A disk that is full then is no fault of what was kept just before: it is tried again with the next batch.
+        """
+        bounds = self._journal.bounds
+        if bounds is not None and self._journal.samples > _JOURNAL_SAMPLES_MAX:
+            try:
+                self.compress_journal(bounds[1] + 1)
+            except Unavailable as problem:
+                _log.warning("sample store: what was sent could not be compressed yet: %s", problem.message)
 
     def compress_journal(self, until_ms: int) -> None:
         """Turn what was sent of before `until_ms` into chunks, by target and day."""
@@ -215,12 +225,10 @@ class Upkeep:
         return boundary if oldest < boundary else None
 
     def _journal_due(self, now_ms: int) -> int | None:
-        """Up to which instant what was sent should be compressed now: once every two hours, or when it is much."""
+        """Up to which instant what was sent should be compressed now: once every two hours."""
         bounds, boundary = self._journal.bounds, now_ms // CHUNK_MS * CHUNK_MS
         if bounds is None:
             return None
-        if self._journal.samples > _JOURNAL_SAMPLES_MAX:
-            return bounds[1] + 1
         return boundary if bounds[0] < boundary and boundary > self._compacted_ms else None
 
     def _unfinished(self, now_ms: int) -> list[tuple[int, int]]:
