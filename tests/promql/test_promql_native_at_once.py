@@ -44,7 +44,9 @@ def fleets(draw):
     rows = []
     for number in range(draw(st.integers(1, 3))):
         labels = Labels(__name__="h", pod=str(number), zone="xy"[number % 2])
-        rows.append((labels, draw(_series(custom, odd=draw(st.sampled_from(["", "", "shape", "float", "hint"]))))))
+        rows.append(
+            (labels, draw(_series(custom, odd=draw(st.sampled_from(["", "", "shape", "float", "hint", "short"])))))
+        )
     rows.append((Labels(__name__="q"), {at * 15 * S: draw(st.sampled_from([0.0, 0.5, 0.9, 1.0])) for at in range(20)}))
     return rows
 
@@ -61,7 +63,7 @@ def _series(draw, custom, odd):
         counts = counts + draw(st.lists(st.integers(0, 3), min_size=width, max_size=width))
         if not custom:
             below, zero = below + draw(st.integers(0, 1)), zero + draw(st.integers(0, 1))
-        total = float(counts.sum() + (0 if custom else below.sum() + zero))
+        total = float(counts.sum() + (0 if custom else below.sum() + zero)) + (odd == "short")
         shape = odd == "shape" and draw(st.integers(0, 4)) == 0
         if draw(st.integers(0, 9)) == 0:
             continue

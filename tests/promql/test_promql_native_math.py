@@ -307,6 +307,11 @@ def test_a_reset_is_seen(before, after, reset):
     assert detect_reset(h(after), h(before)) is reset
 
 
+def test_a_sample_that_says_it_was_reset_goes_on_from_nothing():
+    series = [h("count:1"), h("count:2 counter_reset_hint:reset"), h("count:3"), h("count:3 z_bucket_w:1")]
+    assert [one.reset for one in stored(series)] == ["unknown", "unknown", "not_reset", "unknown"]
+
+
 def test_stored_samples_say_only_whether_they_go_on_from_the_one_before():
     series = [h("count:1"), h("count:2"), h("count:1"), h("count:2"), None, h("count:3"), h("count:4 counter_reset_hint:gauge"),
               h("count:5"), h("schema:1 count:6"), h("count:7 counter_reset_hint:reset")]  # fmt: skip
@@ -330,6 +335,25 @@ def test_quantiles_by_hand():
     assert math.isnan(quantile(0.5, h("")).value)
     negative = h("count:4 sum:-8 n_buckets:[0 4]")  # [-2, -1)
     assert quantile(0.5, negative).value == pytest.approx(-math.sqrt(2))
+
+
+def test_high_quantiles_are_counted_from_the_top():
+    # Two of ten observations are in no bucket: from below they would be sought beyond the last one.
+    short = h("count:10 sum:9 buckets:[4 4]")  # (.5,1] (1,2]
+    assert quantile(0.9, short).value == pytest.approx(2 ** (3 / 4))
+    assert quantile(0.9, short, dialect=2).value == 2
+    assert quantile(0.4, short).value == 1
+
+
+def test_a_zero_bucket_below_nothing_ends_at_zero():
+    low = h("count:4 sum:-3 z_bucket:2 z_bucket_w:0.5 n_offset:1 n_buckets:[2]")
+    assert quantile(1, low).value == 0
+    assert quantile(0.75, low).value == -0.25
+    assert fraction(-0.25, 1, low).value == 0.25
+    high = h("count:4 sum:3 z_bucket:2 z_bucket_w:0.5 offset:1 buckets:[2]")
+    assert quantile(0.25, high).value == 0.25
+    alone = h("count:4 sum:0 z_bucket:4 z_bucket_w:0.5")
+    assert quantile(0.25, alone).value == -0.25
 
 
 def test_quantiles_of_custom_buckets_are_linear_and_stay_within_the_bounds():
@@ -389,6 +413,11 @@ def test_custom_buckets_and_the_zero_bucket_are_cut_in_proportion():
     assert told(trim_lower(custom, 6)) == "schema:-53 count:8 sum:64 custom_values:[5 10] offset:1 buckets:[8]"
     zero = h("count:4 sum:0 z_bucket:4 z_bucket_w:0.5")
     assert told(trim_upper(zero, 0.25)) == "count:3 sum:-0.375 z_bucket:3 z_bucket_w:0.5"
+    for untouched in (trim_lower(zero, -1), trim_upper(zero, 1), trim_lower(zero, -0.5), trim_upper(zero, 0.5)):
+        assert untouched is zero
+    for nothing in (trim_lower(zero, 1), trim_upper(zero, -1)):
+        assert told(nothing) == "z_bucket_w:0.5"
+    assert told(trim_lower(zero, 0.25)) == "count:1 sum:0.375 z_bucket:1 z_bucket_w:0.5"
     only_positive = h("count:6 sum:2 z_bucket:4 z_bucket_w:0.5 offset:1 buckets:[2]")
     assert trim_upper(only_positive, 0.25).zero_count == 2  # its zero bucket starts at zero
 

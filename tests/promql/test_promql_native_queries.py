@@ -12,6 +12,7 @@ from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql import STALE, Columns, Grid, Result, Settings, evaluate
 from sereno.promql import tiles as tiles_module
+from sereno.promql.dialect import Features
 from sereno.promql.native import Histogram
 from sereno.promql.native_math import compact
 from sereno.promql.native_notation import parse_histograms
@@ -229,6 +230,61 @@ def test_a_subquery_hands_histograms_on():
     assert at("histogram_count(increase(latency[31s:30s]))", 30, one) == {"{}": "2.06667"}
 
 
+def test_a_reset_hidden_between_the_steps_of_a_subquery_is_found_by_the_buckets():
+    # At 60 s everything has moved to the next bucket, while the count stays: steps of 40 s meet no sample that says so.
+    hidden = series("latency", "{{count:3 sum:3 buckets:[3]}}+{{}}x3 {{count:3 sum:3 buckets:[0 3]}}+{{}}x8")
+    whole = at("increase(latency[2m:40s])", 150, hidden)["{}"]
+    assert whole.startswith("count:")
+    assert float(at("histogram_count(increase(latency[2m:40s]))", 150, hidden)["{}"]) > 2
+
+
+def test_counts_are_read_without_buckets_but_resets_are_not_forgotten():
+    hidden = series(
+        "latency", "{{count:3 sum:3 buckets:[3]}} {{count:3 sum:3 buckets:[0 3]}} {{count:4 sum:4 buckets:[0 4]}}"
+    )
+    grown = at("histogram_count(increase(latency[30s1ms]))", 30, hidden)
+    assert at("increase(latency[30s1ms])", 30, hidden)["{}"].startswith(f"count:{float(grown['{}']):.5f}"[:9])
+    # What looks into the buckets has them.
+    assert at("histogram_quantile(0.5, latency) * histogram_count(latency)", 0, LATENCY) == {'{job="api"}': "2"}
+
+
+# Edges of their own ----------------------------------------------------------------------------------------------------
+
+EDGES = Settings(dialect=3, features=Features(extended_ranges=True))
+CLIMB = series("climb", "{{count:0}} {{count:10 buckets:[10]}} {{count:30 buckets:[30]}} {{count:5 buckets:[5]}} "
+                        "{{count:6 buckets:[6]}}", every=10)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expr", "seconds", "count"),
+    [
+        # Anchored at 10 s: 30 − 10, then 5 after the restart.
+        ("increase(climb[20s] anchored)", 30, 25),
+        ("increase(climb[19s] anchored)", 29, 20),
+        # From 15 s (20) to 25 s (half way into the restart: 2.5): 10 up to the restart, and 2.5.
+        ("increase(climb[10s] smoothed)", 25, 12.5),
+        ("rate(climb[10s] smoothed)", 25, 1.25),
+        # From 25 s on, the restart lies behind: 5 − 2.5, and half of 1.
+        ("increase(climb[10s] smoothed)", 35, 3),
+        ("delta(climb[10s] smoothed)", 15, 15),
+        ("climb smoothed", 15, 20),
+        ("climb smoothed", 25, 2.5),
+        ("climb smoothed", 100, 6),
+    ],
+)
+def test_windows_with_edges_of_their_own(expr, seconds, count):
+    assert at(f"histogram_count({expr})", seconds, CLIMB, settings=EDGES) == {"{}": f"{count:g}"}
+
+
+def test_an_anchor_counts_for_resets_and_changes():
+    turns = series("climb", "1 {{count:3}} 2 {{count:4}} {{count:2}}", every=10)
+    assert at("resets(climb[15s] anchored)", 40, turns, settings=EDGES) == {"{}": "2"}
+    assert at("changes(climb[35s] anchored)", 40, turns, settings=EDGES) == {"{}": "4"}
+    assert at("resets(climb[5s] anchored)", 46, turns, settings=EDGES) == {}
+    mixed = ask("rate(climb[15s] anchored)", Grid.at(40 * S), turns, settings=EDGES)
+    assert (said(mixed), len(mixed.warnings)) == ({}, 1)
+
+
 # Inside a histogram ----------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +294,10 @@ def test_quantiles_of_native_and_classic_histograms_side_by_side():
         "{}": "1.5", '{job="api"}': f"{2**0.5:g}",
     }  # fmt: skip
     assert at("histogram_fraction(0, 1, old_bucket)", 0, *classic) == {"{}": "0.5"}
+    below = [series("cold_bucket", f"{count}", le=le) for le, count in (("-1", 4), ("3", 8), ("+Inf", 10))]
+    assert at("histogram_fraction(-Inf, -1, cold_bucket)", 0, *below) == {"{}": "0.4"}
+    assert at("histogram_fraction(-5, 1, cold_bucket)", 0, *below) == {"{}": "0.2"}
+    assert at("histogram_fraction(1, +Inf, cold_bucket)", 0, *below) == {"{}": "0.4"}
     assert at("histogram_fraction(1, 2, latency)", 0, LATENCY) == {'{job="api"}': "0.5"}
     assert at("histogram_fraction(0, 1, old_bucket)", 0, *classic, settings=Settings(dialect=2)) == {}
 
