@@ -22,7 +22,9 @@ from sereno.promql.regex_syntax import parse_regex
     [
         ("5..|429", ["500", "429"], ["50", "5000", "4290", ""]),
         ("", [""], ["a"]),
-        (".*", ["", "abc"], ["a\nb"]),  # no dot takes a newline in version 2
+        (".*", ["", "abc", "a\nb"], []),  # a dot takes a newline, as in version 3
+        ("(?-s:.*)", ["", "abc"], ["a\nb"]),  # unless it is told not to
+        ("((?i)PRO).*", ["production", "PROx\n"], ["xpro"]),  # flags may begin anywhere
         (".+", ["a"], [""]),
         ("a|", ["a", ""], ["b"]),
         ("(?i)get", ["GET", "get", "gEt"], ["got"]),

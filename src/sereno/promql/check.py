@@ -122,7 +122,7 @@ def _check_info(expr: Call, language: Language) -> None:
     """The second argument of info is a selector of labels, that may match everything."""
     check(expr.args[0], language)
     labels = expr.args[1]
-    if not isinstance(labels, Selector) or labels.offset_ms or labels.offset is not None or labels.at is not None:
+    if not isinstance(labels, Selector):
         raise QueryError("expected label selectors only", position=labels.position, end=labels.end)
     if labels.named:
         raise QueryError(

@@ -22,7 +22,8 @@ class Cursor:
     """The tokens of one text, and where we stand."""
 
     def __init__(self, text: str, language: Language = ANY) -> None:
-        self.tokens = tokens(text)
+        self._coming = tokens(text)
+        self._seen: list[Token] = []
         self.language = language
         self.index = 0
         self.depth = 0
@@ -30,7 +31,16 @@ class Cursor:
     @property
     def here(self) -> Token:
         """The token where we stand."""
-        return self.tokens[self.index]
+        return self.token(self.index)
+
+    def token(self, index: int) -> Token:
+        """The token at `index`; the last one, the end, beyond that. Read no further than asked for."""
+        while len(self._seen) <= index:
+            fresh = next(self._coming, None)
+            if fresh is None:
+                return self._seen[-1]
+            self._seen.append(fresh)
+        return self._seen[index]
 
     @property
     def word(self) -> str:
@@ -40,11 +50,11 @@ class Cursor:
     @property
     def last_end(self) -> int:
         """Where the last token taken ended."""
-        return self.tokens[self.index - 1].end
+        return self._seen[self.index - 1].end
 
     def ahead(self, count: int = 1) -> Token:
         """The token `count` further on."""
-        return self.tokens[min(self.index + count, len(self.tokens) - 1)]
+        return self.token(self.index + count)
 
     def take(self) -> Token:
         """The token here, and one step on."""

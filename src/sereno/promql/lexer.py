@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from sereno.kernel.errors import QueryError
@@ -34,23 +35,22 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 
 
-def tokens(text: str) -> list[Token]:
-    """All tokens of `text`, closed by one of kind `end`. Raises QueryError at the first character that fits nowhere."""
-    found: list[Token] = []
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of `text`, closed by one of kind `end`. Raises QueryError at the first character that fits nowhere."""
     position = 0
     bracket = brace = False
     while True:
         if skipped := _SKIP.match(text, position):
             position = skipped.end()
         if position >= len(text):
-            found.append(Token("end", "", len(text)))
-            return found
+            yield Token("end", "", len(text))
+            return
         token = _next(text, position, bracket=bracket, brace=brace)
         if token.text in ("[", "]") and not brace:
             bracket = token.text == "["
         elif token.kind == "mark" and token.text in ("{", "}"):
             brace = token.text == "{"
-        found.append(token)
+        yield token
         position = token.end
 
 

@@ -27,6 +27,7 @@ _UNARY_OPERAND = 6
 """A sign binds as multiplication does: only a power is taken before it."""
 _NEVER_METRICS = frozenset({"on", "ignoring", "bool", "group_left", "group_right", "atan2"})
 _FILLS = ("fill", "fill_left", "fill_right")
+_CHAIN_MAX = 900
 _KEPT_MAX = 10_000
 """The longest text whose tree is kept for the next time."""
 _LENGTH_MAX = 2_000_000
@@ -74,12 +75,14 @@ class _Parser(SelectorParser):
         """An expression whose operators bind tighter than `binding`."""
         self.deeper()
         left = self.operand()
-        while True:
+        for _ in range(_CHAIN_MAX):
             op = self.word or (self.here.text if self.here.kind == "mark" else "")
             precedence = _PRECEDENCE.get(op, 0)
             if precedence <= binding:
                 break
             left = self.binary(left, op, precedence)
+        else:
+            raise QueryError(f"nested too deep: more than {_CHAIN_MAX} operators in a row", position=self.here.position)
         self.depth -= 1
         return left
 

@@ -1,4 +1,4 @@
-"""Regular expressions as Prometheus understands them: RE2's syntax, the whole value, `.` takes no newline.
+"""Regular expressions as Prometheus 3 understands them: RE2's syntax, the whole value, `.` takes a newline too.
 
 A pattern is translated for Python's `re` when that cannot explode; otherwise a slower machine whose time is
 bounded takes it. Nobody can stop the control plane with `(a+)+b`.

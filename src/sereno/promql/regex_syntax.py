@@ -71,7 +71,7 @@ class _Syntax:
         self.text = text
         self.offset = offset
         self.index = 0
-        self.flags: frozenset[str] = frozenset()
+        self.flags: frozenset[str] = frozenset("s")
         self.groups = 0
         self.names: list[str | None] = []
         self.depth = 0

@@ -11,7 +11,7 @@ from sereno.kernel.duration import to_ms as duration_ms
 from sereno.kernel.errors import QueryError
 from sereno.promql.ast import At, Expr, RangeSelector, Selector, Span, Subquery
 from sereno.promql.columns import Matcher
-from sereno.promql.cursor import Cursor
+from sereno.promql.cursor import DEPTH_MAX, Cursor
 from sereno.promql.durations import SECONDS_MAX
 from sereno.promql.lexer import Token, number_of, unquote
 from sereno.promql.regex import compile_regex
@@ -128,7 +128,12 @@ class SelectorParser(Cursor):
         """A computed duration whose operators bind tighter than `binding`; seconds, if it is a literal."""
         self.deeper()
         left = self.span_operand(context)
-        while self.here.kind == "mark" and _PRECEDENCE.get(self.here.text, 0) > binding:
+        begun = self.index
+        while (
+            self.index - begun < 4 * DEPTH_MAX
+            and self.here.kind == "mark"
+            and _PRECEDENCE.get(self.here.text, 0) > binding
+        ):
             op = self.take()
             precedence = _PRECEDENCE[op.text]
             right = self.span(precedence - 1 if op.text == "^" else precedence, context)
@@ -193,7 +198,7 @@ class SelectorParser(Cursor):
 
     def modified(self, expr: Expr) -> Expr:
         """`expr` with all that follows it: a range, offset, @, anchored or smoothed."""
-        while True:
+        for _ in range(DEPTH_MAX):
             if self.is_mark("["):
                 expr = self.bracket(expr)
             elif self.word == "offset":
@@ -204,6 +209,7 @@ class SelectorParser(Cursor):
                 expr = self.extended(expr)
             else:
                 return expr
+        raise QueryError(f"nested more than {DEPTH_MAX} deep", position=self.here.position)
 
     def offset(self, expr: Expr) -> Expr:
         """`expr` with its offset."""
