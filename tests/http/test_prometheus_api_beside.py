@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import socket
 import subprocess
 import threading
@@ -207,6 +208,8 @@ def normal(path: str, told: Any, query: str) -> Any:
         if data["resultType"] in ("matrix", "vector") and not query.startswith("sort"):
             rows = sorted(rows, key=lambda row: sorted(row["metric"].items()))
         return {"type": data["resultType"], "rows": rows}
+    if path == "format_query":  # version 3 writes numbers without exponents and durations less broken up
+        return re.sub(r"\d[\w.]*([+-]\d+)?", "#", data)
     if path == "series":
         return sorted(data, key=lambda labels: sorted(labels.items()))
     return data

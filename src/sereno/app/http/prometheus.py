@@ -99,12 +99,12 @@ def _texts(routes: APIRouter, engine: Engine) -> None:
     @routes.api_route("/format_query", methods=BOTH)
     async def format_query(request: Request, me: Viewer) -> Response:
         text = (await form_of(request)).query()
-        return answer(request, data(pretty(await _tree(engine, text), text)))
+        return answer(request, data(pretty(await _tree(engine, text))))
 
     @routes.api_route("/parse_query", methods=BOTH)
     async def parse_query(request: Request, me: Viewer) -> Response:
         text = (await form_of(request)).query()
-        return answer(request, data(tree_json(await _tree(engine, text), text)))
+        return answer(request, data(tree_json(await _tree(engine, text))))
 
 
 def _names(routes: APIRouter, engine: Engine, names: Names) -> None:
