@@ -71,7 +71,7 @@ def _series(draw, custom, odd):
             points[step * 15 * S] = float(step)
             continue
         h = Histogram(
-            CUSTOM_BOUNDS if custom else 1 - shape, total, math.nan if odd == "shape" and shape else total * 1.7, edge, zero,
+            CUSTOM_BOUNDS if custom else 1 - shape, total, math.nan if odd == "shape" and shape else total * (1.7 - step / 4), edge, zero,
             Buckets(np.arange(width) + (0 if custom else 1), counts.copy()),
             Buckets() if custom else Buckets(np.array([1, 2]), below.copy()),
             tuple(float(x) for x in range(1, width + shape)) if custom else (),
