@@ -19,8 +19,9 @@ from sereno.promql.columns import Float64s, Objects
 from sereno.promql.native_notation import parse_histogram, parse_histograms
 
 VALUES_MAX = 20_000_000
+# No hexadecimal numbers: in a series 0x10 is eleven zeros.
 _NUMBER = (
-    r"(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
+    r"(?:[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
     r"|[iI][nN][fF]|[nN][aA][nN])"
 )
 _ITEM = re.compile(
@@ -98,7 +99,7 @@ def _part(found: re.Match[str]) -> tuple[str, int, float, float]:
 def _number(text: str) -> float:
     bare, sign = text.lstrip("+-"), -1.0 if text.startswith("-") else 1.0
     bare = bare.replace("_", "")
-    return sign * (float(int(bare, 16)) if bare[:2].lower() == "0x" else float(bare))
+    return sign * float(bare)
 
 
 def _values(parts: Sequence[tuple[str, int, float, float]], noted: dict[int, list[Histogram]], total: int) -> Values:

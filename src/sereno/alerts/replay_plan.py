@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sereno.alerts.replay_series import Made
-from sereno.kernel.template import asks
 from sereno.kernel.errors import QueryError
+from sereno.kernel.template import asks
 from sereno.promql import Expr, Grid, parse
 from sereno.promql.ast import Call as FunctionCall
 from sereno.promql.ast import RangeSelector, Selector, Subquery, children

@@ -11,7 +11,7 @@ import numpy as np
 from sereno.alerts.outcome import Outcome, alert_rows, judge, recorded_rows
 from sereno.alerts.replay import Firing, Replayed, RuleProblem
 from sereno.alerts.replay_plan import Arrangement, Task, Unit, arrange
-from sereno.alerts.replay_series import Made, Overlay, within
+from sereno.alerts.replay_series import Overlay, within
 from sereno.alerts.texts import REGEXES
 from sereno.alerts.track import Ended, Open, absorb_limited
 from sereno.kernel.duration import to_ms
@@ -20,7 +20,6 @@ from sereno.kernel.labels import Labels
 from sereno.kernel.template import TemplateContext, expand
 from sereno.promql import (
     Columns,
-    Expr,
     Grid,
     Limits,
     Matcher,
@@ -30,10 +29,9 @@ from sereno.promql import (
     Settings,
     evaluate,
     evaluate_all,
-    parse,
     selections,
 )
-from sereno.spec.rule_groups import GroupRule, RuleGroup
+from sereno.spec.rule_groups import RuleGroup
 
 SAMPLES_HELD = 8_000_000
 CELLS_HELD = 12_000_000

@@ -213,7 +213,9 @@ class _Judge:
         tree = parse(test.expr)
         grid = Grid.at(self.test.start_ms + to_ms(test.eval_time))
         asked = [one.matchers for one in selections(tree, grid, settings=self.settings)]
-        self._seen |= {made.order for made in self.run.made for matchers in asked if made.may_match(matchers)}
+        self._seen |= {
+            made.order for made in self.run.made if any(matches(one, labels) for one in asked for labels in made.rows)
+        }
         result = evaluate(tree, grid, self.everything, limits=self.limits, settings=self.settings)
         if result.kind == "string":
             raise QueryError("rule result is not a vector or scalar")

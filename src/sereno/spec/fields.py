@@ -76,6 +76,8 @@ class Fields:
                 reading.complain("SER022", node, f"{what} needs `{name}`", expected=f"the key `{name}`")
 
     def _meant(self, key: Scalar, value: Node, known: tuple[str, ...], what: str) -> None:
+        if self.reading.overlooks:
+            return
         free = [name for name in known if name not in self._entries]
         word = key.value.lower().replace("-", "_")
         synonym = _SYNONYMS.get(word)

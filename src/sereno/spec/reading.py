@@ -30,14 +30,17 @@ class Reading:
     `roles` are those of each schedule, `components` those of each status page, `fed` the services behind each
     component, `scraped` the targets of each job. `partial` is set when some text could not be read: then a name
     that seems missing may only be unread, and nothing is said about unknown or unused names. `mistakes` counts the
-    errors so far.
+    errors so far. With `overlooks` keys that mean nothing are no mistakes.
     """
 
-    def __init__(self, promql: PromqlChecker, exists: FileExists | None = None) -> None:
+    def __init__(
+        self, promql: PromqlChecker, exists: FileExists | None = None, *, overlooks: bool = False
+    ) -> None:  # fmt: skip
         self.promql = promql
         self.exists = exists
         self.partial = False
         self.mistakes = 0
+        self.overlooks = overlooks
         self.severities: Severities = DEFAULT_SEVERITIES
         self.names: dict[str, dict[str, Scalar]] = {kind: {} for kind in ("service", *_REFERENCES)}
         self.roles: dict[str, tuple[str, ...]] = {}

@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import QueryError, UnsupportedQuery
@@ -72,7 +72,7 @@ def read_rules(
         dialect: Prometheus's major version: 2 refuses names of labels and series that only UTF-8 allows.
         strict: whether keys that mean nothing are mistakes.
     """
-    reading = Reading(promql) if strict else _Lenient(promql)
+    reading = Reading(promql, overlooks=not strict)
     file = _decoded(reading, name, content)
     reader = _Reader(reading, dialect)
 
@@ -85,15 +85,6 @@ def read_rules(
         for group in reader.document(document)
     ]  # fmt: skip
     return RuleFile(tuple(groups), reading.diagnostics())
-
-
-class _Lenient(Reading):
-    """Overlooks keys that mean nothing here: those of Prometheus's kin."""
-
-    def complain_at(self, code: str, *place: Any, **more: Any) -> None:
-        """Report a mistake."""
-        if code != "SER021":
-            super().complain_at(code, *place, **more)
 
 
 def _decoded(reading: Reading, name: str, content: str | bytes) -> File:
