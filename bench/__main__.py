@@ -23,6 +23,7 @@ NAMES = {
     "promql-rules": "published rules over samples shaped to them, beside the packaged Prometheus",
     "rules-live": "a thousand ratio rules over twenty thousand series, one evaluation",
     "backtest": "a burn-rate objective over 30 days, seven windows, beside Prometheus",
+    "backtest-report": "from the command line to the report: seconds, megabytes, the same bytes from many hands",
 }
 
 

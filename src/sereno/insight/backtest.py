@@ -153,6 +153,7 @@ def report(outcomes: Sequence[Outcome], question: Question, *, digest: str = "")
         loads=loads_of(pages),
         heat=heat_of(pages),
         digest=digest,
+        beta=question.beta,
     )
 
 

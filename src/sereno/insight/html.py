@@ -71,16 +71,18 @@ def _figures(report: Report, voice: Voice) -> str:
     score = report.score
     nights = sum(load.nights_broken for load in report.loads)
     wrong = voice("nothing") if score.wrong_per_week is None else voice.number(score.wrong_per_week)
+    f_score = voice("nothing") if score.f_score is None else voice.number(score.f_score, 2)
     shown = [
         ("precision", voice.share(score.precision), voice("precision.why")),
         ("recall", voice.share(score.recall), voice("recall.why")),
+        ("f_score", f_score, voice("f_score.why")),
         ("detection", voice.span(score.detection), voice("detection.why", worst=voice.span(score.detection_worst))),
         ("reset", voice.span(score.reset), voice("reset.why", worst=voice.span(score.reset_worst))),
         ("per_week", voice.number(score.per_week), voice("per_week.why", wrong=wrong)),
         ("nights", str(nights), voice("nights.why")),
     ]
     tiles = "".join(
-        f'<div><dt>{_e(voice(name))}</dt><dd><span class="value">{_e(value)}</span> <span class="why">{_e(words)}'
+        f'<div><dt>{_e(voice(name, beta=f"{report.beta.normalize():f}"))}</dt><dd><span class="value">{_e(value)}</span> <span class="why">{_e(words)}'
         "</span></dd></div>"
         for name, value, words in shown
     )

@@ -427,3 +427,4 @@ class Report:
     loads: tuple[Load, ...]
     heat: tuple[tuple[int, ...], ...]
     digest: str = ""
+    beta: Decimal = Decimal(1)

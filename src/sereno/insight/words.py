@@ -158,14 +158,6 @@ PHRASES: Phrases = {
     "fires": {"es": "se dispara", "en": "fires"},
     "covered": {"es": "Cobertura", "en": "Coverage"},
     "gaps": {"es": "Sin datos", "en": "No samples"},
-    "gaps.more": {"es": "y {count} huecos más", "en": "and {count} more gaps"},
-    "why.no_samples": {"es": "sin muestras", "en": "no samples"},
-    # Objectives
-    "days": {"es": "{slo}: día por día", "en": "{slo}: day by day"},
-    "days.desc": {
-        "es": "Cada día: cumplió el objetivo, no lo cumplió, o no se sabe.",
-        "en": "Each day: kept, broken, or unknown.",
-    },
     "kept": {
         "es": "{service} ha cumplido {kept} en {days} de {all} días.",
         "en": "{service} has kept {kept} in {days} of {all} days.",
