@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import struct
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 from tests.samples.prompb import Symbols, series_v1, v1, v2, write_v1
 from tests.samples.receiving import RW1, RW2, T0, WRITE, Plane, plane_in
 
-from sereno.adapters.samples.intake import KnownSeries
+from sereno.adapters.samples import remote_write, remote_write_v2
+from sereno.adapters.samples.intake import BadSamples, IntakeLimits, KnownSeries
 from sereno.adapters.samples.remote_write import read_request
 from sereno.kernel.errors import Unavailable
 from sereno.kernel.labels import Labels
@@ -419,3 +422,48 @@ async def test_it_counts_what_it_took(plane: Plane) -> None:
     text = (await plane.client.get("/metrics")).text
     assert 'sereno_received_samples_total{outcome="stored",protocol="remote_write_1"} 1.0' in text
     assert 'sereno_received_samples_total{outcome="refused",protocol="remote_write_1"} 1.0' in text
+
+
+def nested(*keys: bytes, inside: bytes) -> bytes:
+    """`inside` within messages of these keys, the last one innermost."""
+    for key in reversed(keys):
+        size, head = len(inside), bytearray()
+        while size > 127:
+            head.append(size & 127 | 128)
+            size >>= 7
+        inside = key + bytes([*head, size]) + inside
+    return inside
+
+
+MEGABYTES = 1 << 19
+MANY = {
+    "empty series": b"\x0a\x00" * (MEGABYTES // 2),
+    "empty metadata": b"\x1a\x00" * (MEGABYTES // 2),
+    "empty labels": nested(b"\x0a", inside=b"\x0a\x00" * (MEGABYTES // 2)),
+    "empty samples": nested(b"\x0a", inside=b"\x12\x00" * (MEGABYTES // 2)),
+    "empty exemplars": nested(b"\x0a", inside=b"\x1a\x00" * (MEGABYTES // 2)),
+    "empty histograms": nested(b"\x0a", inside=b"\x22\x00" * (MEGABYTES // 2)),
+    "spans of a histogram": nested(b"\x0a", b"\x22", inside=b"\x5a\x00" * (MEGABYTES // 2)),
+    "differences of a histogram": nested(b"\x0a", b"\x22", b"\x62", inside=b"\x01" * MEGABYTES),
+    "counts of a histogram, one by one": nested(b"\x0a", b"\x22", inside=(b"\x69" + bytes(8)) * (MEGABYTES // 9)),
+    "series of version 2": b"\x2a\x00" * (MEGABYTES // 2),
+    "symbols of version 2": b"\x22\x00" * (MEGABYTES // 2),
+    "references of version 2": nested(b"\x2a", b"\x0a", inside=b"\x00" * MEGABYTES),
+    "samples of version 2": nested(b"\x2a", inside=b"\x12\x00" * (MEGABYTES // 2)),
+    "histograms of version 2": nested(b"\x2a", inside=b"\x1a\x00" * (MEGABYTES // 2)),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_millions_of_nothings_cost_little(kind: str) -> None:
+    """Two bytes each on the wire; what they would be in memory is never built."""
+    reader = remote_write_v2 if "version 2" in kind else remote_write
+    known = KnownSeries(IntakeLimits(samples=1_000))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(BadSamples):
+            assert not reader.read_request(MANY[kind], known, T0).batch
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 40e6, f"{peak / 1e6:.0f} MB"

@@ -169,6 +169,10 @@ class Gathering:
     def refuse(self, reason: str, count: int = 1) -> None:
         """Leave out `count` samples."""
         self.refused += count
+        self.remark(reason)
+
+    def remark(self, reason: str) -> None:
+        """Remember why something was left out that is no sample; the first few are told."""
         if len(self.reasons) < _REASONS_MAX:
             self.reasons.append(reason)
 

@@ -28,7 +28,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
-from sereno.adapters.samples.intake import BadLabels, Gathering, KnownSeries, shown
+from sereno.adapters.samples.intake import BadLabels, BadSamples, Gathering, KnownSeries, shown
 from sereno.adapters.samples.otlp_delta import Classic, Deltas, Native, Number, Stream, Total, reduced, sum_of
 from sereno.adapters.samples.otlp_names import Kind, label_name, metric_name, unit_name
 from sereno.adapters.samples.protocols.histogram import BadHistogram, check
@@ -72,7 +72,7 @@ class Translator:
         self.rejected = 0
         self.fresh: dict[Labels, Stream] = {}
         self._known, self._starts, self._deltas = known, starts, deltas
-        self._latest_ms = 0
+        self._latest_ms = self._points = 0
 
     def request(self, request: ExportMetricsServiceRequest) -> None:
         """Everything in it. Raises BadSamples beyond a limit."""
@@ -93,7 +93,7 @@ class Translator:
             try:
                 self._float(self._labels(pairs), self._latest_ms, 1.0)
             except BadLabels as problem:
-                self.gathering.reasons.append(f"target_info: {problem}")
+                self.gathering.remark(f"target_info: {problem}")
             self.gathering.metadata["target_info"] = Metadata("gauge", "Target metadata", "")
 
     def _scope(self, found: ScopeMetrics, base: Pairs) -> None:
@@ -115,6 +115,9 @@ class Translator:
         suffix: Kind = "counter" if kind == "sum" and monotonic else "gauge" if kind in ("gauge", "sum") else "other"
         name = metric_name(metric.name, metric.unit, suffix)
         points: Sequence[Point] = data.data_points
+        self._points += len(points)
+        if self._points > self._known.limits.samples:
+            raise BadSamples(f"the request has more than {self._known.limits.samples} data points")
         if not name or temporality == AggregationTemporality.AGGREGATION_TEMPORALITY_UNSPECIFIED:
             why = "nothing is left of its name" if not name else "its temporality is unspecified"
             self._reject(f"{shown(metric.name)}: {why}", len(points))

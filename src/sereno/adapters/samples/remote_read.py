@@ -95,7 +95,7 @@ def answer(body: bytes, known: KnownSeries) -> tuple[list[SeriesSamples], tuple[
 
 def reading_limits() -> IntakeLimits:
     """Limits for what a Prometheus already accepted: wider than for strangers."""
-    return IntakeLimits(labels=1024, label_name_bytes=4096, label_value_bytes=1 << 20)
+    return IntakeLimits(samples=50_000_000, labels=1024, label_name_bytes=4096, label_value_bytes=1 << 20)
 
 
 def _samples(series: SeriesRead) -> SeriesSamples:

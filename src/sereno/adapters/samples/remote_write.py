@@ -25,6 +25,7 @@ from sereno.promql.columns import STALE, Float64s, Int64s
 from sereno.promql.native import Histogram
 
 TYPES = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
+_METRICS_MAX = 50_000
 _FULL, _ZERO = 18, 9
 """Bytes of a sample with a value, and of one without (it is zero), when its time is one of this century."""
 
@@ -33,15 +34,22 @@ def read_request(body: bytes, known: KnownSeries, now_ms: int) -> Received:
     """What the (unpacked) request `body` holds. Raises BadSamples if it is none, or beyond a limit."""
     gathering = Gathering(known.limits, now_ms)
     quick = _Quick(body, known)
+    series = metrics = 0
     try:
         for field in wire.fields(body, 0, len(body)):
             number, _, begin, end = field
             if number == 1:
                 wire.expect(field, wire.BYTES, "a time series")
+                series += 1
+                if series > known.limits.samples:
+                    raise wire.TooBig(f"more than {known.limits.samples} time series")
                 if not quick.take(begin, end):
                     _series(body, begin, end, known, gathering)
             elif number == 3:
                 wire.expect(field, wire.BYTES, "metadata")
+                metrics += 1
+                if metrics > _METRICS_MAX:
+                    raise wire.TooBig(f"metadata of more than {_METRICS_MAX} metrics")
                 _metadata(body, begin, end, gathering)
         for begin, end in quick.give(gathering):
             _series(body, begin, end, known, gathering)
@@ -168,7 +176,7 @@ def read_series(data: bytes, begin: int, end: int, known: KnownSeries) -> Series
     found = SeriesRead()
     places: list[tuple[int, int]] = []
     stale: list[int] = []
-    labels_end = begin
+    labels_end, natives = begin, 0
     plain = True
     for field in wire.fields(data, begin, end):
         number, _, at, until = field
@@ -185,9 +193,12 @@ def read_series(data: bytes, begin: int, end: int, known: KnownSeries) -> Series
         elif number == 3:
             found.exemplars += 1
         elif number == 4:
+            natives += 1
             _histogram(data, at, until, found, stale)
         else:
             plain = False
+        if len(places) + natives > known.limits.samples:
+            raise wire.TooBig(f"a series has more than {known.limits.samples} samples")
     _name(data[begin:labels_end] if plain else None, found, known)
     found.times, found.values = _samples(data, places)
     if stale:
@@ -286,7 +297,7 @@ def _metadata(data: bytes, begin: int, end: int, gathering: Gathering) -> None:
             texts[field[0]] = wire.text(data, field[2], field[3])
     name = texts[2]
     if not name or len(name) > gathering.limits.label_value_bytes:
-        gathering.reasons.append(f"metadata of {shown(name)} was left out")
+        gathering.remark(f"metadata of {shown(name)} was left out")
         return
     limit = gathering.limits.label_value_bytes
     gathering.metadata[name] = Metadata(

@@ -19,7 +19,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql.columns import STALE
 from sereno.promql.native import Histogram
 
-_SYMBOLS_MAX = 1 << 20
+_SYMBOLS_MAX = 200_000
 
 
 def read_request(body: bytes, known: KnownSeries, now_ms: int, starts: Starts | None = None) -> Received:
@@ -40,6 +40,8 @@ def read_request(body: bytes, known: KnownSeries, now_ms: int, starts: Starts | 
                     raise wire.TooBig(f"more than {_SYMBOLS_MAX} symbols")
             elif one[0] == 5:
                 series.append(one)
+                if len(series) > known.limits.samples:
+                    raise wire.TooBig(f"more than {known.limits.samples} time series")
         if symbols[:1] not in ([], [""]):
             raise wire.WireError("the first symbol must be empty")
         for one in series:
@@ -62,7 +64,7 @@ class _Series:
 def _series(
     data: bytes, where: wire.Field, symbols: list[str], known: KnownSeries, gathering: Gathering, starts: Starts | None
 ) -> None:
-    found = _read(data, where, symbols, 8 * known.limits.labels)
+    found = _read(data, where, symbols, 8 * known.limits.labels, known.limits.samples)
     gathering.exemplars += found.exemplars
     if len(found.refs) % 2:
         raise wire.WireError("a series has a label without a value")
@@ -104,7 +106,7 @@ def _values(values: list[float]) -> np.ndarray[tuple[int, ...], np.dtype[np.floa
     return np.array(values, np.float64)
 
 
-def _read(data: bytes, where: wire.Field, symbols: list[str], refs_max: int) -> _Series:
+def _read(data: bytes, where: wire.Field, symbols: list[str], refs_max: int, samples_max: int) -> _Series:
     found = _Series()
     for one in wire.fields(data, where[2], where[3]):
         number, _, begin, end = one
@@ -125,6 +127,8 @@ def _read(data: bytes, where: wire.Field, symbols: list[str], refs_max: int) -> 
             found.exemplars += 1
         elif number == 5:
             found.metadata = _metadata(data, begin, end, symbols)
+        if len(found.samples) + len(found.histograms) > samples_max:
+            raise wire.TooBig(f"a series has more than {samples_max} samples")
     return found
 
 

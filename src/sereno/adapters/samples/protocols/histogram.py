@@ -14,6 +14,7 @@ from sereno.promql.native import CUSTOM_BOUNDS, Buckets, Histogram, ResetHint
 
 _HINTS: tuple[ResetHint, ...] = ("unknown", "reset", "not_reset", "gauge")
 _SCHEMA_MIN, _SCHEMA_MAX = -4, 8
+_BUCKETS_MAX = 20_000
 
 
 class BadHistogram(ValueError):
@@ -59,14 +60,24 @@ def read_histogram(data: bytes, begin: int, end: int) -> WireHistogram:
                     sum_bits = int.from_bytes(data[at : at + 8], "little")
             case 8 | 11:
                 wire.expect(one, wire.BYTES, "a span")
-                (negative if place == 8 else positive).spans.append(_span(data, one))
+                spans = (negative if place == 8 else positive).spans
+                spans.append(_span(data, one))
+                if len(spans) > _BUCKETS_MAX:
+                    raise BadHistogram(f"more than {_BUCKETS_MAX} spans")
             case 9 | 12:
                 deltas = (negative if place == 9 else positive).deltas
-                deltas.extend(map(wire.zigzag, wire.varints(data, one, "differences of buckets")))
+                deltas.extend(map(wire.zigzag, wire.varints(data, one, "differences of buckets", _BUCKETS_MAX)))
+                if len(deltas) > _BUCKETS_MAX:
+                    raise BadHistogram(f"more than {_BUCKETS_MAX} buckets")
             case 10 | 13:
-                (negative if place == 10 else positive).counts.append(wire.doubles(data, one, "counts of buckets"))
+                counts = (negative if place == 10 else positive).counts
+                counts.append(wire.doubles(data, one, "counts of buckets"))
+                if len(counts) > _BUCKETS_MAX:
+                    raise BadHistogram(f"more than {_BUCKETS_MAX} buckets")
             case 16:
                 bounds.append(wire.doubles(data, one, "bounds of buckets"))
+                if len(bounds) > _BUCKETS_MAX:
+                    raise BadHistogram(f"more than {_BUCKETS_MAX} bounds")
             case _:
                 pass
     at_ms, start_ms = (wire.signed(cast(int, numbers.get(place, 0))) for place in (15, 17))

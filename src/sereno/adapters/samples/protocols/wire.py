@@ -120,7 +120,7 @@ def expect(field: Field, kind: int, what: str) -> None:
         raise WireError(f"{what} is of the wrong kind")
 
 
-def varints(data: bytes, field: Field, what: str) -> list[int]:
+def varints(data: bytes, field: Field, what: str, most: int = _PACKED_MAX) -> list[int]:
     """The numbers of a repeated field, packed or one by one. Raises WireError, TooBig."""
     _, kind, begin, end = field
     if kind == VARINT:
@@ -130,8 +130,8 @@ def varints(data: bytes, field: Field, what: str) -> list[int]:
     while begin < end:
         value, begin = varint(data, begin, end)
         found.append(value)
-        if len(found) > _PACKED_MAX:
-            raise TooBig(f"{what} has more than {_PACKED_MAX} numbers")
+        if len(found) > most:
+            raise TooBig(f"{what}: more than {most} numbers")
     return found
 
 
