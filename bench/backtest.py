@@ -52,7 +52,7 @@ def measure() -> list[Figure]:
         theirs = 0.0
         worst = 0.0
         with _prometheus(_blocks(columns)) as server:
-            for _ in range(3):  # turn about: all of ours, a part of theirs
+            for _ in range(4):  # turn about: all of ours, a part of theirs
                 for kind in kinds:
                     ours[kind].append(_child(store, kind, Path(folder)))
                 if not theirs:
