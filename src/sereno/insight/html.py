@@ -81,9 +81,10 @@ def _figures(report: Report, voice: Voice) -> str:
         ("per_week", voice.number(score.per_week), voice("per_week.why", wrong=wrong)),
         ("nights", str(nights), voice("nights.why")),
     ]
+    beta = f"{report.beta.normalize():f}"
     tiles = "".join(
-        f'<div><dt>{_e(voice(name, beta=f"{report.beta.normalize():f}"))}</dt><dd><span class="value">{_e(value)}</span> <span class="why">{_e(words)}'
-        "</span></dd></div>"
+        f'<div><dt>{_e(voice(name, beta=beta))}</dt><dd><span class="value">{_e(value)}</span> '
+        f'<span class="why">{_e(words)}</span></dd></div>'
         for name, value, words in shown
     )
     return f'<dl class="figures">{tiles}</dl>'

@@ -158,6 +158,9 @@ PHRASES: Phrases = {
     "fires": {"es": "se dispara", "en": "fires"},
     "covered": {"es": "Cobertura", "en": "Coverage"},
     "gaps": {"es": "Sin datos", "en": "No samples"},
+    "why.no_samples": {"es": "sin muestras", "en": "no samples"},
+    # Objectives
+    "days": {"es": "{slo}: día por día", "en": "{slo}: day by day"},
     "kept": {
         "es": "{service} ha cumplido {kept} en {days} de {all} días.",
         "en": "{service} has kept {kept} in {days} of {all} days.",
