@@ -461,10 +461,12 @@ async def test_a_client_that_hangs_up_is_noticed(shop: House, program: httpx.Asy
     assert len(asked) <= 5  # of some dozens of pieces
 
 
-async def test_pieces_of_samples_are_whole_again(shop: House) -> None:
+@pytest.mark.parametrize("piece_ms", [15_000, 15_001, 7_200_001])
+async def test_pieces_of_samples_are_whole_again(shop: House, monkeypatch: pytest.MonkeyPatch, piece_ms: int) -> None:
     from sereno.app.http import prometheus_run as run
     from sereno.promql import Matcher, Selection
 
+    monkeypatch.setattr(run, "PIECE_MS", piece_ms)
     whole = Selection((Matcher("job", "!=", ""),), END - 7_200_000, END)
     store = shop.control.store
     assert store is not None
@@ -566,6 +568,18 @@ async def test_rules_and_alerts_are_those_in_force(house: House) -> None:
     firing = {rule["name"] for group in groups for rule in group["rules"] if rule["state"] == "firing"}
     assert firing <= {alert["labels"]["alertname"] for alert in alerts}
     assert firing
+
+
+async def test_a_rule_that_cannot_be_evaluated_says_so(house: House) -> None:
+    one = house.control.rules[0]
+    house.control.evaluation_error = f"{one.key}: it is too large; nobody/else: fails too"
+    groups = (await ask(await house.program("viewer"), "rules"))["groups"]
+    told = {rule["name"]: rule for group in groups for rule in group["rules"]}
+    assert (told[one.name]["health"], told[one.name]["lastError"]) == ("err", "it is too large")
+    assert {rule["health"] for name, rule in told.items() if name != one.name} == {"ok"}
+    house.control.evaluation_error = house.control.evaluated_at = None
+    groups = (await ask(await house.program("viewer"), "rules"))["groups"]
+    assert {rule["health"] for group in groups for rule in group["rules"]} == {"unknown"}
 
 
 async def test_rules_can_be_chosen(house: House) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.errors import QueryError, SerenoError
 from sereno.kernel.moment import EPOCH
-from sereno.promql import Matcher, matchers_of, matches
+from sereno.promql import Matcher, matchers_of
 
 FIELDS_MAX = 2000
 QUERY_CHARS_MAX = 100_000
@@ -132,8 +132,6 @@ class Form:
                 matchers = matchers_of(text)
             except QueryError as error:
                 raise invalid(name, told(text, error)) from None
-            if matches(matchers, {}):
-                raise invalid(name, f"{name} must contain at least one non-empty matcher")
             found.append(matchers)
         return tuple(found)
 
