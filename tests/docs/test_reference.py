@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 NOT_OURS = {".venv", ".bootstrap", "node_modules", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache", "build"}
 PAGES = reference.pages()
-OF_COMMANDS = {"SERENO_URL", "SERENO_TOKEN", "SERENO_TEST_WORKERS"}
+OF_COMMANDS = {"SERENO_URL", "SERENO_TOKEN", "SERENO_TEST_WORKERS", "SERENO_KERNELS"}
 """Environment variables that are no settings: of commands that speak to a control plane, and of scripts/test."""
 
 

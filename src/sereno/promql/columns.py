@@ -81,7 +81,9 @@ class Columns:
 
 
 Select = Callable[[Selection], Columns]
-"""How the evaluator asks for samples: called once for each distinct selection."""
+"""How the evaluator asks for samples: once for each distinct selection, or for parts of its time or of its series
+(one more matcher) where the whole is too much to be held. More than was asked for may be given; a source that has only
+whole selections raises LookupError for anything else."""
 
 
 @dataclass(frozen=True, slots=True)
