@@ -44,7 +44,6 @@ EXPRESSIONS = (
     "count(lat)",
     "lat and on(pod) lat{pod='1'}",
     "lat + lat",
-    "last_over_time(lat[1m])",
     "count_over_time(lat[2m])",
     "present_over_time(lat[2m])",
     "absent_over_time(lat[1m])",
@@ -59,7 +58,7 @@ EXPRESSIONS = (
     "lat > 1",
     "histogram_quantile(2, lat)",
 )
-"""What 2.42 knows of native histograms. It takes them for 0 in label_replace, count_values, `-`, abs, min_over_time and
+"""What 2.42 knows of native histograms. It takes them for 0 in label_replace, last_over_time, `-`, abs, min_over_time and
 their kin, where version 3 (and we) give the histogram, or nothing and a word about it."""
 GRIDS = (
     Grid(BASE + 60 * S, BASE + 900 * S, 35 * S),
