@@ -249,6 +249,17 @@ async def test_blocks_of_a_prometheus_there_and_back(stores: Any, tmp_path: Path
         TsdbFolder(tmp_path / "reliability")
 
 
+@pytest.mark.parametrize(
+    ("values", "markers"),
+    [("1x2", [1]), ("1xx2", []), ("1xx2x", [4]), ("x1", [0]), ("xxx", []), ("x", [0]), ("12", [])],
+)
+def test_a_nan_that_stands_alone_is_a_marker(values: str, markers: list[int]) -> None:
+    from sereno.adapters.samples.tsdb import _marked
+
+    found = _marked(sample(Labels(__name__="m"), [float("nan") if v == "x" else float(v) for v in values]))
+    assert np.flatnonzero(found.values.view(np.uint64) == 0x7FF0000000000002).tolist() == markers
+
+
 # -- going on ------------------------------------------------------------------------------------------
 
 
