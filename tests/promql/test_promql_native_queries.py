@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.promql import native_script
 
-from sereno.kernel.errors import QueryError
+from sereno.kernel.errors import QueryError, QueryLimit
 from sereno.kernel.labels import Labels
-from sereno.promql import STALE, Columns, Grid, Result, Settings, evaluate
+from sereno.promql import STALE, Columns, Grid, Limits, Result, Settings, evaluate
 from sereno.promql import tiles as tiles_module
 from sereno.promql.dialect import Features
 from sereno.promql.native import Histogram
@@ -463,6 +463,14 @@ def test_tiles_carry_histograms(monkeypatch):
     monkeypatch.undo()
     whole = ask("latency", grid, LATENCY, late)
     assert [said(parts, c) for c in range(31)] == [said(whole, c) for c in range(31)]
+
+
+def test_a_histogram_weighs_as_much_as_its_buckets():
+    wide = "{{count:400 buckets:[" + " ".join(["1"] * 400) + "]}}"
+    store = native_script.NativeStore(columns(series("latency", f"{wide}x9")))
+    with pytest.raises(QueryLimit, match="2,110 samples"):
+        evaluate("latency", Grid(0, 135 * S, 15 * S), store.select, limits=Limits(samples_max=2_000))
+    evaluate("latency", Grid(0, 135 * S, 15 * S), store.select, limits=Limits(samples_max=2_110))
 
 
 def test_rows_that_become_alike_are_one_if_they_never_meet():

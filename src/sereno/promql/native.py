@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from sereno.promql.columns import Float64s, Int64s
+from sereno.promql.columns import Float64s, Int64s, Objects
 
 CUSTOM_BOUNDS = -53
 """The schema of histograms whose bounds are listed."""
@@ -40,3 +40,13 @@ class Histogram:
     negative: Buckets = field(default_factory=Buckets)
     bounds: tuple[float, ...] = ()
     reset: ResetHint = "unknown"
+
+
+def weight(histograms: Objects) -> int:
+    """How many samples of 16 bytes the histograms among `histograms` are worth, beyond one each; as Prometheus reckons.
+
+    Source: `Size` in model/histogram/float_histogram.go of Prometheus 3.14.
+    """
+    there = [h for h in histograms.tolist() if h is not None]
+    buckets = sum(len(h.positive.index) + len(h.negative.index) + len(h.bounds) for h in there)
+    return (len(there) * 160 + 8 * buckets) // 16

@@ -16,6 +16,7 @@ from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
 from sereno.promql.limits import Limits
+from sereno.promql.native import weight
 from sereno.promql.windows import Samples
 
 WHOLE_SAMPLES = 12_000_000
@@ -96,7 +97,8 @@ class Supply:
     def _ask(self, selection: Selection, *, exactly: bool = True) -> Columns:
         columns = self._select(selection)
         self._limits.check("series_max", len(columns), "series")
-        self._limits.check("samples_max", len(columns.times), "samples")
+        native = 0 if columns.histograms is None else weight(columns.histograms)
+        self._limits.check("samples_max", len(columns.times) + native, "samples")
         return cut(columns, selection) if exactly else columns
 
     # A look ahead ------------------------------------------------------------------------------------------
