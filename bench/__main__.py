@@ -24,6 +24,9 @@ NAMES = {
     "rules-live": "a thousand ratio rules over twenty thousand series, one evaluation",
     "backtest": "a burn-rate objective over 30 days, seven windows, beside Prometheus",
     "backtest-report": "from the command line to the report: seconds, megabytes, the same bytes from many hands",
+    "query-api": "a large answer of the query API, and what a rule waits while people ask",
+    "rule-tests": "a one-day unit test of two burn-rate alerts beside promtool",
+    "fire-times": "when alerts fire and resolve beside a live Prometheus, two dozen bad days (about 90 seconds)",
 }
 
 
