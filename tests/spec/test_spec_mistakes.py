@@ -161,7 +161,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER061", EVENTS + "        {total: t_total, bad: 'status=~»'}\n"),
     ("SER060", ALERT + "    expr: '  »up[5m]'\n"),
     ("SER060", ALERT + "    expr: »'\"up\"'\n".replace("»'", "'»")),
-    ("SER064", ALERT + "    expr: sum(»histogram_fraction(0, 1, up)) > 1\n"),
+    ("SER064", ALERT + "    expr: sum(»limitk(2, up)) > 1\n"),
     ("SER061", EVENTS + "        {total: '»rate(t_total[5m])', bad: 'status=\"500\"'}\n"),
     ("SER061", EVENTS + "        {total: »'{job=\"a\"}', bad: 'status=\"500\"'}\n"),
     ("SER061", EVENTS + "        {total: t_total, bad: 'status=»500'}\n"),
