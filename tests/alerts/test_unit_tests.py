@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -200,3 +201,43 @@ def test_what_is_written_reads_the_same(values: list[float | None]) -> None:
     found = parse_values(write_values(values))
     got = [float(v) if p else None for v, p in zip(found.values, found.present, strict=True)]
     assert got == values
+
+
+GENERATE = r"""
+groups:
+- name: g
+  rules:
+  - record: job:err:rate5m
+    expr: sum by (job) (rate(errors_total{status=~"5.."}[5m]))
+  - alert: Burn
+    expr: sum by (job) (rate(errors_total{status=~"5.."}[5m])) / sum by (job) (rate(errors_total[5m])) > 0.5
+    for: 10m
+    labels: {severity: page}
+    annotations: {summary: '{{ $labels.job }} at {{ $value | humanizePercentage }}'}
+  - alert: Down
+    expr: up{job="x\"y"} == 0
+  - alert: Gone
+    expr: absent(up{job="y"})
+  - alert: Full
+    expr: predict_linear(node_free[1h], 4*3600) < 0
+    for: 5m
+  - alert: Never
+    expr: vector(0) > 1
+"""
+
+
+@pytest.mark.prometheus
+def test_tests_written_for_rules_pass_with_promtool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules.yml").write_text(GENERATE)
+    target = tmp_path / "written.yml"
+    words = ["test", "--prometheus", "2"]
+    assert run([*words, "--generate", str(target), str(tmp_path / "rules.yml")]) == 1
+    told = capsys.readouterr().out
+    assert "tests of 5 of 6 rules" in told
+    assert "no series found that make Never" in told
+    assert target.read_text().count("exp_labels") == 4
+    assert target.read_text().count(", quiet") == 4
+    assert run([*words, "--fail-under", "80", str(target)]) == 0, capsys.readouterr().out
+    done = subprocess.run(["promtool", "test", "rules", str(target)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert run([*words, "--generate", str(target), str(tmp_path / "rules.yml")]) == 2

@@ -30,6 +30,7 @@ from sereno.promql import (
     selections,
 )
 from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.matching import quoted
 from sereno.promql.native_stored import stored
 from sereno.promql.native_text import notation
 from sereno.spec.rule_groups import RuleGroup
@@ -73,11 +74,11 @@ def run_test(
     settings = replace(settings or Settings(), subquery_step_ms=every)
     try:
         last_ms = test.start_ms + to_ms(test.length) // every * every
-        given = _given(test, last_ms)
+        given = given_series(test, last_ms)
     except _BadSeries as bad:
         return Verdict(test, (Failure(str(bad), line=bad.line),))
     run = Run(
-        groups, test.start_ms, last_ms, _select(given), interval_ms=every, settings=settings, limits=limits,
+        groups, test.start_ms, last_ms, select_of(given), interval_ms=every, settings=settings, limits=limits,
         texts=TemplateContext(external_labels=test.external_labels, external_url=test.external_url),
         alert_series=True, merge=True, arrangement=arrangement,
     )  # fmt: skip
@@ -96,8 +97,8 @@ class _BadSeries(ValueError):
         self.line = line
 
 
-def _given(test: UnitTest, last_ms: int) -> list[Series]:
-    """The series that a test feeds in, up to the last evaluation. Raises _BadSeries."""
+def given_series(test: UnitTest, last_ms: int) -> list[Series]:
+    """The series that a test feeds in, up to the last evaluation. Raises ValueError."""
     found: dict[Labels, Series] = {}
     step = to_ms(test.interval)
     for one in test.series:
@@ -120,7 +121,9 @@ def _stored(histograms: Objects) -> Objects:
     return found
 
 
-def _select(given: Sequence[Series]) -> Select:
+def select_of(given: Sequence[Series]) -> Select:
+    """A way to select among `given`."""
+
     def select(selection: Selection) -> Columns:
         return joined(
             [(labels, (times, values, objects)) for labels, times, values, objects in given
@@ -298,7 +301,7 @@ def _sample_lines(samples: Sequence[Sample]) -> tuple[str, ...]:
 
 def metric_text(labels: Labels) -> str:
     """`name{a="b"}`."""
-    inside = ", ".join(f'{name}="{value}"' for name, value in labels.items() if name != "__name__")
+    inside = ", ".join(f"{name}={quoted(value)}" for name, value in labels.items() if name != "__name__")
     return f"{labels.get('__name__', '')}{{{inside}}}" if inside or "__name__" not in labels else labels["__name__"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from sereno.alerts.unit_tests import Failure
 from sereno.app.rule_tests import TestedFile, failure_lines, named
 from sereno.kernel.inert import inert
 
@@ -18,13 +19,8 @@ def junit_text(tested: Sequence[TestedFile]) -> str:
 def _suite(one: TestedFile) -> str:
     failed = sum(not verdict.passed for verdict in one.verdicts)
     cases = "".join(
-        f"    <testcase name={_attribute(named(v.test, n))} classname={_attribute(one.path)} time={_attribute(f'{s:.4f}')}>"
-        + "".join(
-            f"\n      <failure message={_attribute(failure.title)}>{_text(failure_lines(failure))}</failure>\n    "
-            for failure in v.failures
-        )
-        + "</testcase>\n"
-        for n, (v, s) in enumerate(zip(one.verdicts, one.seconds, strict=True))
+        _case(one.path, named(verdict.test, number), seconds, verdict.failures)
+        for number, (verdict, seconds) in enumerate(zip(one.verdicts, one.seconds, strict=True))
     )
     if one.mistakes:
         told = [line for mistake in one.mistakes for line in mistake.render().split("\n")]
@@ -35,6 +31,15 @@ def _suite(one: TestedFile) -> str:
         )
     counts = f'tests="{len(one.verdicts) + bool(one.mistakes)}" failures="{failed}" errors="{int(bool(one.mistakes))}"'
     return f'  <testsuite name={_attribute(one.path)} {counts} time="{sum(one.seconds):.4f}">\n{cases}  </testsuite>\n'
+
+
+def _case(path: str, name: str, seconds: float, failures: Sequence[Failure]) -> str:
+    told = "".join(
+        f"\n      <failure message={_attribute(failure.title)}>{_text(failure_lines(failure))}</failure>\n    "
+        for failure in failures
+    )
+    head = f'    <testcase name={_attribute(name)} classname={_attribute(path)} time="{seconds:.4f}">'
+    return f"{head}{told}</testcase>\n"
 
 
 def _attribute(text: str) -> str:
