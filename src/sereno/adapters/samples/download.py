@@ -1,8 +1,9 @@
 """A user's history, brought from their Prometheus once and kept: in parts, kindly, and going on where it ended.
 
 Remote read is asked first, for it tells everything: all bits, staleness markers, native histograms. Where that is not
-spoken, range selectors through the HTTP API do, without markers. A part that is too large, or fails, is halved. A part
-is noted as finished in the store's own file once its samples are kept there; finished parts are never asked for again.
+spoken, range selectors through the HTTP API do, without markers and hints of resets. A part that is too large, or
+fails, is halved. A part is noted as finished in the store's own file once its samples are kept there; finished parts
+are never asked for again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sereno.adapters.samples.progress import Finished, missing
 from sereno.adapters.samples.prometheus_api import PrometheusApi, TooMuch
 from sereno.adapters.samples.remote_read import NoRemoteRead, hides_histograms, read, reading_limits
 from sereno.adapters.samples.source import SeriesSamples, Written
-from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
+from sereno.kernel.errors import QueryError, QueryLimit, Unavailable, UnsupportedQuery
 from sereno.kernel.moment import from_ms
 from sereno.promql.columns import Matcher, Selection
 from sereno.promql.matching import canonical, selector_text
@@ -162,6 +163,8 @@ class _Run:
             until = min(after + size, end)
             try:
                 part = await self._fetch(matchers, after, until)
+            except UnsupportedQuery:  # histograms that the API does not convey whole
+                raise
             except (TooMuch, Unavailable, QueryError) as problem:
                 refusals += isinstance(problem, QueryError) and not isinstance(problem, QueryLimit)
                 if until - after <= PART_MIN_MS or refusals > _HALVINGS_OF_REFUSALS:
@@ -186,15 +189,11 @@ class _Run:
             except NoRemoteRead as problem:
                 self._remote_read = False
                 self._warn(
-                    f"remote read is not spoken there ({problem}): staleness markers, native histograms and NaN's bits "
-                    "do not come along"
+                    f"remote read is not spoken there ({problem}): staleness markers and NaN's bits do not come along"
                 )
         found = await self._api.piece(selector_text(matchers), after, until)
-        series = [SeriesSamples(labels, times, values) for labels, (times, values) in found.series.items()]
-        warnings = found.warnings
-        if found.histograms:
-            warnings = (*warnings, "native histograms were left out: the HTTP API does not convey them whole")
-        return _Part(series, warnings)
+        series = [SeriesSamples(one, run.times, run.values, run.histograms) for one, run in found.runs.items()]
+        return _Part(series, found.warnings)
 
     async def _keep(self, what: str, part: _Part, after: int, until: int) -> None:
         """Keep a part's samples, then note it; a partial answer, or one of what is still happening, is not noted."""
@@ -224,7 +223,7 @@ class _Run:
     @staticmethod
     def _partial(warnings: tuple[str, ...]) -> bool:
         """Whether the server says that something is missing which it may have another time."""
-        return any("left out" not in warning and warning[:1] != "{" for warning in warnings)
+        return any(not warning.startswith("{") for warning in warnings)
 
     def _warn(self, warning: str) -> None:
         self._warnings.setdefault(warning)
