@@ -178,6 +178,7 @@ def test_ray_writes_the_same_bytes(place, capsys):
 # what was said wrongly, what the answer says
 WRONG = [
     (["--since", "soon"], "--since"),
+    (["--since", "100y"], "evaluations of every rule"),
     (["--until", "2026-03-04"], "needs a zone"),
     (["--from", "carrier", "pigeon"], "carrier"),
     (["--from", "prometheus", "localhost"], "no address of a Prometheus"),
@@ -196,7 +197,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG, ids=[" ".join(a) for a, _ in WRONG])
 def test_wrong_use_is_explained(place, capsys, arguments, said):
-    base = BASE if "--until" not in arguments else ["backtest"]
+    base = BASE if arguments[0] not in ("--until", "--since") else ["backtest", "--interval", "1m"]
     assert run([*base, *arguments]) != 0
     shown = capsys.readouterr().err
     assert said in shown

@@ -293,3 +293,31 @@ def test_a_wrong_incident_is_told_with_its_place(name, text, line, message):
     with pytest.raises(SpecError) as caught:
         read_incidents(name, text)
     assert any(d.line == line and message in d.message for d in caught.value.diagnostics), caught.value.diagnostics
+
+
+def test_a_page_lasts_as_long_as_its_alerts():
+    world = World(MONDAY - DAY, MONDAY + DAY, during((MONDAY + 3 * HOUR, 25 * MINUTE, 0.6)))
+    found, _ = outcome_of(world)
+    assert found.pages
+    for page in found.pages:
+        mine = [one for one in found.fired if one.severity == page.severity]
+        assert page.opened_ms == min(one.fired_ms for one in mine)
+        assert page.closed_ms == max(one.resolved_ms or 0 for one in mine)
+
+
+def test_idle_hours_page_nobody_and_are_not_called_thin():
+    def traffic(times):
+        return np.where(times // 3_600_000 % 24 < 12, 0, 400)
+
+    world = World(MONDAY - DAY, MONDAY + DAY, during(), per_scrape=traffic)
+    found, _ = outcome_of(world, spec_of(SHOP.replace("99.9%", "99.98%")))
+    low = {one.alert: one for one in found.promises[0].low_traffic}.get("ShopAvailabilityBurn1h")
+    # Only while the window empties or fills are there a few events and not many: never for a whole hour.
+    assert low is None or {hour for hour, _, _ in low.hours} <= {12, 13}
+    assert low is None or low.share < Decimal("0.05")
+
+
+def test_the_first_bad_minute_of_a_history_is_not_an_incident():
+    few = World(MONDAY, MONDAY + DAY, during((MONDAY + 30 * MINUTE, MINUTE, 0.1)))
+    found, _ = outcome_of(few)
+    assert found.incidents == ()

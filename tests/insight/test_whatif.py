@@ -166,3 +166,13 @@ def test_an_objective_that_is_not_there_is_not_invented():
     assert holds("a.yaml", SHOP, plan)
     with pytest.raises(NotFound, match="shop/availability"):
         edited("a.yaml", "service: other\n", plan, Variant(plan.slo.objective, plan.tiers, timedelta(0)))
+
+
+def test_a_comment_behind_the_last_value_stays_with_it():
+    text = SHOP.replace("    window: 30d\n", "").replace("---\n", "    window: 30d   # rolling\n---\n")
+    loaded = load_text({"a.yaml": text + PEOPLE}, promql=Checker())
+    assert loaded.spec is not None
+    (plan,) = plans_of(loaded.spec, evaluation_interval=EVERY)
+    changed = edited("a.yaml", text, plan, Variant(plan.slo.objective, plan.tiers[:1], timedelta(0)))
+    assert "    window: 30d   # rolling\n    tiers:\n" in changed
+    assert load_text({"a.yaml": changed + PEOPLE}, promql=Checker()).spec is not None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sereno.kernel.message import Language
 
 Progress = Callable[[str, float], None]
+EVALUATIONS_MAX = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ def _question(asked: Asked, version: Version, until: datetime, now: datetime) ->
     start_ms = (end_ms - asked.since // timedelta(milliseconds=1)) // step * step
     if asked.until is not None and asked.until > now:
         raise UsageError(f"--until {asked.until.isoformat()} is in the future")
+    steps = (end_ms - start_ms) // step
+    if steps > EVALUATIONS_MAX:
+        raise UsageError(
+            f"that is {steps:,} evaluations of every rule, more than {EVALUATIONS_MAX:,}",
+            hint="look less far back, or widen --interval",
+        )
     zones = sorted({team.zone for team in version.spec.teams.values()})
     return Question(
         spec=version.spec, start_ms=start_ms, end_ms=end_ms, interval=asked.interval, answer_after=asked.answer_after,
