@@ -11,9 +11,25 @@ from tests.promql.test_promql_against_prometheus import EXPRESSIONS, GRIDS
 
 from sereno.kernel.errors import NotFound, QueryError, QueryLimit
 from sereno.kernel.labels import Labels
-from sereno.promql import Columns, Grid, Limits, Result, Select, Selection, evaluate, evaluate_all, selections, supply
+from sereno.promql import (
+    Columns,
+    Grid,
+    Limits,
+    Result,
+    Select,
+    Selection,
+    evaluate,
+    evaluate_all,
+    parse,
+    selections,
+    supply,
+    tiles,
+)  # fmt: skip
 from sereno.promql import run as run_module
+from sereno.promql.known import one_and_the_same
+from sereno.promql.late import LateLabels
 from sereno.promql.matching import matches
+from sereno.promql.shards import by_rows
 
 HOUR, DAY = 3_600_000, 86_400_000
 
@@ -106,6 +122,53 @@ def test_in_parts_it_is_the_same(expr: str, little: None, monkeypatch: pytest.Mo
     assert in_parts.most < whole.most
 
 
+@pytest.mark.parametrize("expr", LARGE[:6])
+def test_shares_and_tiles_together(expr: str, little: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = days()
+    monkeypatch.setattr(tiles, "TILE_CELLS", 1)
+    found = evaluate(expr, GRID, store.select)
+    monkeypatch.undo()
+    alike(found, evaluate(expr, GRID, store.select))
+
+
+@pytest.mark.parametrize(
+    ("expr", "alone"),
+    [
+        ("a", True),
+        ("rate(a[5m]) * 2 > 1", True),
+        ("a / b", True),
+        ("a / on (instance, job) b", True),
+        ("a / on (job) b", False),
+        ("a / ignoring (instance) group_left b", False),
+        ("a / on (instance) group_left (job) b", True),
+        ("a / ignoring (x) group_left (instance) b", False),
+        ("a unless on (instance) b", True),
+        ("sum by (instance) (a) / sum by (instance) (b)", True),
+        ("sum by (job) (a)", False),
+        ("sum without (job) (a)", True),
+        ("sum without (instance) (a)", False),
+        ("topk by (instance) (2, a)", False),
+        ("max_over_time(a[1h:1m])", False),
+        ("absent(a)", False),
+        ("label_replace(a, 'instance', 'x', '', '')", False),
+        ("a + scalar(b)", False),
+        ("a + time()", True),
+        ("histogram_quantile(0.9, a)", False),
+        ("sort(a)", False),
+    ],
+)
+def test_what_stays_within_a_share(expr: str, alone: bool) -> None:
+    assert by_rows(parse(expr), "instance") is alone
+
+
+def test_labels_of_another_kind_are_not_the_same() -> None:
+    plain, late = (Labels(a="1"),), (LateLabels({"a": "1"}),)
+    assert plain == late
+    assert type(one_and_the_same(plain)[0]) is Labels
+    assert type(one_and_the_same(late)[0]) is LateLabels
+    assert one_and_the_same((Labels(a="1"),)) is one_and_the_same(plain)
+
+
 def test_every_sample_is_read_once_but_for_the_look_ahead(little: None) -> None:
     asked = Counting(days().select)
     evaluate("topk(1, rate(m[2h]))", GRID, asked)
@@ -182,6 +245,16 @@ def test_equal_parts_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) == 1
 
 
+def test_what_is_noted_of_a_shared_part_is_told_to_each_with_its_own_place() -> None:
+    exprs = ["rate(m[5m])", "1 + rate(m[5m])", "sum(rate(m[5m])) / sum(rate(m[5m]))", "count(m)"]
+    store = days()
+    found = evaluate_all(exprs, Grid.at(DAY), store.select)
+    alone = [evaluate(expr, Grid.at(DAY), store.select) for expr in exprs]
+    assert [one.infos for one in found if isinstance(one, Result)] == [one.infos for one in alone]
+    assert [len(one.infos) for one in alone] == [1, 1, 1, 0]
+    assert len({one.infos for one in alone}) == 3
+
+
 def test_a_selector_that_cannot_be_had_ends_only_those_who_want_it() -> None:
     store = days()
 
@@ -192,7 +265,8 @@ def test_a_selector_that_cannot_be_had_ends_only_those_who_want_it() -> None:
 
     found = evaluate_all(["sum(m)", "m + on (instance) other", "other", "count(m)"], Grid.at(DAY), select)
     assert [isinstance(one, Result) for one in found] == [True, False, False, True]
-    assert [one.message for one in found[1:3] if isinstance(one, QueryError)] == ["refused"] * 2
+    said = [(one.message, one.position) for one in found[1:3] if isinstance(one, QueryError)]
+    assert said == [("refused", 18), ("refused", 0)]
 
 
 def test_a_source_that_is_away_is_nobodys_mistake() -> None:

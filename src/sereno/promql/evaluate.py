@@ -44,9 +44,10 @@ from sereno.promql.durations import context_of, resolved
 from sereno.promql.extended import smoothed
 from sereno.promql.late import lately, settled
 from sereno.promql.limits import Limits
+from sereno.promql.memory import Memory
 from sereno.promql.parser import parse
 from sereno.promql.plan import Query, Settings, needs, united
-from sereno.promql.run import Memory, Outcome, Run, outcomes
+from sereno.promql.run import Outcome, Run, outcomes
 from sereno.promql.signatures import TRIED_AGGREGATIONS, kind_of
 from sereno.promql.starts import Starts
 from sereno.promql.tiles import steps_of
