@@ -33,6 +33,8 @@ EXPRESSIONS = (
     "histogram_quantile(scalar(q), rate(h[1m]))",
     "histogram_quantile(1, sum by (zone) (h))",
     "histogram_count(rate(h[1m]))",
+    "histogram_fraction(-0.4, scalar(q) * 3, h)",
+    "histogram_fraction(-Inf, 1.7, rate(h[1m]))",
     "histogram_sum(sum(rate(h[1m])))",
 )
 

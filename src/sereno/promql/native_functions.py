@@ -23,7 +23,7 @@ from sereno.promql.histogram import (
     classic_rows,
 )
 from sereno.promql.native import Histogram
-from sereno.promql.native_places import Places, quantiles
+from sereno.promql.native_places import Places, fractions, quantiles
 from sereno.promql.native_quantile import fraction, quantile, variance
 from sereno.promql.native_stack import FIXED, Stack
 from sereno.promql.values import Bools, LabelRows, Vector, drop_name, merged
@@ -142,7 +142,10 @@ def histogram_fraction(lower: Float64s, upper: Float64s, vector: Vector, asked: 
             asked.notes.add(notes_of.nan_fraction(asked.name(native.labels, row), asked.position))
         return found.value
 
-    parts = [drop_name(_each(native, of))]
+    def many(places: Places, columns: Int64s) -> tuple[Float64s, Bools]:
+        return fractions(lower[columns], upper[columns], places, dialect=asked.dialect)
+
+    parts = [drop_name(_each(native, of, many))]
     if asked.dialect == 3:  # version 2 knows fractions of native histograms only
         parts.append(classic_fraction(lower, upper, classic))
     return stacked(parts)

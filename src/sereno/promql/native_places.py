@@ -101,3 +101,38 @@ def _within(lower: Float64s, upper: Float64s, share: Float64s, *, linear: bool) 
     low, high = _log2(np.abs(lower)), _log2(np.abs(upper))
     curved = np.where(lower > 0, np.exp2(low + (high - low) * share), -np.exp2(high + (low - high) * (1 - share)))
     return np.where((lower <= 0) & (upper >= 0), flat, curved)
+
+
+def fractions(lower: Float64s, upper: Float64s, places: Places, *, dialect: int) -> tuple[Float64s, Bools]:
+    """The share of what histogram i observed between `lower[i]` and `upper[i]`, and which must be found one by one: NaN
+    among the observations, or more of them than are in the buckets."""
+    total = places.count
+    whole = np.abs(places.counts.sum(axis=1) - total) <= 1e-9 * np.abs(total)
+    below = _rank(lower, places, dialect), _rank(upper, places, dialect)
+    least, most = (np.where(rank > total, total, rank) for rank in below)
+    value = np.where(lower >= upper, 0.0, (most - least) / total)
+    value = np.where((total == 0) | np.isnan(lower) | np.isnan(upper), np.nan, value)
+    return value, (np.isnan(places.sum) | ~whole) & (total != 0)
+
+
+def _rank(value: Float64s, places: Places, dialect: int) -> Float64s:
+    """How many observations of each histogram lie below `value`; infinitely many if all do."""
+    zero = (places.lower <= 0) & (places.upper >= 0)
+    lowers = np.where(zero & places.only_positive[:, None], 0.0, places.lower)
+    uppers = np.where(zero & places.only_negative[:, None], 0.0, places.upper)
+    reached = (uppers > value[:, None]) | (lowers >= value[:, None])
+    rows, first = np.arange(len(value)), reached.argmax(axis=1)
+    running = np.concatenate((np.zeros((len(value), 1)), np.cumsum(places.counts, axis=1)), axis=1)
+    before, low, high = running[rows, first], lowers[rows, first], uppers[rows, first]
+    count = places.counts[rows, first]
+    flat = zero[first] | (places.custom or dialect == 2)
+    share = np.where(flat, (value - low) / (high - low), _curved_share(low, high, value))
+    inside = np.where((low == -np.inf) & (zero[first] | places.custom), count, before + count * share)
+    found = np.where(low >= value, before, inside)
+    return np.where(reached.any(axis=1), found, np.inf)
+
+
+def _curved_share(lower: Float64s, upper: Float64s, value: Float64s) -> Float64s:
+    """The share of each bucket below `value`, on a logarithmic scale."""
+    low, high, middle = _log2(np.abs(lower)), _log2(np.abs(upper)), _log2(np.abs(value))
+    return np.where(value > 0, (middle - low) / (high - low), 1 - (middle - high) / (low - high))
