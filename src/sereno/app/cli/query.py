@@ -166,10 +166,10 @@ def _computed(store: Any, form: Form) -> dict[str, Any]:
     from sereno.app.http import prometheus_run as run
     from sereno.app.http.prometheus import written
     from sereno.app.http.prometheus_params import ApiError
-    from sereno.promql import Settings
+    from sereno.promql import Limits, Settings
 
     question = run.Question(form["query"], _grid(form), "step" not in form, float("inf"))
-    settings, limits = Settings(), run.WatchedLimits()
+    settings, limits = Settings(), Limits()
     try:
         tree = run.parsed(question, settings)
         found = run.computed(tree, question, store.select, settings, limits)
