@@ -16,6 +16,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql import functions as fn
 from sereno.promql import (
     native_aggregate,
+    native_binary,
     native_extended,
     native_functions,
     native_stats,
@@ -195,7 +196,7 @@ class _Tile:
             return Scalar(-inner.values)
         self.run.refuse_alike(expr, inner, without_name(inner.labels))
         if inner.histograms is not None:
-            inner = replace(inner, histograms=native_windows.negated_all(inner.histograms))
+            inner = replace(inner, histograms=native_binary.negated_all(inner.histograms))
         return drop_name(replace(inner, values=-inner.values))
 
     def aggregate(self, expr: Aggregate, grid: Grid) -> Vector:

@@ -20,11 +20,12 @@ from sereno.promql.native_math import (
     divided,
     equal,
     hinted,
+    negated,
     scaled,
     subtract,
 )
 from sereno.promql.native_trim import trim_lower, trim_upper
-from sereno.promql.values import Bools
+from sereno.promql.values import Bools, holding
 
 TRIMS = frozenset(("</", ">/"))
 """The operators that cut a histogram at a value; between floats they come to nothing."""
@@ -118,3 +119,11 @@ def _sum(op: str, a: Histogram, b: Histogram, position: int) -> _Outcome:
     said = (notes_of.mismatched_custom_buckets(name, position),) if found.reconciled else ()
     value = compact(found.histogram)
     return _Outcome(hinted(value, "gauge") if op == "-" else value, notes=said)
+
+
+def negated_all(histograms: Objects) -> Objects:
+    """Each histogram times −1."""
+    found = np.full(histograms.shape, None, dtype=object)
+    for cell in zip(*np.nonzero(holding(histograms)), strict=True):
+        found[cell] = negated(histograms[cell])
+    return found

@@ -22,7 +22,6 @@ from sereno.promql.native_math import (
     compact,
     divided,
     hinted,
-    negated,
     scaled,
     subtract,
     to_schema,
@@ -391,12 +390,4 @@ def as_samples(histograms: Objects) -> Objects:
     for index in np.flatnonzero(holding(found)).tolist():
         if found[index].reset != "gauge":
             found[index] = hinted(found[index], "unknown")
-    return found
-
-
-def negated_all(histograms: Objects) -> Objects:
-    """Each histogram times −1."""
-    found = np.full(histograms.shape, None, dtype=object)
-    for cell in zip(*np.nonzero(holding(histograms)), strict=True):
-        found[cell] = negated(histograms[cell])
     return found
