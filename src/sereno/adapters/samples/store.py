@@ -20,7 +20,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -41,6 +40,7 @@ from sereno.adapters.samples.names import MetadataBook, names_of, numbers_matchi
 from sereno.adapters.samples.registry import Registry
 from sereno.adapters.samples.sending import Sending
 from sereno.adapters.samples.source import Metadata, Scrape, SeriesSamples, Written
+from sereno.adapters.samples.stats import StoreStats
 from sereno.adapters.samples.tiers import TIERS, Tier, Tiers, steps_in
 from sereno.adapters.samples.upkeep import Keep, Upkeep
 from sereno.kernel.errors import Unavailable
@@ -53,24 +53,6 @@ CACHE_BYTES = 48 << 20
 SAMPLES_MAX = 50_000_000
 OUT_OF_ORDER_WINDOW = timedelta(hours=2)
 _NEVER = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStats:
-    """What the store holds: `samples`, and `thinned` ones in its tiers, which partly are the same.
-
-    `refused` scrapes were not later than their stream's latest. `corrupt_chunks` counts what was found damaged: chunks,
-    and rows of the head, of the journal and of names; what was cleared away since the file was made included.
-    """
-
-    series: int
-    samples: int
-    bytes: int
-    oldest: datetime | None
-    newest: datetime | None
-    corrupt_chunks: int
-    refused: int
-    thinned: int = 0
 
 
 class SampleStore:
