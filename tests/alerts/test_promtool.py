@@ -29,6 +29,14 @@ TEXTS = (
     "{{ $labels.instance | toUpper }} {{ $labels.absent }}", "x {{- $labels.instance -}} y",
     '{{ printf "%g %v" $value $value }}',
     '{{ index $labels "instance" | title }}',
+    "{{ if gt $value 10.0 }}much{{ else if eq $labels.job `shop` }}{{ $labels.job }}{{ else }}little{{ end }}",
+    "{{ range $k, $v := $labels }}{{ $k }}={{ $v }};{{ end }}{{ with $labels.absent }}a{{ else }}none{{ end }}",
+    '{{ reReplaceAll "(s)(h.*)" "$2-${1}$$" $labels.job }} {{ match "^s.*p$" $labels.job }} {{ reReplaceAll "x*" "-" "ab" }}',
+    '{{ printf "%d|%v|%5d|%-4s|%x|%q|%t|%s" $value nil 7 "a" 255 "b" true }} {{ printf "a" 1 }}',
+    "{{ and `a` `` }}|{{ or `` `b` }}|{{ not true }}|{{ len `añ` }}|{{ slice `abc` 1 2 }}|{{ print 1 2 `x` 3 }}",
+    "{{ parseDuration `1h` }} {{ `a.b:80` | stripPort }} {{ tableLink `up == 0` }} {{ (args 1 `b`).arg1 }} {{ $labels }}",
+    "{{ $n := 1 }}{{ if true }}{{ $n = 2 }}{{ end }}{{ $n }}{{- /* c */ -}} x {{ 1500000000 | humanizeTimestamp }}",
+    "{{ lt 1 2 }} {{ ge $value 2.0 }} {{ ne 1 2 }} {{ html `<a href=\"x\">` }} {{ urlquery `a b&c` }} {{ 0x10 }} {{ 'a' }} {{ 1e3 }}",
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ LABELS = {"instance": "db1:9187", "job": "shop", "odd": '"><{{ $value }}'}
         ('{{ (args 1 "b").arg1 }} {{ print 1 2 "x" 3 }} {{ $labels }}', 1.0,
          'b 1 2x3 map[instance:db1:9187 job:shop odd:"><{{ $value }}]'),
         ('{{ printf "%d|%v|%5d|%-4s|%x|%q|%t" $value nil 7 "a" 255 "b" true }}', 1.0,
-         '%!d(float64=1)|<no value>|    7|a   |ff|"b"|true'),
+         '%!d(float64=1)|<nil>|    7|a   |ff|"b"|true'),
         ('{{ printf "%d" }} {{ printf "a" 1 }}', 1.0, "%!d(MISSING) a%!(EXTRA int=1)"),
         ("{{/* said to colleagues */}}a{{- /* here too */ -}} b", 1.0, "ab"),
         ('{{ "a.b.c:80" | stripDomain }} {{ "10.0.0.1:80" | stripDomain }} {{ tableLink "up == 0" }}', 1.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -263,3 +264,51 @@ async def test_prometheus_clients_see_the_groups(town: Town) -> None:
     assert (recording["type"], recording["health"]) == ("recording", "ok")
     assert (alerting["type"], alerting["state"], alerting["duration"]) == ("alerting", "firing", 20.0)
     assert alerting["alerts"][0]["labels"]["alertname"] == "ManyErrors"
+
+
+async def test_each_group_on_its_own_beat_and_what_went_by_is_counted(town: Town) -> None:
+    write(town, RULES + "  - name: slow\n    interval: 20s\n    rules: [{record: slow, expr: vector(1)}]\n")
+    groups = town.control.rule_groups
+
+    async def beat() -> None:
+        town.scrape()
+        await groups.beat(town.clock.now())
+        await asyncio.gather(*(course.task for course in groups.courses.values() if course.task is not None))
+
+    await beat()
+    assert {course.state for course in groups.courses.values()} == {None}  # nothing is due yet
+    for _ in range(8):
+        town.clock.instant += town.interval
+        await beat()
+    fast, slow = groups.state()
+    assert (len(recorded(town, "job:errors:rate1m")[0][1]), len(recorded(town, "slow")[0][1])) == (8, 2)
+    assert (fast.missed, slow.missed, slow.evaluated_at) == (0, 0, town.clock.now())
+    town.clock.instant += timedelta(seconds=61)
+    await beat()
+    fast, slow = groups.state()
+    assert (fast.missed, slow.missed) == (11, 2)
+    assert slow.evaluated_at == town.clock.now() - timedelta(seconds=1)
+
+
+async def test_a_slow_group_delays_no_other(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(town, RULES + "  - name: slow\n    rules: [{record: slow, expr: vector(1)}]\n")
+    groups, gate = town.control.rule_groups, asyncio.Event()
+    evaluate = groups._evaluate
+
+    async def hindered(course, at):
+        if course.live.group.name == "slow":
+            await gate.wait()
+        await evaluate(course, at)
+
+    monkeypatch.setattr(groups, "_evaluate", hindered)
+    await groups.beat(town.clock.now())
+    for _ in range(4):
+        town.clock.instant += town.interval
+        town.scrape()
+        await groups.beat(town.clock.now())
+        await next(c for c in groups.courses.values() if c.live.group.name == "errors").task
+    assert len(recorded(town, "job:errors:rate1m")[0][1]) == 4
+    assert recorded(town, "slow") == []
+    gate.set()
+    await next(c for c in groups.courses.values() if c.live.group.name == "slow").task
+    assert len(recorded(town, "slow")[0][1]) == 1

@@ -24,7 +24,7 @@ def show(value: Value) -> str:
     if isinstance(value, str):
         return value
     if value is None:
-        return "<no value>"
+        return "<nil>"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -157,7 +157,7 @@ def _verb(kind: str, flags: str, width: int, precision: int | None, value: Value
             return padded(raw.upper() if kind == "X" else raw, flags, width)
     elif kind == "s":
         return padded(show(value), flags, width)
-    return f"%!{kind}({kind_of(value)}={show(value)})"
+    return f"%!{kind}(<nil>)" if value is None else f"%!{kind}({kind_of(value)}={show(value)})"
 
 
 def _floating(kind: str, flags: str, width: int, precision: int | None, value: float) -> str:

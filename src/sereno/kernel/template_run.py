@@ -110,7 +110,7 @@ class _Machine:
             elif isinstance(node, Action):
                 value = self.pipeline(node.pipeline, dot)
                 if not node.pipeline.variables:
-                    self.write(show(value))
+                    self.write("<no value>" if value is None else show(value))
             elif isinstance(node, Jump):
                 raise _Jumped(node.kind)
             else:
