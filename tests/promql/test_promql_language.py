@@ -318,3 +318,5 @@ def test_numbers_and_durations_as_go_writes_them():
 def test_settings_carry_the_language():
     assert Settings(dialect=3, features=EVERYTHING).language == ALL
     assert Settings(dialect=2).language == VERSION_2
+    assert Settings.of(3, features=FLAGS).language == ALL
+    assert Settings.of().language == VERSION_3

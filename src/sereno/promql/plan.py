@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +32,14 @@ class Settings:
     subquery_step_ms: int = SUBQUERY_STEP_MS
     dialect: Literal[2, 3] = 2
     features: Features = STABLE
+
+    @staticmethod
+    def of(dialect: Literal[2, 3] = 3, *, features: Iterable[str] = ()) -> Settings:
+        """Settings of one major version, with the features that Prometheus's flags `features` switch on.
+
+        Raises UsageError for a flag that there is not.
+        """
+        return Settings(dialect=dialect, features=Features.of(features))
 
     @property
     def language(self) -> Language:
