@@ -110,6 +110,22 @@ def test_whatever_the_samples(
     same(form.format(w=window), Grid(begin, begin + (steps - 1) * step, step), Store.of(made), dialect)
 
 
+@pytest.mark.parametrize("which", [None, COMPILED])
+def test_of_equals_the_first_is_the_extreme(which: object) -> None:
+    """As Prometheus has it: 0 and −0 are equal; of nothing but NaN the last."""
+    times = np.arange(100) * 1000
+    column = np.resize(np.array([0.0, -0.0, -0.0]), 100)
+    column[50:] = math.nan
+    column[99] = PAYLOAD
+    store = Store.of([(Labels(__name__="m"), times, column)])
+    for function in ("max_over_time", "min_over_time"):
+        result = with_kernels(which, lambda f=function: evaluate(f"{f}(m[5s])", Grid(0, 99_000, 1000), store.select))  # type: ignore[misc]
+        assert isinstance(result, Result)
+        expected = [column[max(0, i - 5)] for i in range(50)]
+        assert np.signbit(result.values[0, :50]).tolist() == np.signbit(expected).tolist()
+        assert result.values[0, 99:].view(np.int64) == column[99:].view(np.int64)
+
+
 @both
 def test_wrong_arguments_end_in_an_exception() -> None:
     assert COMPILED is not None

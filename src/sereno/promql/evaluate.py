@@ -64,7 +64,7 @@ from sereno.promql.values import (
     pruned,
     without_name,
 )
-from sereno.promql.windows import Samples, stale_of
+from sereno.promql.windows import Samples
 
 
 def selections(expr: Expr | str, grid: Grid, *, settings: Settings | None = None) -> tuple[Selection, ...]:
@@ -241,12 +241,8 @@ class _Tile:
         values = np.zeros((len(samples), len(looks)))
         present = np.zeros(values.shape, dtype=bool)
         for rows, lane in samples.lanes(starts, looks, looks, settings.left_ms):
-            frame = lane.frame
-            values[rows] = frame.last_time / 1000 if times else lane.last
-            here = frame.count > 0
-            if samples.stale is not None:
-                here = here & ~lane.derived("stale", stale_of).take(frame.last, mode="clip")
-            present[rows] = here
+            last, present[rows] = lane.latest(markers=samples.stale is not None)
+            values[rows] = lane.frame.last_time / 1000 if times else last
         vector = Vector(samples.labels, values, present)
         if samples.histograms is not None and not times:
             samples = native_stats.counted(samples, int(starts[0])) if expr.counted else samples

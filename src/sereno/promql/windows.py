@@ -109,6 +109,19 @@ class Lane:
         """The last value of each window."""
         return self.values.take(self.frame.last, mode="clip")
 
+    def latest(self, *, markers: bool) -> tuple[Float64s, Bools]:
+        """The last value of each window, and whether there is one; staleness markers (if there may be `markers`) are
+        none."""
+        frame = self.frame
+        if kernels.native is not None:
+            found, present = np.empty(frame.low.shape), np.empty(frame.low.shape, dtype=bool)
+            kernels.native.latest(np.ascontiguousarray(self.values), frame.low, frame.high, found, present)
+            return found, present
+        here = frame.count > 0
+        if markers:
+            here = here & ~self.derived("stale", stale_of).take(frame.last, mode="clip")
+        return self.last, here
+
 
 @dataclass(frozen=True, slots=True)
 class _Block:
