@@ -193,7 +193,11 @@ def _kind(reading: Reading, node: MappingNode) -> str | None:
         foreign = next((key for key in (*_FOREIGN, *_PLANNED) if key in keys), None)
         if foreign:
             what = f"a document with `{foreign}`"
-            reading.complain("SER011", keys[foreign], f"{what} is not read yet; it is skipped")
+            if foreign == "groups":
+                hint = "the setting `rule_files` names Prometheus rule files that are to be run"
+                reading.complain("SER011", keys[foreign], f"{what} is no part of the spec", hint=hint)
+            else:
+                reading.complain("SER011", keys[foreign], f"{what} is not read yet; it is skipped")
             return None
     kind = next((kind for kind in KINDS if kind in keys or kind in meant), None)
     if kind is None:
