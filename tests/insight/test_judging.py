@@ -321,3 +321,19 @@ def test_the_first_bad_minute_of_a_history_is_not_an_incident():
     few = World(MONDAY, MONDAY + DAY, during((MONDAY + 30 * MINUTE, MINUTE, 0.1)))
     found, _ = outcome_of(few)
     assert found.incidents == ()
+
+
+def test_a_page_about_what_nobody_saw_is_neither_right_nor_wrong():
+    """The target is gone, and its alert is right to say so; events to derive an incident from there are none."""
+    down = SHOP.replace(
+        "---\n", "alerts:\n  - {alert: Down, expr: 'absent(up{job=\"shop\"})', for: 1m, severity: SEV1}\n---\n"
+    )
+    world = World(MONDAY - DAY, MONDAY + DAY, during(), gaps=[(MONDAY + 3 * HOUR, MONDAY + 5 * HOUR)])
+    found, _ = outcome_of(world, spec_of(down))
+    (page,) = found.pages
+    assert page.right is None
+    assert (found.score.raised, found.score.unknown, found.score.precision) == (1, 1, None)
+    assert found.score.wrong_per_week == 0
+    told, _ = outcome_of(world, spec_of(down), incidents=[incident(MONDAY + 3 * HOUR, 120)])
+    assert told.pages[0].right is True
+    assert told.score.precision == 1

@@ -140,6 +140,7 @@ def report(outcomes: Sequence[Outcome], question: Question, *, digest: str = "")
         [one for case in counted for one in case.found],
         question,
         judgeable=bool(counted),
+        unknown=sum(case.score.unknown for case in counted),
     )
     return Report(
         start_ms=question.start_ms,
@@ -169,8 +170,12 @@ def _judged(
     grace = question.grace // (question.grace.resolution * 1000)
     judgeable = case.incidents is not None or bool(case.plans)
 
+    def blind(raised: Raised) -> bool:
+        return case.incidents is None and _unseen(raised, known, question)
+
     def verdict(raised: Raised) -> bool | None:
-        return right(raised, incidents, grace) if judgeable else None
+        about_one = right(raised, incidents, grace)
+        return None if not judgeable or (not about_one and blind(raised)) else about_one
 
     demands = [Raised(page.service, page.opened_ms, page.closed_ms) for page in pages]
     found, missed = _found(incidents, demands, known, fired, waited, grace)
@@ -186,8 +191,8 @@ def _judged(
         ),
         found=found,
         missed=missed,
-        score=score(demands, incidents, question, judgeable=judgeable),
-        rules=_rule_scores(case, fired, incidents, question, judgeable=judgeable),
+        score=score(demands, incidents, question, judgeable=judgeable, blind=blind),
+        rules=_rule_scores(case, fired, incidents, question, judgeable=judgeable, blind=blind),
         promises=tuple(promise_of(each, question) for each in known),
         covered=(),
         unknown=(),
@@ -213,8 +218,21 @@ def _found(
     return tuple(found), tuple(missed)
 
 
+def _unseen(raised: Raised, known: Sequence[Known], question: Question) -> bool:
+    """Whether less than half of it was seen of any objective: nothing can be derived from what nobody saw."""
+    end = question.end_ms if raised.end_ms is None else raised.end_ms
+    spans = [one.counts.over(raised.start_ms, max(end, raised.start_ms + 1)) for one in known]
+    return all(span.coverage < Fraction(1, 2) for span in spans)
+
+
 def _rule_scores(
-    case: Case, fired: Sequence[Fired], incidents: Sequence[Incident], question: Question, *, judgeable: bool
+    case: Case,
+    fired: Sequence[Fired],
+    incidents: Sequence[Incident],
+    question: Question,
+    *,
+    judgeable: bool,
+    blind: Callable[[Raised], bool],
 ) -> tuple[RuleScore, ...]:
     scores = []
     for group in case.groups:
@@ -230,7 +248,7 @@ def _rule_scores(
                     service=rule.labels.get("service", ""),
                     severity=severity.name if severity else name,
                     pages=severity is None or severity.page != "never",
-                    score=score(mine, incidents, question, judgeable=judgeable),
+                    score=score(mine, incidents, question, judgeable=judgeable, blind=blind),
                 )
             )
     return tuple(scores)

@@ -225,7 +225,8 @@ class Found:
 class Score:
     """How rightly, how fast, how often: of pages, or of one rule's alerts. None where there is nothing to divide by.
 
-    `precision` = right/raised, `recall` = found/incidents, `f_score` = (1 + β²)·p·r/(β²·p + r). Detections and resets
+    `unknown` of those raised cannot be judged: there were no samples to derive an incident from. `precision` =
+    right/(raised − unknown), `recall` = found/incidents, `f_score` = (1 + β²)·p·r/(β²·p + r). Detections and resets
     are medians and worst cases over the incidents found.
     """
 
@@ -242,6 +243,7 @@ class Score:
     reset_worst: timedelta | None
     per_week: Decimal
     wrong_per_week: Decimal | None
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ first raised − beginning, reset = end of the last raised − end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -54,22 +54,36 @@ def noticed(incident: Incident, raised: Sequence[Raised], grace_ms: int = 0) -> 
 
 
 def score(
-    raised: Sequence[Raised], incidents: Sequence[Incident], question: Question, *, judgeable: bool = True
+    raised: Sequence[Raised],
+    incidents: Sequence[Incident],
+    question: Question,
+    *,
+    judgeable: bool = True,
+    blind: Callable[[Raised], bool] = lambda one: False,
 ) -> Score:
     """The score of `raised` against `incidents`; unless `judgeable`, nobody knows when people suffered, and so whether
-    what was raised was right.
+    what was raised was right; so it is for those that are `blind`, if they are not about an incident that is known.
     """
     grace = question.grace // timedelta(milliseconds=1)
-    good = sum(right(one, incidents, grace) for one in raised)
+    verdicts = [right(one, incidents, grace) for one in raised]
+    good = sum(verdicts)
+    unknown = sum(not verdict and blind(one) for one, verdict in zip(raised, verdicts, strict=True))
     found = [one for incident in incidents if (one := noticed(incident, raised, grace)) is not None]
-    return summed(len(raised), good, len(incidents), found, question, judgeable=judgeable)
+    return summed(len(raised), good, len(incidents), found, question, judgeable=judgeable, unknown=unknown)
 
 
 def summed(
-    raised: int, good: int, incidents: int, found: Sequence[Found], question: Question, *, judgeable: bool = True
+    raised: int,
+    good: int,
+    incidents: int,
+    found: Sequence[Found],
+    question: Question,
+    *,
+    judgeable: bool = True,
+    unknown: int = 0,
 ) -> Score:
     """The score of these counts. Without incidents nothing can be wrongly missed, and recall is unknown."""
-    precision = Fraction(good, raised) if raised and judgeable else None
+    precision = Fraction(good, raised - unknown) if raised > unknown and judgeable else None
     recall = Fraction(len(found), incidents) if incidents else None
     detections = [one.detection for one in found]
     resets = [one.reset for one in found if one.reset is not None]
@@ -87,7 +101,8 @@ def summed(
         reset=median(resets),
         reset_worst=max(resets, default=None),
         per_week=ratio(Fraction(raised) / weeks),
-        wrong_per_week=ratio(Fraction(raised - good) / weeks) if judgeable else None,
+        wrong_per_week=ratio(Fraction(raised - unknown - good) / weeks) if judgeable else None,
+        unknown=unknown,
     )
 
 

@@ -18,9 +18,9 @@ p{margin:.35rem 0;max-width:44rem}.lead{font:400 1.2rem/1.5 var(--serif);max-wid
 .eyebrow,.soft{color:var(--soft)}.eyebrow{margin:0;font-size:.9rem}
 .notice{border-inline-start:4px solid var(--warn);padding:.4rem .9rem;margin:.6rem 0;background:var(--card)}
 .notice.bad{border-color:var(--bad)}.notice.good{border-color:var(--good)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:1px;background:var(--line);
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));background:var(--card);
 border:1px solid var(--line);border-radius:.6rem;overflow:hidden;margin:1.75rem 0}
-.figures div{background:var(--card);padding:.9rem 1rem}.figures dt{color:var(--soft);font-size:.85rem}
+.figures div{outline:.5px solid var(--line);padding:.9rem 1rem}.figures dt{color:var(--soft);font-size:.85rem}
 .figures dd{margin:0}.figures .value{font:400 1.5rem/1.3 var(--serif);font-variant-numeric:tabular-nums;
 white-space:nowrap}
 .figures .why{color:var(--soft);font-size:.8rem;display:block;line-height:1.4}
