@@ -94,6 +94,7 @@ def test_every_expression_has_the_same_bits(grid: str, dialect: int) -> None:
 @example([[math.nan, float(PAYLOAD)]], 1, "min_over_time(m[{w}])", "5m", 65, 2)
 @example([[5.0]], 1, "rate(m[{w}])", "5m", 65, 2)
 @example([[float(STALE)] * 3], 1, "rate(m[{w}])", "5m", 65, 2)
+@example([[1.0, float(STALE)] * 5], 1, "m", "5m", 65, 2)
 def test_whatever_the_samples(
     rows: list[list[float]], seed: int, form: str, window: str, steps: int, dialect: int
 ) -> None:
