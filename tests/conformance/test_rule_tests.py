@@ -46,7 +46,9 @@ VERDICTS: list[tuple[list[str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "code"), VERDICTS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("words", "code"), VERDICTS, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
 def test_upstream_verdicts(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["test", str(DATA / words[0]), *words[1:]]) == code, capsys.readouterr().out
 
