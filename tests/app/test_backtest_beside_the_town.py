@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.app.town import SPEC, Town, opened
 
+from sereno.app.backtest_record import recorded
 from sereno.app.backtest_sources import opened as store_at
 from sereno.insight.backtest import judge
 from sereno.insight.cases import cases_of
@@ -49,6 +50,11 @@ async def test_a_night_as_it_was_and_as_it_would_have_been(tmp_path: Path) -> No
         assert set(past(page)[4]) == set(mine.alerts)
         called = sorted((to_ms(due), person) for of, person, _, due in messages if of == page.id)
         assert called == sorted((demand.at_ms, demand.person) for demand in mine.demands)
+
+    # What the control plane put on record is what the pages are then held against.
+    incidents = recorded(town.settings, end)
+    assert {one.service for one in incidents} == {"payments"}
+    assert all(one.origin == "recorded" and to_ms(start) <= one.start_ms <= one.end_ms for one in incidents)
 
 
 async def _night(town: Town) -> None:
