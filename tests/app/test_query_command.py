@@ -65,7 +65,7 @@ def test_a_gap_is_shown_as_a_gap(store: list[str], capsys: pytest.CaptureFixture
 def test_numbers_texts_and_samples(store: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "2 * 21", *store]) == 0
     assert run(["query", '"hello"', *store]) == 0
-    assert run(["query", 'requests_total{code="500"}[30s]', *store]) == 0
+    assert run(["query", 'requests_total{code="500"}[31s]', *store]) == 0
     assert run(["query", "nobody", *store]) == 0
     said = capsys.readouterr().out
     assert said.startswith("42\nhello\n")

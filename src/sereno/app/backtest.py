@@ -70,7 +70,7 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
 
     version = read_version(asked.path, settings.spec)
     origin = origin_of(asked.source, settings)
-    question = _question(asked, version, _until(asked, origin, now, settings, progress), now)
+    question = _question(asked, version, _until(asked, origin, now, settings, progress), now, settings)
     incidents = _incidents(asked, settings, question)
     cases = _cases(version, question, asked, incidents)
     if asked.compare is None:
@@ -95,7 +95,7 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
     return Answer(version, question, found, wrong, before, comparison, _said(version, warnings))
 
 
-def _question(asked: Asked, version: Version, until: datetime, now: datetime) -> Question:
+def _question(asked: Asked, version: Version, until: datetime, now: datetime, settings: Settings) -> Question:
     step = asked.interval // timedelta(milliseconds=1)
     end_ms = to_ms(min(until, now)) // step * step
     start_ms = (end_ms - asked.since // timedelta(milliseconds=1)) // step * step
@@ -112,6 +112,7 @@ def _question(asked: Asked, version: Version, until: datetime, now: datetime) ->
         spec=version.spec, start_ms=start_ms, end_ms=end_ms, interval=asked.interval, answer_after=asked.answer_after,
         grace=asked.grace, beta=asked.beta, incident_share=asked.incident_share,
         zone=asked.zone or (zones[0] if len(zones) == 1 else "UTC"), language=asked.language, knobs=asked.knobs,
+        settings=settings.promql,
     )  # fmt: skip
 
 

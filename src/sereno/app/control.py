@@ -169,6 +169,7 @@ class Control:
         if self.settings.rule_files:
             found += [f"{one.place}: {one.message}" for one in self.rule_files.diagnostics if one.level == "error"]
         return "; ".join(found) or None
+
     queries: Engine | None = None
 
     @property

@@ -23,8 +23,7 @@ from sereno.kernel.errors import QueryError
 from sereno.kernel.events import Event, ServiceObserved
 from sereno.kernel.moment import EPOCH, to_ms
 from sereno.kernel.rule import Rule
-from sereno.promql import evaluate, matchers_of, parse, selections
-from sereno.promql.ast import Expr
+from sereno.promql import Result, evaluate_all, matchers_of, parse, selections
 from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
 from sereno.slo import Budget, SloPlan, budget, budget_selections
 from sereno.spec.model import EventsSli, Service
@@ -167,35 +166,30 @@ class RuleRound:
     ) -> tuple[list[Evaluation], dict[str, bool]]:
         grid = Grid.at(to_ms(now))
         expressions = {key: parsed(rule.expr) for key, rule in rules.items()}
-        wanted = [one for expression in expressions.values() for one in selections(expression, grid)]
+        settings = self.control.settings.promql
+        wanted = [one for expression in expressions.values() for one in selections(expression, grid, settings=settings)]
         signs = {name: signs_of_life(service, now) for name, service in services.items()}
         wanted += [one for signs_of_one in signs.values() for one in signs_of_one]
         select, targets = await fetch(self.control, wanted), self.control.targets
         unseen = {name for name, service in services.items() if blind(service, targets)}
 
         def compute() -> tuple[list[Evaluation], dict[str, bool]]:
-            found = [
-                Evaluation(key, now, error=CLOCK_WENT_BACK)
-                if rules[key].service in unseen
-                else _evaluation(key, expression, grid, select, now)
-                for key, expression in expressions.items()
-            ]
+            seen = {key: tree for key, tree in expressions.items() if rules[key].service not in unseen}
+            results = evaluate_all([*seen.values()], grid, select, settings=settings)
+            found = [_evaluation(key, result, now) for key, result in zip(seen, results, strict=True)]
+            found += [Evaluation(key, now, error=CLOCK_WENT_BACK) for key in expressions.keys() - seen.keys()]
             known = {name: alive(signs[name], select) for name in services if signs[name]}
             return found, {name: lives and name not in unseen for name, lives in known.items()}
 
         return await asyncio.to_thread(compute)
 
 
-def _evaluation(key: str, expression: Expr, grid: Grid, select: Select, now: datetime) -> Evaluation:
-    try:
-        result = evaluate(expression, grid, select)
-        series = tuple(result.instant())
-    except QueryError as error:
-        return Evaluation(key, now, error=error.message)
-    except Exception as error:  # a fault of ours in one rule must not blind all the others
-        log.error("rule_failed", rule=key, exc_info=error)
-        return Evaluation(key, now, error=f"it cannot be computed ({type(error).__name__})")
-    return Evaluation(key, now, series)
+def _evaluation(key: str, result: Result | QueryError, now: datetime) -> Evaluation:
+    if isinstance(result, Result):
+        return Evaluation(key, now, tuple(result.instant()))
+    if result.__cause__ is not None:
+        log.error("rule_failed", rule=key, exc_info=result.__cause__)
+    return Evaluation(key, now, error=result.message)
 
 
 def next_slot(now: datetime, interval: timedelta) -> datetime:

@@ -215,13 +215,15 @@ class RuleGroups:
             course.before = {alert.fingerprint: alert for alert in gone_by}
             course.looks, course.restored = 0, True
         course.looks += 1
-        select = await fetch(control, live.wanted(at))
+        select = await fetch(control, live.wanted(at, control.settings.promql))
         texts = TemplateContext(
             external_url=control.settings.address, regexes=REGEXES,
             query=partial(self._query, asyncio.get_running_loop()),
         )  # fmt: skip
         place = place_of(control.spec.current, control.settings)
-        looked = await asyncio.to_thread(look, live, at, select, active, course.there, place, texts=texts)
+        looked = await asyncio.to_thread(
+            look, live, at, select, active, course.there, place, texts=texts, settings=control.settings.promql
+        )
         if course.before and course.looks <= LOOKS_AFTER_OUTAGE:
             looked = replace(looked, evaluations=kept_firing(looked.evaluations, course.before))
         unknown = await control.database.write(partial(self._write, looked.evaluations, at, course))
@@ -284,13 +286,14 @@ class RuleGroups:
 
     def _query(self, loop: asyncio.AbstractEventLoop, text: str, at_ms: int) -> list[tuple[Labels, float]]:
         """What a template asks; called in the thread that computes."""
-        tree = parse(text)
-        asked = fetch(self.control, selections(tree, Grid.at(at_ms)))
+        settings = self.control.settings.promql
+        tree = parse(text, settings.language)
+        asked = fetch(self.control, selections(tree, Grid.at(at_ms), settings=settings))
         try:
             select: Select = asyncio.run_coroutine_threadsafe(asked, loop).result(_QUERY_SECONDS)
         except TimeoutError:
             raise QueryError(f"no answer to a template's query within {_QUERY_SECONDS:g} s") from None
-        return evaluate(tree, Grid.at(at_ms), select).instant()
+        return evaluate(tree, Grid.at(at_ms), select, settings=settings).instant()
 
     # What is told ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -22,6 +22,9 @@ from pydantic_settings import (
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.errors import UsageError
 from sereno.kernel.message import Language
+
+if TYPE_CHECKING:
+    from sereno.promql.plan import Settings as PromqlSettings
 
 SECOND = timedelta(seconds=1)
 
@@ -49,8 +52,12 @@ class Settings(BaseSettings):
     """A bearer token for that Prometheus."""
     evaluation_interval: timedelta = Field(default=timedelta(seconds=15), ge=SECOND)
     """How often rules are evaluated."""
+    promql_dialect: Literal[2, 3] = 3
+    """The major version of Prometheus whose PromQL is computed: 3, or 2 as 2.42 does."""
+    promql_features: tuple[str, ...] = ()
+    """What of version 3 is switched on besides, by Prometheus's own names (`promql-experimental-functions`)."""
     rule_files: tuple[str, ...] = ()
-    """Prometheus rule files to run, as patterns (`rules/*.yml`, `**/*.rules.yaml`) that count from the spec's folder."""
+    """Prometheus rule files to run: patterns (`rules/*.yml`, `**/*.rules.yaml`) that count from the spec's folder."""
     rules_service: str = ""
     """The service whose people are asked for an alert from a rule file that names none; by default the spec's first."""
     rules_severity: str = "warning"
@@ -134,6 +141,34 @@ class Settings(BaseSettings):
     @classmethod
     def _duration(cls, value: object) -> object:
         return parse_duration(value) if isinstance(value, str) else value
+
+    @field_validator("promql_dialect", mode="before")
+    @classmethod
+    def _dialect(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+    @field_validator("promql_features")
+    @classmethod
+    def _features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from sereno.promql.dialect import Features
+
+        try:
+            Features.of(value)
+        except UsageError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return value
+
+    @property
+    def promql(self) -> PromqlSettings:
+        """How every expression of this installation is computed; a subquery without a step goes by the rules' own."""
+        from sereno.promql.dialect import Features
+        from sereno.promql.plan import Settings as PromqlSettings
+
+        return PromqlSettings(
+            subquery_step_ms=self.evaluation_interval // timedelta(milliseconds=1),
+            dialect=self.promql_dialect,
+            features=Features.of(self.promql_features),
+        )
 
     @field_validator("prometheus", "public_url")
     @classmethod

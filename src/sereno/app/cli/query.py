@@ -166,10 +166,11 @@ def _computed(store: Any, form: Form) -> dict[str, Any]:
     from sereno.app.http import prometheus_run as run
     from sereno.app.http.prometheus import written
     from sereno.app.http.prometheus_params import ApiError
-    from sereno.promql import Limits, Settings
+    from sereno.app.settings import load_settings
+    from sereno.promql import Limits
 
     question = run.Question(form["query"], _grid(form), "step" not in form, float("inf"))
-    settings, limits = Settings(), Limits()
+    settings, limits = load_settings().promql, Limits()
     try:
         tree = run.parsed(question, settings)
         found = run.computed(tree, question, store.select, settings, limits)

@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -127,7 +127,8 @@ class Engine:
 
     def settings(self, lookback_ms: int | None = None) -> Settings:
         """How expressions are evaluated here."""
-        return Settings() if lookback_ms is None else Settings(lookback_ms=lookback_ms)
+        settings = self.control.settings.promql
+        return settings if lookback_ms is None else replace(settings, lookback_ms=lookback_ms)
 
     def limits(self, stop: Stop) -> Limits:
         """How much one question may take; once `stop` is raised, nothing more."""
