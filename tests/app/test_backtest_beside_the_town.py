@@ -32,7 +32,13 @@ async def test_a_night_as_it_was_and_as_it_would_have_been(tmp_path: Path) -> No
 
     # Alerts began with the first round; the samples before are the same, so nothing was pending then.
     question = Question(
-        spec, to_ms(start + town.interval), to_ms(end), town.interval, answer_after=None, zone="America/Lima"
+        spec,
+        to_ms(start + town.interval),
+        to_ms(end),
+        town.interval,
+        answer_after=None,
+        zone="America/Lima",
+        settings=town.settings.promql,
     )
     case = cases_of(spec, interval=town.interval)[0]
     with store_at(tmp_path / "data" / "samples.db") as select:
