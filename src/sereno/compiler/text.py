@@ -11,7 +11,7 @@ Value = str | int | Mapping[str, "Value"] | Sequence["Value"]
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[1-9][0-9]*(?:ms|[smhd])")
 _MEANS_SOMETHING = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_BLOCK = re.compile(r"[!-~][^\t\r]*\n[^\t\r]*[!-~]")
+_BLOCK = re.compile(r"[!-~][^\x00-\x09\x0b-\x1f]*\n[^\x00-\x09\x0b-\x1f]*[!-~]")
 
 
 def yaml(value: Mapping[str, Value]) -> str:
