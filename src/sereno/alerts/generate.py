@@ -67,7 +67,7 @@ def _tests_of(rule: GroupRule, group: RuleGroup, file: UnitTestFile, settings: S
     """The first candidate in which the rule does something, as a test of what it does; of an alert also the first in
     which it stays quiet."""
     try:
-        tree = parse(rule.expr)
+        tree = parse(rule.expr, settings.language)
         inputs = _inputs(tree)
     except (QueryError, UsageError):
         return []

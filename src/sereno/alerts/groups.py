@@ -34,6 +34,7 @@ from sereno.promql import (
     selections,
 )
 from sereno.promql.columns import Float64s, Int64s, Objects
+from sereno.promql.dialect import ANY
 from sereno.spec.rule_groups import GroupRule, RuleGroup
 
 PREFIX = "/rules:"
@@ -79,13 +80,13 @@ class LiveGroup:
         ]  # fmt: skip
 
 
-def prepare(group: RuleGroup) -> LiveGroup:
+def prepare(group: RuleGroup, settings: Settings | None = None) -> LiveGroup:
     """`group` with its expressions read and its rules given keys: the n-th of a name keeps its key over reloads."""
     counts: dict[str, int] = {}
     rules = []
     for rule in group.rules:
         number = counts[rule.name] = counts.get(rule.name, 0) + 1
-        tree, error = _parsed(rule.expr)
+        tree, error = _parsed(rule.expr, settings)
         alert = None
         if rule.kind == "alert":
             origin = f"{group.key}/{rule.name}" + (f"#{number}" if number > 1 else "")
@@ -97,9 +98,9 @@ def prepare(group: RuleGroup) -> LiveGroup:
     return LiveGroup(group, tuple(rules))
 
 
-def _parsed(text: str) -> tuple[Expr | None, str]:
+def _parsed(text: str, settings: Settings | None) -> tuple[Expr | None, str]:
     try:
-        return parse(text), ""
+        return parse(text, settings.language if settings else ANY), ""
     except QueryError as error:
         return None, error.message
 

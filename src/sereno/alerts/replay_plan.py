@@ -9,9 +9,10 @@ from datetime import timedelta
 from sereno.alerts.replay_series import Made
 from sereno.kernel.errors import QueryError
 from sereno.kernel.template import asks
-from sereno.promql import Expr, Grid, parse
+from sereno.promql import Expr, Grid, Settings, parse
 from sereno.promql.ast import Call as FunctionCall
 from sereno.promql.ast import RangeSelector, Selector, Subquery, children
+from sereno.promql.dialect import ANY
 from sereno.spec.rule_groups import GroupRule, RuleGroup
 
 ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -209,15 +210,19 @@ def _maker(task: Task) -> Made:
     return Made(task.order, task.names, None if task.rule.kind == "record" else task.rule.name, task.offset_ms)
 
 
-def arrange(groups: Sequence[RuleGroup], start_ms: int, interval_ms: int) -> Arrangement:
-    """The rules of `groups` for replays from `start_ms`; those whose expression cannot be read are `wrong`."""
+def arrange(
+    groups: Sequence[RuleGroup], start_ms: int, interval_ms: int, settings: Settings | None = None
+) -> Arrangement:  # fmt: skip
+    """The rules of `groups` for replays from `start_ms`; those whose expression cannot be read (in the language of
+    `settings`, or of either version) are `wrong`."""
+    language = settings.language if settings else ANY
     wrong: list[tuple[RuleGroup, GroupRule, str]] = []
     trees: list[list[Expr | None]] = []
     for group in groups:
         trees.append([])
         for rule in group.rules:
             try:
-                trees[-1].append(parse(rule.expr))
+                trees[-1].append(parse(rule.expr, language))
             except QueryError as error:
                 trees[-1].append(None)
                 wrong.append((group, rule, error.message))

@@ -88,7 +88,7 @@ class Run:
         self.start_ms, self.end_ms, self.select = start_ms, end_ms, select
         self.settings, self.limits, self.texts = settings or Settings(), limits, texts
         self.problems: list[RuleProblem] = []
-        self.arrangement = arrangement or arrange(groups, start_ms, interval_ms)
+        self.arrangement = arrangement or arrange(groups, start_ms, interval_ms, settings)
         self.problems += [
             RuleProblem(group.key, rule, start_ms, end_ms, why) for group, rule, why in self.arrangement.wrong
         ]  # fmt: skip

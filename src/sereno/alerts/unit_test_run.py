@@ -213,7 +213,7 @@ class _Judge:
 
     def value(self, test: ExprTest) -> list[Sample]:
         """What the expression gives, in order of labels. Raises QueryError."""
-        tree = parse(test.expr)
+        tree = parse(test.expr, self.settings.language)
         grid = Grid.at(self.test.start_ms + to_ms(test.eval_time))
         asked = [one.matchers for one in selections(tree, grid, settings=self.settings)]
         self._seen |= {

@@ -68,7 +68,7 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
     """
     from sereno.app.backtest_run import run_cases
 
-    version = read_version(asked.path, settings.spec)
+    version = read_version(asked.path, settings.spec, settings.promql)
     origin = origin_of(asked.source, settings)
     question = _question(asked, version, _until(asked, origin, now, settings, progress), now, settings)
     incidents = _incidents(asked, settings, question)
@@ -78,7 +78,7 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
         outcomes = run_cases(cases, question, path, jobs=asked.jobs, ray=asked.ray, progress=progress)
         found = report(outcomes, question, digest=version.spec.digest)
         return Answer(version, question, found, failures(found, version.spec), None, None, _said(version, warnings))
-    with version_at(asked.compare, asked.path, settings.spec) as base:
+    with version_at(asked.compare, asked.path, settings.spec, settings.promql) as base:
         old_question = replace(question, spec=base.spec, knobs=None)
         old = _cases(base, old_question, asked, incidents)
         wanted = needed((*cases, *old), question)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sereno.app.backtest import Answer
 from sereno.insight.model import Tried
 from sereno.kernel.errors import SpecError, UsageError
+from sereno.promql import Settings
 from sereno.slo import SloPlan, plans_of
 
 
@@ -47,7 +48,7 @@ def change_for(answer: Answer, number: int, name: str | None) -> Change:
     file = folder / source.file
     before = file.read_bytes().decode("utf-8")
     after = edited(source.file, before, plan, one.variant)
-    _check(folder, source.file, after)
+    _check(folder, source.file, after, answer.question.settings)
     return Change(file, before, after)
 
 
@@ -87,7 +88,7 @@ def _chosen(answer: Answer, number: int, name: str | None) -> tuple[SloPlan, Tri
     return next(plan for plan in plans if f"{plan.service}/{plan.slo.name}" == key), variants[number]
 
 
-def _check(folder: Path, name: str, text: str) -> None:
+def _check(folder: Path, name: str, text: str, promql: Settings | None) -> None:
     """Raise SpecError if the spec in `folder`, with `name` holding `text`, has mistakes."""
     from sereno.app.promql_checker import Checker
     from sereno.spec.loader import load_text
@@ -95,6 +96,6 @@ def _check(folder: Path, name: str, text: str) -> None:
     found = sorted(one for one in folder.rglob("*") if one.suffix.lower() in (".yaml", ".yml") and one.is_file())
     visible = [one for one in found if not any(part.startswith(".") for part in one.relative_to(folder).parts)]
     texts = {one.relative_to(folder).as_posix(): one.read_text(encoding="utf-8-sig") for one in visible}
-    loaded = load_text({**texts, name: text}, promql=Checker(), exists=lambda path: (folder / path).is_file())
+    loaded = load_text({**texts, name: text}, promql=Checker(promql), exists=lambda path: (folder / path).is_file())
     if loaded.spec is None:
         raise SpecError(loaded.diagnostics)

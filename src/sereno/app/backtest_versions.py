@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sereno.insight.model import Case, Incident, Question
     from sereno.kernel.diagnostics import Diagnostic
     from sereno.kernel.message import Language
+    from sereno.promql import Settings
     from sereno.spec.model import Spec
     from sereno.spec.rule_groups import RuleGroup
 
@@ -56,7 +57,7 @@ class Version:
         )
 
 
-def read_version(path: Path, spec_folder: Path) -> Version:
+def read_version(path: Path, spec_folder: Path, promql: Settings | None = None) -> Version:
     """What `path` holds: a spec's folder, or a file or folder of Prometheus rules, judged with the spec's people.
 
     Raises SpecError with every mistake of a spec, or of rule files that hold no good rule; UsageError when there is
@@ -64,28 +65,30 @@ def read_version(path: Path, spec_folder: Path) -> Version:
     """
     files = _rule_files(path)
     if files is None:
-        return Version(_spec(path), folder=path)
+        return Version(_spec(path, promql), folder=path)
     from sereno.app.promql_checker import Checker
     from sereno.spec.model import Spec
     from sereno.spec.rule_files import read_rules
 
-    read = [read_rules(str(file), file.read_bytes(), promql=Checker()) for file in files]
+    read = [read_rules(str(file), file.read_bytes(), promql=Checker(promql)) for file in files]
     groups = tuple(group for one in read for group in one.groups if group.rules)
     found = tuple(diagnostic for one in read for diagnostic in one.diagnostics)
     if not groups:
         if found:
             raise SpecError(found)
         raise UsageError(f"{path} holds no rule")
-    spec = _spec(spec_folder) if spec_folder.is_dir() else Spec()
+    spec = _spec(spec_folder, promql) if spec_folder.is_dir() else Spec()
     return Version(spec, groups, found)
 
 
 @contextmanager
-def version_at(ref: str, path: Path, spec_folder: Path) -> Iterator[Version]:
+def version_at(
+    ref: str, path: Path, spec_folder: Path, promql: Settings | None = None
+) -> Iterator[Version]:  # fmt: skip
     """What `path` held at the git ref `ref`; or, if `ref` is a folder or file itself, what that holds."""
     other = Path(ref)
     if other.exists():
-        yield read_version(other, spec_folder)
+        yield read_version(other, spec_folder, promql)
         return
     with tempfile.TemporaryDirectory(prefix="sereno-") as made:
         root = _top(path)
@@ -95,7 +98,7 @@ def version_at(ref: str, path: Path, spec_folder: Path) -> Iterator[Version]:
         inside = Path(made) / folder.relative_to(root) if folder.is_relative_to(root) else folder
         if not moved.exists():
             raise UsageError(f"{path} did not exist at {ref}", hint="name a ref at which it did")
-        yield read_version(moved, inside)
+        yield read_version(moved, inside, promql)
 
 
 def _rule_files(path: Path) -> list[Path] | None:
@@ -119,11 +122,11 @@ def _holds_groups(file: Path) -> bool:
         return False
 
 
-def _spec(folder: Path) -> Spec:
+def _spec(folder: Path, promql: Settings | None) -> Spec:
     from sereno.app.promql_checker import Checker
     from sereno.spec.loader import load
 
-    loaded = load(folder, promql=Checker())
+    loaded = load(folder, promql=Checker(promql))
     if loaded.spec is None:
         raise SpecError(loaded.diagnostics)
     return loaded.spec

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sereno.app.rule_files import RuleFiles
     from sereno.app.rule_groups import GroupState, RuleGroups
     from sereno.kernel.rule import Rule
+    from sereno.promql.plan import Settings as PromqlSettings
     from sereno.slo.model import Budget, BurnChart, SloPlan
 
 SECRET_FILE = "secret.key"  # noqa: S105 - a file's name, not a secret
@@ -64,18 +65,19 @@ class SpecHolder:
     files: tuple[Path, ...] = ()
     good: bool = True
     seen: Fingerprint = ()
+    promql: PromqlSettings | None = None
 
     @staticmethod
-    def load(folder: Path, now: datetime) -> SpecHolder:
+    def load(folder: Path, now: datetime, promql: PromqlSettings | None = None) -> SpecHolder:
         """The spec of `folder`. Raises SpecError with every diagnostic if it has mistakes."""
         from sereno.app.promql_checker import Checker
         from sereno.spec.loader import load
 
         seen = _seen(folder)
-        loaded = load(folder, promql=Checker())
+        loaded = load(folder, promql=Checker(promql))
         if loaded.spec is None:
             raise SpecError(loaded.diagnostics)
-        return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files, seen=seen)
+        return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files, seen=seen, promql=promql)
 
     def again(self, now: datetime) -> SpecHolder:
         """The folder read again: what it says, or, if that is broken, this spec with the diagnostics that say why.
@@ -84,7 +86,7 @@ class SpecHolder:
         """
         seen = _seen(self.folder)
         try:
-            return SpecHolder.load(self.folder, now)
+            return SpecHolder.load(self.folder, now, self.promql)
         except SpecError as error:
             return replace(self, diagnostics=error.diagnostics, good=False, seen=seen)
         except (UsageError, OSError) as error:
@@ -145,7 +147,7 @@ class Control:
         """The rule files that the settings name."""
         from sereno.app.rule_files import RuleFiles
 
-        return RuleFiles(self.settings.rule_files, self.settings.spec)
+        return RuleFiles(self.settings.rule_files, self.settings.spec, promql=self.settings.promql)
 
     @cached_property
     def rule_groups(self) -> RuleGroups:
@@ -270,7 +272,7 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     from sereno.adapters.sql.database import open_database
 
     clock, ids = clock or SystemClock(), ids or RandomIds()
-    spec = SpecHolder.load(settings.spec, clock.now())
+    spec = SpecHolder.load(settings.spec, clock.now(), settings.promql)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = ids.new("wk")
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"

@@ -23,7 +23,7 @@ from sereno.kernel.errors import QueryError
 from sereno.kernel.events import Event, ServiceObserved
 from sereno.kernel.moment import EPOCH, to_ms
 from sereno.kernel.rule import Rule
-from sereno.promql import Result, evaluate_all, matchers_of, parse, selections
+from sereno.promql import Result, Settings, evaluate_all, matchers_of, parse, selections
 from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
 from sereno.slo import Budget, SloPlan, budget, budget_selections
 from sereno.spec.model import EventsSli, Service
@@ -164,11 +164,10 @@ class RuleRound:
     async def _look(
         self, rules: Mapping[str, Rule], services: Mapping[str, Service], now: datetime
     ) -> tuple[list[Evaluation], dict[str, bool]]:
-        grid = Grid.at(to_ms(now))
-        expressions = {key: parsed(rule.expr) for key, rule in rules.items()}
-        settings = self.control.settings.promql
+        grid, settings = Grid.at(to_ms(now)), self.control.settings.promql
+        expressions = {key: parsed(rule.expr, settings.language) for key, rule in rules.items()}
         wanted = [one for expression in expressions.values() for one in selections(expression, grid, settings=settings)]
-        signs = {name: signs_of_life(service, now) for name, service in services.items()}
+        signs = {name: signs_of_life(service, now, settings) for name, service in services.items()}
         wanted += [one for signs_of_one in signs.values() for one in signs_of_one]
         select, targets = await fetch(self.control, wanted), self.control.targets
         unseen = {name for name, service in services.items() if blind(service, targets)}
@@ -197,7 +196,7 @@ def next_slot(now: datetime, interval: timedelta) -> datetime:
     return EPOCH + ((now - EPOCH) // interval + 1) * interval
 
 
-def signs_of_life(service: Service, now: datetime) -> tuple[Selection, ...]:
+def signs_of_life(service: Service, now: datetime, settings: Settings) -> tuple[Selection, ...]:
     """The samples by which one knows that anything is known about `service`: its targets' `up`; without targets
     of its own, whatever its objectives and alerts look at.
     """
@@ -213,7 +212,8 @@ def signs_of_life(service: Service, now: datetime) -> tuple[Selection, ...]:
         )
     texts = [slo.sli.total if isinstance(slo.sli, EventsSli) else slo.sli.count for slo in service.slos]
     matchers = [matchers_of(text) for text in texts]
-    matchers += [one.matchers for rule in service.alerts for one in selections(parsed(rule.expr), Grid.at(end))]
+    trees = [parsed(rule.expr, settings.language) for rule in service.alerts]
+    matchers += [one.matchers for tree in trees for one in selections(tree, Grid.at(end), settings=settings)]
     return tuple(Selection(one, end - 300_000, end) for one in matchers)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sereno.alerts.groups import LiveGroup, prepare
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import UsageError
+from sereno.promql import Settings
 from sereno.spec.rule_files import RULE_FILE_BYTES_MAX, RuleFile, read_rules
 from sereno.spec.rule_groups import RuleGroup
 
@@ -29,6 +30,7 @@ class RuleFiles:
     groups: tuple[LiveGroup, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     seen: Seen = ()
+    promql: Settings | None = None
     _good: dict[str, RuleFile] = field(default_factory=dict)
     _prepared: dict[RuleGroup, LiveGroup] = field(default_factory=dict)
 
@@ -47,7 +49,7 @@ class RuleFiles:
         diagnostics: list[Diagnostic] = []
         for path in paths:
             name = str(path)
-            fresh = read_file(path) if name in changed or name not in known else known[name]
+            fresh = read_file(path, promql=self.promql) if name in changed or name not in known else known[name]
             diagnostics += fresh.diagnostics
             kept = fresh if fresh.good or name not in known else RuleFile(known[name].groups, fresh.diagnostics)
             self._good[name] = kept
@@ -55,7 +57,7 @@ class RuleFiles:
         return self._adopt([group for file in self._good.values() for group in file.groups])
 
     def _adopt(self, groups: Sequence[RuleGroup]) -> bool:
-        self._prepared = {group: self._prepared.get(group) or prepare(group) for group in groups}
+        self._prepared = {group: self._prepared.get(group) or prepare(group, self.promql) for group in groups}
         before, self.groups = self.groups, tuple(self._prepared.values())
         return before != self.groups
 
@@ -70,9 +72,9 @@ def found_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def read_file(path: Path, *, strict: bool = True) -> RuleFile:
+def read_file(path: Path, *, strict: bool = True, promql: Settings | None = None) -> RuleFile:
     """The rules of one file. One that cannot be opened has a diagnostic and no groups; unless `strict`, keys that
-    mean nothing are overlooked."""
+    mean nothing are overlooked. Expressions must be such as are computed under `promql`."""
     from sereno.app.promql_checker import Checker
 
     try:
@@ -81,7 +83,7 @@ def read_file(path: Path, *, strict: bool = True) -> RuleFile:
     except OSError as error:
         why = error.strerror or "it cannot be read"
         return RuleFile((), (Diagnostic("SER001", why, str(path), 1, 1),))
-    return read_rules(str(path), content, promql=Checker(), strict=strict)
+    return read_rules(str(path), content, promql=Checker(promql), strict=strict)
 
 
 def read_files(patterns: Sequence[str | Path], folder: Path) -> tuple[tuple[RuleGroup, ...], tuple[Diagnostic, ...]]:

@@ -22,7 +22,7 @@ def write_tests(rule_files: Sequence[Path], target: Path, settings: Settings) ->
 
     if target.exists():
         raise UsageError(f"{target} is there already", hint="tests that people have looked through are not overwritten")
-    loaded = [(path, read_file(path)) for path in rule_files]
+    loaded = [(path, read_file(path, promql=settings)) for path in rule_files]
     for _, file in loaded:
         for diagnostic in file.diagnostics:
             print(diagnostic.render())

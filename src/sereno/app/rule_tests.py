@@ -67,14 +67,16 @@ def judge_file(
     if read.file is None:
         return TestedFile(str(path), mistakes=tuple(d for d in read.diagnostics if d.level == "error"))
     files, warnings = _rule_files(read.file, path.parent)
-    loaded = [read_file(file, strict=strict) for file in files]
+    loaded = [read_file(file, strict=strict, promql=settings) for file in files]
     mistakes = tuple(d for one in loaded for d in one.diagnostics if d.level == "error")
     groups = ordered([group for one in loaded for group in one.groups], read.file)
     if mistakes:
         return TestedFile(str(path), mistakes=mistakes, warnings=warnings, groups=groups)
     verdicts, seconds = [], []
     every = to_ms(read.file.evaluation_interval)
-    arrangements = {start: arrange(groups, start, every) for start in {test.start_ms for test in read.file.tests}}
+    arrangements = {
+        start: arrange(groups, start, every, settings) for start in {test.start_ms for test in read.file.tests}
+    }
     for test in read.file.tests:
         if chosen(test):
             began = _cpu()

@@ -57,6 +57,7 @@ def build(
         Print JSON for machines.
     """
     from sereno.app.promql_checker import Checker
+    from sereno.app.settings import load_settings
     from sereno.spec.loader import load
 
     try:
@@ -65,7 +66,7 @@ def build(
         raise UsageError(str(error)) from error
     if not interval:
         raise UsageError("rules cannot be evaluated every 0s", hint="--every 15s")
-    loaded = load(path, promql=Checker())
+    loaded = load(path, promql=Checker(load_settings().promql))
     if loaded.spec is None:
         raise SpecError(loaded.diagnostics)
     built = compile_spec(loaded.spec, every=every, language=language)

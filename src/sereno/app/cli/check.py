@@ -22,9 +22,10 @@ def check(path: Path = Path("reliability"), *, json: bool = False) -> int:
     is not a folder.
     """
     from sereno.app.promql_checker import Checker
+    from sereno.app.settings import load_settings
     from sereno.spec.loader import load
 
-    loaded = load(path, promql=Checker())
+    loaded = load(path, promql=Checker(load_settings().promql))
     print(as_json(loaded) if json else as_text(loaded))
     return 0 if loaded.spec else 1
 

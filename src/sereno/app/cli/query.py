@@ -71,10 +71,11 @@ def query(
 def _understood(expr: str) -> None:
     """Raise QueryError, with a caret under the mistake, if the expression is none."""
     from sereno.promql import parse
+    from sereno.promql.dialect import EVERYTHING, Language
     from sereno.promql.errors import point_at
 
     try:
-        parse(expr)
+        parse(expr, Language(features=EVERYTHING))  # whoever computes it knows what is spoken there
     except QueryError as error:
         raise QueryError(point_at(expr, error), hint=error.hint) from None
 
