@@ -66,11 +66,20 @@ def test_people_read_sentences_and_strips(place, capsys):
     assert run([*BASE, "--language", "es"]) == 0
     out = capsys.readouterr().out
     assert "Prueba sobre el pasado" in out
-    assert "De 2 incidentes se avisó de 2." in out
+    assert "Se avisó de los 2 incidentes." in out
     assert "█" in out
     assert "ShopAvailabilityBurn1h" in out
     assert run([*BASE]) == 0
-    assert "Of 2 incidents 2 were paged about." in capsys.readouterr().out
+    assert "Somebody was paged for all 2 incidents." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("80", 80), ("", 100), ("120", 120)])
+def test_what_goes_through_a_pipe_is_as_wide_as_asked(place, capsys, monkeypatch, columns, widest):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run([*BASE, "--what-if"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= widest
+    assert "ShopAvailabilityBurn1h" in out, "names stay whole"
 
 
 def test_rule_files_are_judged_too_and_a_wrong_rule_is_told(place, capsys):

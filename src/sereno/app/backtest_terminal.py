@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,9 +21,13 @@ from sereno.insight.whatif import ranked
 from sereno.kernel.inert import inert
 from sereno.kernel.message import Language
 
-_WIDTH_OF_PIPES = 200
+_WIDTH_OF_PIPES = 100
 _ROWS = 30
 _VARIANTS = 15
+_WIDE = 110
+"""From here on there is room for every column."""
+_WHOLE = ("alert", "opened")
+"""Columns that are not broken while others can give way."""
 
 
 class Bar:
@@ -52,7 +57,7 @@ class Bar:
 def show(found: Answer, language: Language) -> None:
     """Print the whole answer for people."""
     report, voice = found.report, Voice(language, found.report.zone)
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES, highlight=False)
+    console = Console(width=_width(), highlight=False)
     for warning in found.warnings:
         console.print(escape(inert(warning)), style="yellow")
     console.print(f"[bold]{voice('name')}[/] · {_span(report, voice)}")
@@ -63,11 +68,17 @@ def show(found: Answer, language: Language) -> None:
     for case in report.cases:
         _case(console, case, report, voice)
     _people(console, report, voice)
-    for case in report.cases:
-        for explored in case.explored:
-            _variants(console, explored, voice)
+    _what_if(console, [one for case in report.cases for one in case.explored], voice)
     _comparison(console, found, voice)
     _gate(console, found, voice)
+
+
+def _width() -> int | None:
+    """The terminal's own width; of a pipe what COLUMNS says, and a hundred without it."""
+    if sys.stdout.isatty():
+        return None
+    asked = os.environ.get("COLUMNS", "")
+    return max(int(asked), 40) if asked.isdecimal() else _WIDTH_OF_PIPES
 
 
 def _span(report: Report, voice: Voice) -> str:
@@ -79,7 +90,8 @@ def _span(report: Report, voice: Voice) -> str:
 def _case(console: Console, case: Outcome, report: Report, voice: Voice) -> None:
     console.print()
     console.rule(f"[bold]{escape(inert(case.name))}[/]", align="left", style="dim")
-    width = 60
+    names = [line.alert for promise in case.promises for line in promise.lines] + [one.alert for one in case.fired]
+    width = min(60, max(20, console.width - max(map(len, names), default=12) - 6))
     incidents = [(one.start_ms, one.end_ms) for one in case.incidents]
     rows = [(voice("incidents"), strip_of(incidents, report.start_ms, report.end_ms, width))]
     fired = {one.alert for one in case.fired}
@@ -98,7 +110,7 @@ def _case(console: Console, case: Outcome, report: Report, voice: Voice) -> None
     for missed in case.missed:
         name = escape(inert(missed.incident.name))
         console.print(
-            f"  [red]✗[/] {voice('missed')}: {name}, {voice.at(missed.incident.start_ms)}: {why(missed, voice)}"
+            f"  [red]✗[/] {voice('missed.one')}: {name}, {voice.at(missed.incident.start_ms)}: {why(missed, voice)}"
         )
     _rules(console, case, voice)
     for promise in case.promises:
@@ -110,8 +122,13 @@ def _pages(console: Console, case: Outcome, voice: Voice) -> None:
     if not case.pages:
         console.print(f"  {voice('pages.none')}", style="dim")
         return
-    columns = ("opened", "lasted", "severity", "alert", "called", "right", "spent", "exhausts")
+    columns: tuple[str, ...] = ("opened", "lasted", "severity", "alert", "called", "right", "spent", "exhausts")
     rows = [_page_row(page, case, voice) for page in case.pages[:_ROWS]]
+    if console.width < _WIDE:
+        # What belongs together shares a cell, so that names and instants stay whole.
+        columns = ("opened", "alert", "right", "spent", "exhausts")
+        rows = [[f"{opened}\n{severity} · {lasted} · {called}", alerts.replace(", ", ",\n"), *rest]
+                for opened, lasted, severity, alerts, called, *rest in rows]  # fmt: skip
     _table(console, columns, rows, voice, more=len(case.pages) - _ROWS)
 
 
@@ -132,22 +149,27 @@ def _page_row(page: Paged, case: Outcome, voice: Voice) -> list[str]:
 
 
 def _rules(console: Console, case: Outcome, voice: Voice) -> None:
-    columns = ("alert", "severity", "fired", "precision", "recall", "detection", "reset", "per_week")
+    columns: tuple[str, ...] = ("alert", "severity", "fired", "precision", "recall", "detection", "reset", "per_week")
     rows = [
         [
             rule.alert, rule.severity, str(rule.score.raised), voice.share(rule.score.precision),
-            voice.share(rule.score.recall), voice.span(rule.score.detection), voice.span(rule.score.reset),
+            voice.share(rule.score.recall), voice.span(rule.score.detection), voice.reset(rule.score.reset),
             voice.number(rule.score.per_week),
         ]
         for rule in case.rules
         if rule.score.raised
     ]  # fmt: skip
+    if console.width < _WIDE:
+        columns = (columns[0], *columns[2:])
+        rows = [[f"{alert} {severity}", *rest] for alert, severity, *rest in rows]
     if rows:
         _table(console, columns, rows[:_ROWS], voice, more=len(rows) - _ROWS)
     silent = [rule.alert for rule in case.rules if not rule.score.raised]
     if silent:
         names = ", ".join(silent[:6]) + (" …" if len(silent) > 6 else "")
-        console.print(f"  {voice('rules.silent', count=len(silent), names=escape(inert(names)))}", style="dim")
+        console.print(
+            f"  {voice.count('rules.silent', len(silent), count=len(silent), names=escape(inert(names)))}", style="dim"
+        )
 
 
 def _people(console: Console, report: Report, voice: Voice) -> None:
@@ -166,19 +188,29 @@ def _people(console: Console, report: Report, voice: Voice) -> None:
     _table(console, ("person", "pages", "calls", "night", "weekend", "nights", "shift", "weeks"), rows, voice)
 
 
-def _variants(console: Console, explored: Explored, voice: Voice) -> None:
-    best = [one for one in explored.tried if one.best]
+def _what_if(console: Console, explored: Sequence[Explored], voice: Voice) -> None:
+    if not explored:
+        return
     console.print()
     console.rule(f"[bold]{voice('whatif')}[/]", align="left", style="dim")
-    name = f"{explored.service}/{explored.slo}"
-    if not best:
-        console.print(voice("whatif.blind", slo=escape(name)))
-        return
-    console.print(voice("whatif.lead", tried=len(explored.tried), slo=escape(name), front=len(best)))
+    blind = []
+    for one in explored:
+        if any(tried.best for tried in one.tried):
+            _variants(console, one, voice)
+        else:
+            blind.append(f"{one.service}/{one.slo}")
+    if blind:
+        console.print(escape(voice("whatif.blind", slo=", ".join(blind))), style="dim")
+
+
+def _variants(console: Console, explored: Explored, voice: Voice) -> None:
+    best = [one for one in explored.tried if one.best]
+    name = escape(f"{explored.service}/{explored.slo}")
+    console.print(voice.count("whatif.lead", len(best), tried=len(explored.tried), slo=name, front=len(best)))
     shown = [explored.tried[0], *[one for one in ranked(best) if one.number != 0]][:_VARIANTS]
     rows = [
         [
-            str(one.number) + ("*" if one.best else ""), one.variant.objective.text, tiers(one),
+            str(one.number) + ("*" if one.best else ""), voice.objective(one.variant.objective.ratio), tiers(one),
             voice.span(one.variant.for_), voice.span(one.score.detection), voice.number(one.score.per_week),
             voice.share(one.score.precision), voice.share(one.score.recall), voice.share(one.spent, 1),
         ]
@@ -229,9 +261,13 @@ def _gate(console: Console, found: Answer, voice: Voice) -> None:
 def _table(
     console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], voice: Voice, *, more: int = 0
 ) -> None:
-    table = Table(box=None, header_style="dim", pad_edge=True)
-    for column in columns:
-        table.add_column(voice(f"col.{column}"), overflow="fold")
+    table = Table(
+        box=None, header_style="dim", pad_edge=True, padding=(0, 1, 0, 0) if console.width < _WIDE else (0, 1)
+    )
+    for place, column in enumerate(columns):
+        widest = max((len(line) for row in rows for line in row[place].splitlines()), default=0)
+        whole = column in _WHOLE and widest <= console.width // 2
+        table.add_column(voice(f"col.{column}"), overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(escape(inert(cell)) for cell in row))
     console.print(table)

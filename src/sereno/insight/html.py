@@ -77,7 +77,7 @@ def _figures(report: Report, voice: Voice) -> str:
         ("recall", voice.share(score.recall), voice("recall.why")),
         ("f_score", f_score, voice("f_score.why")),
         ("detection", voice.span(score.detection), voice("detection.why", worst=voice.span(score.detection_worst))),
-        ("reset", voice.span(score.reset), voice("reset.why", worst=voice.span(score.reset_worst))),
+        ("reset", voice.reset(score.reset), voice("reset.why", worst=voice.reset(score.reset_worst))),
         ("per_week", voice.number(score.per_week), voice("per_week.why", wrong=wrong)),
         ("nights", str(nights), voice("nights.why")),
     ]
@@ -148,7 +148,7 @@ def _rules(case: Outcome, voice: Voice) -> str:
     rows = [
         [
             _e(rule.alert), _e(rule.severity), str(rule.score.raised), voice.share(rule.score.precision),
-            voice.share(rule.score.recall), voice.span(rule.score.detection), voice.span(rule.score.reset),
+            voice.share(rule.score.recall), voice.span(rule.score.detection), voice.reset(rule.score.reset),
             voice.number(rule.score.per_week),
         ]
         for rule in case.rules
@@ -158,7 +158,8 @@ def _rules(case: Outcome, voice: Voice) -> str:
     columns = ("alert", "severity", "fired", "precision", "recall", "detection", "reset", "per_week")
     told = _table(voice("rules"), columns, rows[:ROWS_MAX], voice, more=len(rows) - ROWS_MAX) if rows else ""
     if silent:
-        told += f'<p class="soft">{_e(voice("rules.silent", count=len(silent), names=", ".join(silent)))}</p>'
+        words = voice.count("rules.silent", len(silent), count=len(silent), names=", ".join(silent))
+        told += f'<p class="soft">{_e(words)}</p>'
     return told
 
 
@@ -240,14 +241,14 @@ def _variants(report: Report, voice: Voice) -> str:
         rows = [
             [
                 f"{tried.number}{' · ' + _e(voice('declared')) if tried.variant.declared else ''}",
-                _e(tried.variant.objective.text), _e(tiers(tried)), voice.span(tried.variant.for_),
+                _e(voice.objective(tried.variant.objective.ratio)), _e(tiers(tried)), voice.span(tried.variant.for_),
                 voice.span(tried.score.detection), voice.number(tried.score.per_week),
                 voice.share(tried.score.precision), voice.share(tried.score.recall), voice.share(tried.spent, 1),
             ]
             for tried in shown
         ]  # fmt: skip
         columns = ("number", "objective", "tiers", "for", "detection", "per_week", "precision", "recall", "spent")
-        lead = voice("whatif.lead", tried=len(one.tried), slo=name, front=len(best))
+        lead = voice.count("whatif.lead", len(best), tried=len(one.tried), slo=name, front=len(best))
         parts += [
             f'<details class="quiet"{"" if number else " open"}><summary><h3>{_e(name)}</h3></summary>',
             f"<p>{_e(lead)}</p>",

@@ -38,6 +38,16 @@ class Voice:
             return self("nothing")
         return f"−{span(-value, self.language)}" if value < timedelta(0) else span(value, self.language)
 
+    def reset(self, value: timedelta | None) -> str:
+        """How long after its incident an alert was quiet; in words where it already was before."""
+        if value is not None and value < timedelta(0):
+            return self("reset.before", span=span(-value, self.language))
+        return self.span(value)
+
+    def count(self, key: str, count: int, /, **values: object) -> str:
+        """The phrase `key` for `count` things: its own wording for one."""
+        return self(f"{key}.one" if count == 1 and f"{key}.one" in PHRASES else key, **values)
+
     def number(self, value: Decimal | int, decimals: int = 1) -> str:
         """A number."""
         return number(value, self.language, decimals)
@@ -63,14 +73,20 @@ def verdict(report: Report, say_: Voice) -> list[str]:
     pages = sum(len(case.pages) for case in report.cases)
     lines = [say_("verdict.none", weeks=weeks)]
     if pages:
-        lines = [say_("verdict.pages", pages=pages, weeks=weeks, right=score.right)]
+        told = say_.count(f"right.{_extent(score.right, pages)}", pages, right=score.right)
+        lines = [say_.count("verdict.pages", pages, pages=pages, weeks=weeks) + (told if score.incidents else ".")]
     if score.incidents:
-        lines.append(say_("verdict.found", incidents=score.incidents, found=score.found))
+        extent = _extent(score.found, score.incidents)
+        lines.append(say_.count(f"found.{extent}", score.incidents, incidents=score.incidents, found=score.found))
     else:
         lines.append(say_("verdict.no_incidents"))
     if nights := sum(load.nights_broken for load in report.loads):
-        lines.append(say_("verdict.nights", nights=nights))
+        lines.append(say_.count("verdict.nights", nights, nights=nights))
     return lines
+
+
+def _extent(some: int, of: int) -> str:
+    return "all" if some == of else "some" if some else "none"
 
 
 def blind_spots(report: Report, say_: Voice) -> list[str]:
@@ -119,13 +135,16 @@ def suggestion(promise: Promise, say_: Voice) -> list[str]:
         lines.append(
             say_("kept", service=f"{promise.service}/{promise.slo}", kept=kept, days=found.kept_days, all=found.days)
         )
+    broken = next((one.windows_broken for one in found.candidates if one.objective == promise.objective), 0)
     if found.objective is None:
-        lines.append(say_("suggest.none"))
-    elif found.objective == promise.objective:
-        lines.append(say_("suggest.same", objective=say_.objective(promise.objective)))
+        kind = "none" if broken else "same"
+    elif broken:
+        kind = "looser"
     else:
-        declared, better = say_.objective(promise.objective), say_.objective(found.objective)
-        lines.append(say_("suggest.other", objective=declared, suggested=better))
+        kind = "stricter" if found.objective > promise.objective else "same"
+    values = {"suggested": "" if found.objective is None else say_.objective(found.objective)}
+    values |= {"objective": say_.objective(promise.objective), "window": say_.span(promise.window)}
+    lines.append(say_(f"suggest.{kind}", broken=broken, windows=found.windows, **values))
     return lines
 
 
@@ -133,12 +152,17 @@ def thin(low: LowTraffic, say_: Voice) -> str:
     """When one failure alone pages."""
     worst = sorted(low.hours, key=lambda hour: (-hour[1], hour[0]))[:6]
     hours = ", ".join(
-        say_("low.hour", hour=f"{hour:02d}", share=say_.share(share), events=events)
+        say_("low.hour", hour=f"{hour:02d}", share=_some(share, say_), events=events)
         for hour, share, events in sorted(worst)
     )
     return say_(
-        "low", alert=low.alert, long=say_.span(low.long), needed=low.needed, share=say_.share(low.share), hours=hours
+        "low", alert=low.alert, long=say_.span(low.long), needed=low.needed, share=_some(low.share, say_), hours=hours
     )
+
+
+def _some(share: Decimal, say_: Voice) -> str:
+    """A share that is not nothing: less than one in a hundred is told as such."""
+    return say_.share(share) if share >= Decimal("0.01") else f"<{say_.share(Decimal('0.01'))}"
 
 
 def tiers(one: Tried) -> str:

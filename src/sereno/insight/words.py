@@ -16,25 +16,42 @@ PHRASES: Phrases = {
         "es": "Ningún aviso en estas {weeks} semanas.",
         "en": "Not one page in these {weeks} weeks.",
     },
-    "verdict.pages": {
-        "es": "{pages} avisos en {weeks} semanas; {right} de ellos por un incidente.",
-        "en": "{pages} pages in {weeks} weeks; {right} of them about an incident.",
+    "verdict.pages": {"es": "{pages} avisos en {weeks} semanas", "en": "{pages} pages in {weeks} weeks"},
+    "verdict.pages.one": {"es": "Un aviso en {weeks} semanas", "en": "One page in {weeks} weeks"},
+    "right.all": {"es": ", todos por un incidente.", "en": ", all of them about an incident."},
+    "right.all.one": {"es": ", por un incidente.", "en": ", about an incident."},
+    "right.some": {"es": ", {right} de ellos por un incidente.", "en": ", {right} of them about an incident."},
+    "right.none": {"es": ", ninguno por un incidente.", "en": ", none of them about an incident."},
+    "right.none.one": {"es": ", pero no por un incidente.", "en": ", but not about an incident."},
+    "found.all": {
+        "es": "Se avisó de los {incidents} incidentes.",
+        "en": "Somebody was paged for all {incidents} incidents.",
     },
-    "verdict.found": {
-        "es": "De {incidents} incidentes se avisó de {found}.",
-        "en": "Of {incidents} incidents {found} were paged about.",
+    "found.all.one": {
+        "es": "Se avisó del único incidente.",
+        "en": "Somebody was paged for the one incident there was.",
+    },
+    "found.some": {
+        "es": "Se avisó de {found} de los {incidents} incidentes.",
+        "en": "Somebody was paged for {found} of the {incidents} incidents.",
+    },
+    "found.none": {
+        "es": "De ninguno de los {incidents} incidentes se avisó a nadie.",
+        "en": "Nobody was paged for any of the {incidents} incidents.",
+    },
+    "found.none.one": {
+        "es": "Del único incidente no se avisó a nadie.",
+        "en": "Nobody was paged for the one incident there was.",
     },
     "verdict.no_incidents": {
         "es": "No hay incidentes con que juzgar: de ahí no se sabe si algo se habría perdido.",
         "en": "There are no incidents to judge by, so nobody can say whether one would have been missed.",
     },
-    "verdict.nights": {
-        "es": "Noches rotas: {nights}.",
-        "en": "Nights broken: {nights}.",
-    },
+    "verdict.nights": {"es": "Rompió {nights} noches de sueño.", "en": "It broke {nights} nights of sleep."},
+    "verdict.nights.one": {"es": "Rompió una noche de sueño.", "en": "It broke one night of sleep."},
     "verdict.unknown": {
-        "es": "De {share} del tiempo de {what} no hay datos: eso no es calma, es no saber.",
-        "en": "{share} of the time of {what} is unknown: that is not calm, it is not knowing.",
+        "es": "{what}: no hay datos del {share} del tiempo. Eso no es calma, es no saber.",
+        "en": "{what}: nothing is known of {share} of the time. That is not calm, it is not knowing.",
     },
     "origin.declared": {"es": "Incidentes: los de un archivo.", "en": "Incidents: those of a file."},
     "origin.recorded": {
@@ -58,6 +75,7 @@ PHRASES: Phrases = {
     "detection": {"es": "Detección", "en": "Detection"},
     "detection.why": {"es": "mediana; la peor, {worst}", "en": "median; at worst {worst}"},
     "reset": {"es": "Vuelta a la calma", "en": "Reset"},
+    "reset.before": {"es": "{span} antes del fin", "en": "{span} before the end"},
     "reset.why": {"es": "mediana tras el fin; la peor, {worst}", "en": "median after the end; at worst {worst}"},
     "per_week": {"es": "Avisos por semana", "en": "Pages a week"},
     "per_week.why": {"es": "falsos: {wrong}", "en": "false: {wrong}"},
@@ -94,11 +112,16 @@ PHRASES: Phrases = {
     "measure.pages_per_week": {"es": "avisos por semana", "en": "pages a week"},
     "whatif": {"es": "¿Y si…?", "en": "What if?"},
     "whatif.lead": {
-        "es": "{tried} variantes de {slo} sobre el mismo pasado. Ninguna de las {front} mejores gana en algo "
-        "sin perder "
-        "en otra cosa. El número se da a `--apply`.",
-        "en": "{tried} variants of {slo} over the same past. None of the {front} best ones gains something without "
-        "losing something else. Its number is what `--apply` takes.",
+        "es": "{tried} variantes de {slo} sobre el mismo pasado. Entre las {front} mejores, ninguna gana en algo sin "
+        "perder en otra cosa. El número de una es lo que `--apply` espera.",
+        "en": "{tried} variants of {slo} over the same past. Among the {front} best, none gains something without "
+        "losing something else. The number of one is what `--apply` takes.",
+    },
+    "whatif.lead.one": {
+        "es": "{tried} variantes de {slo} sobre el mismo pasado. Una es la mejor en todo. Su número es lo que "
+        "`--apply` espera.",
+        "en": "{tried} variants of {slo} over the same past. One is best in everything. Its number is what `--apply` "
+        "takes.",
     },
     "whatif.blind": {
         "es": "Sin incidentes con que juzgar, ninguna variante es mejor que otra: {slo}.",
@@ -136,6 +159,7 @@ PHRASES: Phrases = {
     "alerts": {"es": "Alertas", "en": "Alerts"},
     "rules": {"es": "Reglas", "en": "Rules"},
     "missed": {"es": "Incidentes sin aviso", "en": "Incidents missed"},
+    "missed.one": {"es": "Incidente sin aviso", "en": "Incident missed"},
     "missed.unknown": {"es": "no había datos", "en": "there were no samples"},
     "missed.silent": {"es": "solo alertas que no avisan: {alerts}", "en": "only alerts that page nobody: {alerts}"},
     "missed.waiting": {
@@ -162,20 +186,31 @@ PHRASES: Phrases = {
     # Objectives
     "days": {"es": "{slo}: día por día", "en": "{slo}: day by day"},
     "kept": {
-        "es": "{service} ha cumplido {kept} en {days} de {all} días.",
-        "en": "{service} has kept {kept} in {days} of {all} days.",
+        "es": "{service} cumplió {kept} o más en {days} de {all} días.",
+        "en": "{service} kept {kept} or better on {days} of {all} days.",
     },
     "suggest.same": {
-        "es": "El objetivo de {objective} es el que su historia sostiene.",
-        "en": "The objective of {objective} is what its history supports.",
+        "es": "El objetivo declarado, {objective}, se sostuvo en toda ventana de {window}; ninguno usual más estricto "
+        "lo habría hecho.",
+        "en": "The declared objective, {objective}, held over every window of {window}; no stricter usual one would "
+        "have.",
     },
-    "suggest.other": {
-        "es": "Declara {objective}; {suggested} es lo más estricto que ninguna ventana habría gastado de más.",
-        "en": "It declares {objective}; {suggested} is the strictest that no window would have overspent.",
+    "suggest.stricter": {
+        "es": "Declara {objective}, y se sostuvo en toda ventana de {window}; hasta {suggested} se habría sostenido.",
+        "en": "It declares {objective}, which held over every window of {window}; so would have anything up to "
+        "{suggested}.",
+    },
+    "suggest.looser": {
+        "es": "Declara {objective}, que se rompió en {broken} de {windows} ventanas de {window}; {suggested} es lo más "
+        "estricto, de lo usual, que ninguna habría roto.",
+        "en": "It declares {objective}, which was broken over {broken} of {windows} windows of {window}; {suggested} "
+        "is the strictest usual objective that none would have broken.",
     },
     "suggest.none": {
-        "es": "Ningún objetivo de la escala se habría sostenido.",
-        "en": "No objective of the ladder would have held.",
+        "es": "Declara {objective}, que se rompió en {broken} de {windows} ventanas de {window}; tampoco ningún "
+        "objetivo usual se habría sostenido en todas.",
+        "en": "It declares {objective}, which was broken over {broken} of {windows} windows of {window}; no usual "
+        "objective would have held over all of them either.",
     },
     "suggest.wait": {
         "es": "Muy poca historia para sugerir un objetivo: hay {days} días conocidos, faltan {missing}.",
@@ -247,6 +282,7 @@ PHRASES: Phrases = {
         "es": "{count} reglas nunca se dispararon: {names}",
         "en": "{count} rules never fired: {names}",
     },
+    "rules.silent.one": {"es": "Una regla nunca se disparó: {names}", "en": "One rule never fired: {names}"},
     "humane": {"es": "más de 2 en 12 h", "en": "more than 2 in 12 h"},
     "day.0": {"es": "lun", "en": "Mon"},
     "day.1": {"es": "mar", "en": "Tue"},
