@@ -103,7 +103,6 @@ def measure() -> list[Figure]:
         ):
             reading, computing = measured(store, texts)
             beside = f"of that {reading:.2f} s to get the samples"
-            floor = 5 if name.endswith("5m") else None  # an hour is twelve times the samples
-            figures.append(Figure(name, round(reading + computing, 2), "CPU s", most=floor, beside=beside))
+            figures.append(Figure(name, round(reading + computing, 2), "CPU s", most=5, beside=beside))
         store.close()
         return figures

@@ -67,15 +67,43 @@ def columns_of(pieces: Sequence[Piece], labels: Mapping[int, Labels]) -> Columns
         kept = [(labels[number], count) for number, count in zip(numbers.tolist(), counts, strict=True) if count]
         out_labels.extend(found for found, _ in kept)
         sizes.extend(count for _, count in kept)
+    return _columns(out_labels, sizes, flat)
+
+
+def columns_of_each(
+    pieces: Sequence[Piece], labels: Mapping[int, Labels], asked: Sequence[Sequence[int]]
+) -> list[Columns]:
+    """For each of `asked` (sorted numbers of series) what `columns_of` gives of those series alone."""
+    mixed = any(piece.histograms is not None for piece in pieces)
+    where: dict[int, tuple[int, _Flat]] = {}
+    for bundle, (numbers, parts) in enumerate(_bundles(pieces)):
+        flat, counts = _flattened(joined(numbers, parts), mixed)
+        end = 0
+        for number, count in zip(numbers.tolist(), counts, strict=True):
+            begin, end = end, end + count
+            where[number] = bundle, flat.part(begin, end)
+    found = []
+    for numbers_ in asked:
+        bundles: dict[int, list[int]] = {}
+        for number in numbers_:
+            if number in where:
+                bundles.setdefault(where[number][0], []).append(number)
+        there = [number for members in bundles.values() for number in members if len(where[number][1].times)]
+        series = [where[number][1] for number in there]
+        found.append(_columns([labels[number] for number in there], [len(one.times) for one in series], series))
+    return found
+
+
+def _columns(labels: Sequence[Labels], sizes: Sequence[int], flat: Sequence[_Flat]) -> Columns:
     offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=offsets[1:])
     histograms = _end_to_end([part.histograms for part in flat if part.histograms is not None], np.object_)
     return Columns(
-        tuple(out_labels),
+        tuple(labels),
         offsets,
         _end_to_end([part.times for part in flat], np.int64),
         _end_to_end([part.values for part in flat], np.float64),
-        histograms if mixed and any(one is not None for one in histograms) else None,
+        histograms if any(one is not None for one in histograms) else None,
     )
 
 
@@ -156,6 +184,11 @@ class _Flat:
     times: Int64s
     values: Float64s
     histograms: Objects | None
+
+    def part(self, begin: int, end: int) -> _Flat:
+        """The samples from `begin` to before `end`; shares memory."""
+        histograms = None if self.histograms is None else self.histograms[begin:end]
+        return _Flat(self.times[begin:end], self.values[begin:end], histograms)
 
 
 def _flattened(piece: Piece, mixed: bool) -> tuple[_Flat, list[int]]:

@@ -65,7 +65,16 @@ class Chunks:
         self._metrics: dict[str, int] = {}
         self.corrupt: set[tuple[str, int]] = set()
 
-    def pieces(self, metric: str, wanted: Int64s, start_ms: int, end_ms: int, step_ms: int = 0) -> list[Piece]:
+    def pieces(
+        self,
+        metric: str,
+        wanted: Int64s,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int = 0,
+        *,
+        samples_max: int | None = None,
+    ) -> list[Piece]:
         """The samples of the series in `wanted` (sorted), all of `metric`, start <= t <= end, in order of writing.
 
         `step_ms` names the tier; 0 is what was written. One request may fill only half of the cache, with its latest
@@ -103,7 +112,7 @@ class Chunks:
             if part is not None:
                 found.append((row.id, part))
                 samples += part.values.size
-                check_samples(samples, self._samples_max)
+                check_samples(samples, samples_max or self._samples_max)
         found.sort(key=lambda pair: pair[0])
         return [part for _, part in found]
 

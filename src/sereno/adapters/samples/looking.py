@@ -26,18 +26,21 @@ class Looking:
         self.steps = steps
         self._samples_max = samples_max
 
-    def pieces(self, wanted: Mapping[str, Int64s], start_ms: int, end_ms: int) -> list[Piece]:
+    def pieces(
+        self, wanted: Mapping[str, Int64s], start_ms: int, end_ms: int, samples_max: int | None = None
+    ) -> list[Piece]:
         """What the file's chunks hold of the series in `wanted` (sorted numbers by metric), in order of writing.
 
         Where samples have been forgotten, what their tiers hold. Raises QueryLimit when there are too many.
         """
+        most = samples_max or self._samples_max
         found: list[Piece] = []
         if not wanted:
             return found
         for step, first, last in self.resolution.reads(start_ms, end_ms, self.steps):
             for metric, numbers in wanted.items():
-                found.extend(self.chunks.pieces(metric, numbers, first, last, step))
-                check_samples(sum(piece.values.size for piece in found), self._samples_max)
+                found.extend(self.chunks.pieces(metric, numbers, first, last, step, samples_max=most))
+                check_samples(sum(piece.values.size for piece in found), most)
         return found
 
     @property

@@ -28,7 +28,7 @@ from typing import TypeVar
 import numpy as np
 
 from sereno.adapters.samples.aggregating import Aggregates, aggregates_of
-from sereno.adapters.samples.assembly import columns_of
+from sereno.adapters.samples.assembly import columns_of, columns_of_each
 from sereno.adapters.samples.chunk_writer import ChunkWriter
 from sereno.adapters.samples.chunks import Chunks
 from sereno.adapters.samples.database import FAULTS, LOST, connect, hold, note_lost, note_of, snapshot, transaction
@@ -42,17 +42,20 @@ from sereno.adapters.samples.sending import Sending
 from sereno.adapters.samples.source import Metadata, Scrape, SeriesSamples, Written
 from sereno.adapters.samples.stats import StoreStats
 from sereno.adapters.samples.tiers import TIERS, Tier, Tiers, steps_in
+from sereno.adapters.samples.together import all_of, select_all
 from sereno.adapters.samples.upkeep import Keep, Upkeep
 from sereno.kernel.errors import Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
 from sereno.promql.columns import STALE, STALE_BITS, Columns, Float64s, Matcher, Selection
+from sereno.slo.thinned import Thinned
 
 T = TypeVar("T")
 CACHE_BYTES = 48 << 20
 SAMPLES_MAX = 50_000_000
 OUT_OF_ORDER_WINDOW = timedelta(hours=2)
 _NEVER = 1 << 62
+_NOTHING = np.zeros(0, np.int64)
 
 
 class SampleStore:
@@ -160,7 +163,22 @@ class SampleStore:
     async def fetch(self, selections: Sequence[Selection]) -> dict[Selection, Columns]:
         """The samples of every selection, as `select`."""
         wanted = tuple(dict.fromkeys(selections))
-        return await self._read(lambda: {selection: self.select(selection) for selection in wanted})
+        return await self._read(lambda: select_all(wanted, self.select, self._select_together))
+
+    def _select_together(self, selections: Sequence[Selection], samples_max: int) -> list[Columns]:
+        """The samples of selections of one span, as `select`, from one look. Raises QueryLimit when all of them
+        together are more than `samples_max`."""
+        start, end = selections[0].start_ms, min(selections[0].end_ms, self._until_ms)
+        with self._lock:
+            each = [self._registry.index.find(selection.matchers) for selection in selections]
+            found = all_of(each)
+            known = self._registry.index.labels
+            labels = {number: known[number] for numbers in found.values() for number in numbers.tolist()}
+            fresh = fresh_pieces(self._registry, self._journal, found, start, end)
+        with self._reading():
+            pieces = self._looking.pieces(found, start, end, min(samples_max, self._samples_max))
+        asked = [np.sort(np.concatenate([*one.values(), _NOTHING])).tolist() for one in each]
+        return columns_of_each([*pieces, *fresh], labels, asked)
 
     def notes(self, selections: Sequence[Selection]) -> tuple[str, ...]:
         """What must be told with numbers computed from `selections`: that samples are thinned, from when on, and what
@@ -169,6 +187,11 @@ class SampleStore:
             resolution = self._looking.resolution
         found = (resolution.note(selection.start_ms, self._looking.steps) for selection in selections)
         return tuple(dict.fromkeys(note for note in found if note is not None))
+
+    def thinned(self) -> Thinned:
+        """Where only a part of the samples is left, for those who count."""
+        with self._reading():
+            return self._looking.resolution.thinned(self._looking.steps)
 
     def aggregates(self, selection: Selection, step_ms: int) -> list[Aggregates]:
         """The samples of each series, bucket by bucket: how many, their sum, lowest, highest, first, last, increase.
