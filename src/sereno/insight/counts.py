@@ -21,6 +21,7 @@ from sereno.slo.counters import Counter
 from sereno.slo.coverage import covered_until
 from sereno.slo.selectors import LOOKBACK_MS, counts_good
 from sereno.slo.tally import Span, tally
+from sereno.slo.thinned import WHOLE, Thinned
 from sereno.spec.model import Slo
 
 TILE_SAMPLES = 2_000_000
@@ -49,6 +50,7 @@ class Counts:
     def over(self, start_ms: int, end_ms: int) -> Span:
         """What happened in (start, end], both moved back to the instants that were counted at."""
         a, b = self.place(start_ms), self.place(end_ms)
+        start_ms, end_ms = min(start_ms, int(self.instants_ms[a])), int(self.instants_ms[b])
         return Span(
             _plain(self.total[b] - self.total[a]),
             _plain(self.bad[b] - self.bad[a]),
@@ -62,11 +64,15 @@ class Counts:
         return np.maximum(places, 0).astype(np.int64)
 
 
-def count(slo: Slo, select: Select, instants_ms: Int64s, *, tile_samples: int = TILE_SAMPLES) -> Counts:
+def count(
+    slo: Slo, select: Select, instants_ms: Int64s, *, tile_samples: int = TILE_SAMPLES, thinned: Thinned = WHOLE
+) -> Counts:
     """The events of `slo` seen by each of `instants_ms` (increasing, at least two).
 
-    `select` is asked for a piece of time at a time, about `tile_samples` samples each.
+    `select` is asked for a piece of time at a time, about `tile_samples` samples each. Where samples are `thinned`,
+    only at the borders of steps can anything be counted: instants are moved back to them.
     """
+    instants_ms = thinned.floors(instants_ms)
     carry = _Carry(select)
     total: list[npt.NDArray[Any]] = [np.zeros(1, np.int64)]
     bad: list[npt.NDArray[Any]] = [np.zeros(1, np.int64)]
@@ -79,7 +85,7 @@ def count(slo: Slo, select: Select, instants_ms: Int64s, *, tile_samples: int = 
         at = instants_ms[first : last + 1]
         carry.samples, carry.first_ms = 0, int(instants_ms[-1])
         try:
-            found = tally(slo, carry.select, start, int(at[-1]))
+            found = tally(slo, carry.select, start, int(at[-1]), thinned)
         except QueryLimit:
             if length <= _TILE_LEAST_MS or last == first + 1:
                 raise

@@ -4,13 +4,16 @@ from sereno.slo.budgets import budget, budget_selections, burn_chart, impact, im
 from sereno.slo.harm import harm, harm_selections
 from sereno.slo.model import Budget, BurnChart, DroppedTier, SloCost, SloPlan, Tier
 from sereno.slo.planning import plan, plans_of, rules_of
+from sereno.slo.thinned import WHOLE, Thinned
 
 __all__ = [
+    "WHOLE",
     "Budget",
     "BurnChart",
     "DroppedTier",
     "SloCost",
     "SloPlan",
+    "Thinned",
     "Tier",
     "budget",
     "budget_selections",

@@ -10,11 +10,12 @@ from fractions import Fraction
 from sereno.kernel.duration import to_ms as length_ms
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import from_ms, to_ms
-from sereno.promql.columns import Select, Selection
+from sereno.promql.columns import Columns, Select, Selection
 from sereno.slo.exact import Exact, ratio, terminating
 from sereno.slo.model import Budget, BudgetState, BurnChart, SloCost
 from sereno.slo.selectors import selections_between
 from sereno.slo.tally import Span, tally
+from sereno.slo.thinned import WHOLE, Thinned
 from sereno.slo.tiers import STEPS_MS
 from sereno.spec.model import Slo
 
@@ -22,7 +23,7 @@ _HOUR_MS = 3_600_000
 _AT_RISK_BELOW = Fraction(20, 100)
 
 
-def budget(service: str, slo: Slo, select: Select, at: datetime) -> Budget:
+def budget(service: str, slo: Slo, select: Select, at: datetime, thinned: Thinned = WHOLE) -> Budget:
     """Where `slo` stands at `at`: exact counts of events in (at − window, at], weighted by nothing else.
 
     - An increase belongs to the instant at which it was seen; nothing is extrapolated. The baseline of a series is
@@ -35,15 +36,18 @@ def budget(service: str, slo: Slo, select: Select, at: datetime) -> Budget:
       (`sli` None, nothing consumed); a window that nobody watched is `unknown`, all figures None. A latency
       threshold that is no boundary of the histogram is `unknown` too.
     - `coverage`: see `known_intervals`. With several targets, time in which any of them was known is known.
+    - Where samples are `thinned`, windows begin (and end) at the border of a step before the instant asked for: all
+      counts are exact, of a window that is longer by less than a step.
 
     `at_risk`: less than 20 % remains, or the burn rate is above 1 and at it the rest would be gone within a window.
     Ratios are rounded once, to 24 decimal places. Raises UsageError for an objective that has no budget.
     """
     allowed = _allowed(slo)
-    at_ms, window_ms = to_ms(at), length_ms(slo.window)
-    found = tally(slo, select, at_ms - window_ms, at_ms)
-    whole = found.over(at_ms - window_ms, at_ms)
-    burn = _burn(found.over(at_ms - burn_window_ms(slo), at_ms), allowed)
+    now_ms = to_ms(at)
+    start_ms, at_ms = thinned.floor(now_ms - length_ms(slo.window)), thinned.floor(now_ms)
+    found = tally(slo, select, start_ms, at_ms, thinned)
+    whole = found.over(start_ms, at_ms)
+    burn = _burn(found.over(thinned.floor(now_ms - burn_window_ms(slo)), at_ms), allowed)
     consumed = _burn(whole, allowed)
     remaining = None if consumed is None else 1 - consumed
     exhausts_at = _exhausts_at(slo, at, remaining, burn)
@@ -66,30 +70,32 @@ def budget(service: str, slo: Slo, select: Select, at: datetime) -> Budget:
     )
 
 
-def budget_selections(slo: Slo, at: datetime) -> tuple[Selection, ...]:
+def budget_selections(slo: Slo, at: datetime, thinned: Thinned = WHOLE) -> tuple[Selection, ...]:
     """The samples that `budget` and `burn_chart` will ask for."""
     at_ms = to_ms(at)
-    return selections_between(slo, at_ms - length_ms(slo.window), at_ms)
+    return selections_between(slo, thinned.floor(at_ms - length_ms(slo.window)), thinned.floor(at_ms))
 
 
-def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetime) -> SloCost:
+def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetime, thinned: Thinned = WHOLE) -> SloCost:
     """What [start, end] cost `slo`: its events, and its share of the whole budget of the window that ends at `end`.
 
-    Counted as `budget` counts. Raises UsageError when `end` is before `start`, or the objective has no budget.
+    Counted as `budget` counts. Where samples are `thinned`, all whole steps that [start, end] touches are counted:
+    the answer's own start and end say what was. Raises UsageError when `end` is before `start`, or the objective has no
+    budget.
     """
     if end < start:
         raise UsageError(f"an impact cannot end ({end}) before it starts ({start})")
     allowed = _allowed(slo)
-    start_ms, end_ms, window_ms = to_ms(start), to_ms(end), length_ms(slo.window)
-    found = tally(slo, select, min(start_ms, end_ms - window_ms), end_ms)
-    cost, whole = found.over(start_ms, end_ms), found.over(end_ms - window_ms, end_ms)
+    start_ms, end_ms, begin_ms = _touched(slo, start, end, thinned)
+    found = tally(slo, select, min(start_ms, begin_ms), end_ms, thinned)
+    cost, whole = found.over(start_ms, end_ms), found.over(begin_ms, end_ms)
     spent = _burn(whole, allowed)
     known = cost.known
     return SloCost(
         service=service,
         slo=slo.name,
-        start=start,
-        end=end,
+        start=start if start_ms == to_ms(start) else from_ms(start_ms),
+        end=end if end_ms == to_ms(end) else from_ms(end_ms),
         total=terminating(cost.total) if known else None,
         bad=terminating(cost.bad) if known else None,
         share=_decimal(cost.share),
@@ -99,27 +105,38 @@ def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetim
     )
 
 
-def impact_selections(slo: Slo, start: datetime, end: datetime) -> tuple[Selection, ...]:
+def impact_selections(slo: Slo, start: datetime, end: datetime, thinned: Thinned = WHOLE) -> tuple[Selection, ...]:
     """The samples that `impact` will ask for."""
-    end_ms = to_ms(end)
-    return selections_between(slo, min(to_ms(start), end_ms - length_ms(slo.window)), end_ms)
+    start_ms, end_ms, begin_ms = _touched(slo, start, end, thinned)
+    return selections_between(slo, min(start_ms, begin_ms), end_ms)
 
 
-def burn_chart(service: str, slo: Slo, select: Select, at: datetime, points: int = 120) -> BurnChart:
+def _touched(slo: Slo, start: datetime, end: datetime, thinned: Thinned) -> tuple[int, int, int]:
+    """The steps that [start, end] touches, and the beginning of the window that ends there."""
+    end_ms = thinned.ceil(to_ms(end))
+    return thinned.floor(to_ms(start)), end_ms, thinned.floor(end_ms - length_ms(slo.window))
+
+
+def burn_chart(
+    service: str, slo: Slo, select: Select, at: datetime, points: int = 120, thinned: Thinned = WHOLE
+) -> BurnChart:
     """How the budget of (at − window, at] was spent, at `points` (≥ 2) evenly spaced instants, both ends among them.
 
     Costs O(samples + points). An instant is unknown when nothing was known since the one
-    before (the first: until the one after).
+    before (the first: until the one after). Where samples are `thinned`, instants lie at the borders of steps.
     """
     if points < 2:
         raise UsageError("a chart needs at least two points")
     allowed = _allowed(slo)
     at_ms, window_ms = to_ms(at), length_ms(slo.window)
-    start_ms = at_ms - window_ms
-    instants = [start_ms + window_ms * i // (points - 1) for i in range(points)]
-    found = tally(slo, select, start_ms, at_ms)
+    instants = [thinned.floor(at_ms - window_ms + window_ms * i // (points - 1)) for i in range(points)]
+    instants = list(dict.fromkeys(instants)) if thinned.steps else instants
+    if len(instants) < 2:  # a window within one step: nothing is known of it
+        instants = [at_ms - window_ms, at_ms]
+        select = _nothing
+    found = tally(slo, select, instants[0], instants[-1], thinned)
     buckets = found.between(instants)
-    whole = found.over(start_ms, at_ms)
+    whole = found.over(instants[0], instants[-1])
     remaining: list[Decimal | None] = [Decimal(1) if buckets[0].known else None]
     bad: Exact = 0
     for bucket in buckets:
@@ -134,6 +151,10 @@ def burn_chart(service: str, slo: Slo, select: Select, at: datetime, points: int
         remaining=tuple(remaining),
         burn=(None, *(_decimal(_burn(bucket, allowed)) for bucket in buckets)),
     )
+
+
+def _nothing(selection: Selection) -> Columns:
+    return Columns.of([])
 
 
 def burn_window_ms(slo: Slo) -> int:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s
 from sereno.slo.exact import Exact, exact
+from sereno.slo.thinned import WHOLE, Thinned
 
 Bools = npt.NDArray[np.bool_]
 
@@ -76,7 +77,7 @@ def counters_of(columns: Columns) -> list[Counter]:
     return found
 
 
-def judge_births(*sides: list[Counter]) -> list[list[Counter]]:
+def judge_births(*sides: list[Counter], thinned: Thinned = WHOLE) -> list[list[Counter]]:
     """The same counters, those marked `from_zero` that appeared while another series of their target was already seen.
 
     "Already" means more than half a scrape interval before, so that the jitter of a scrape's samples is no birth.
@@ -88,29 +89,37 @@ def judge_births(*sides: list[Counter]) -> list[list[Counter]]:
         first_ms[target] = min(int(times[0]), first_ms.get(target, int(times[0])))
         if len(times) > len(longest.get(target, ())):
             longest[target] = times
-    grace_ms = {target: interval_ms(times) / 2 for target, times in longest.items()}
+    grace_ms = {target: interval_ms(times, thinned) / 2 for target, times in longest.items()}
     return [
         [replace(c, from_zero=int(c.times[0]) - first_ms[c.target] > grace_ms[c.target]) for c in side]
         for side in sides
     ]
 
 
-def interval_ms(times: Int64s) -> float:
-    """The median distance between samples; 0 for fewer than two."""
-    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+def interval_ms(times: Int64s, thinned: Thinned = WHOLE) -> float:
+    """The median distance between samples; 0 for fewer than two. Where they are thinned, of those that are as far
+    apart as they were, if there are any."""
+    if len(times) < 2:
+        return 0.0
+    apart = np.diff(times)
+    real = apart[~thinned.together(times)]
+    return float(np.median(real if len(real) else apart))
 
 
-def pair(counts: list[Counter], buckets: list[Counter]) -> tuple[list[Counter], list[Counter]]:
+def pair(
+    counts: list[Counter], buckets: list[Counter], thinned: Thinned = WHOLE
+) -> tuple[list[Counter], list[Counter]]:
     """Histograms' counts and buckets, only where both are known, with the restarts of either seen in both.
 
     A boundary that is not exported, or was not yet, tells nothing of its events: they are left out, not called slow.
-    One boundary written in two ways (`1` and `1.0`) is one counter.
+    One boundary written in two ways (`1` and `1.0`) is one counter. Where samples are `thinned`, a restart that only
+    one of them shows is counted in it if the other stood still in that step.
     """
     by_key: dict[Labels, list[Counter]] = {}
     for bucket in buckets:
         by_key.setdefault(bucket.labels.without("__name__", "le"), []).append(bucket)
     paired = [
-        _pair_one(count, _merged(by_key[key]))
+        _pair_one(count, _merged(by_key[key]), thinned)
         for count in counts
         if (key := count.labels.without("__name__", "le")) in by_key
     ]
@@ -118,7 +127,9 @@ def pair(counts: list[Counter], buckets: list[Counter]) -> tuple[list[Counter], 
     return [count for count, _ in kept], [bucket for _, bucket in kept]
 
 
-def _pair_one(count: Counter, bucket: Counter) -> tuple[Counter, Counter]:
+def _pair_one(count: Counter, bucket: Counter, thinned: Thinned) -> tuple[Counter, Counter]:
+    if thinned.steps and not np.array_equal(count.times, bucket.times):
+        count, bucket = _stood_still(count, bucket.times, thinned), _stood_still(bucket, count.times, thinned)
     times, count_values, bucket_values = count.times, count.values, bucket.values
     if not np.array_equal(times, bucket.times):
         times, in_count, in_bucket = np.intersect1d(times, bucket.times, assume_unique=True, return_indices=True)
@@ -130,6 +141,23 @@ def _pair_one(count: Counter, bucket: Counter) -> tuple[Counter, Counter]:
         Counter(count.labels, times, count_values, resets, newborn),
         Counter(bucket.labels, times, bucket_values, resets, newborn),
     )
+
+
+def _stood_still(counter: Counter, instants_ms: Int64s, thinned: Thinned) -> Counter:
+    """The counter, also at those of `instants_ms` that thinning left out and at which its value is known all the same:
+    between two samples of one step that are equal."""
+    times, values = counter.times, counter.values
+    if len(times) < 2:
+        return counter
+    after = np.searchsorted(times, instants_ms)
+    inside = (after > 0) & (after < len(times))
+    place = np.where(inside, after, 1)
+    still = thinned.together(times) & (values[1:] == values[:-1])
+    known = inside & still[place - 1] & (times[place] != instants_ms)
+    added = np.concatenate((times, instants_ms[known]))
+    order = np.argsort(added, kind="stable")
+    filled = np.concatenate((values, values[place[known]]))[order]
+    return Counter(counter.labels, added[order], filled, _falls(filled), counter.from_zero)
 
 
 def _merged(counters: list[Counter]) -> Counter:

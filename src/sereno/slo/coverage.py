@@ -8,19 +8,22 @@ import numpy as np
 
 from sereno.promql.columns import Int64s
 from sereno.slo.counters import Counter, Target, interval_ms
+from sereno.slo.thinned import WHOLE, Thinned
 
 Interval = tuple[int, int]
 _GAP = 2
 
 
-def known_intervals(counters: Iterable[Counter], end_ms: int) -> list[Interval]:
+def known_intervals(counters: Iterable[Counter], end_ms: int, thinned: Thinned = WHOLE) -> list[Interval]:
     """The time in which at least one target was known, as sorted, disjoint intervals up to `end_ms`.
 
     A target is known from its first sample; not between two samples more than twice its median scrape interval
-    apart, nor after a last sample that is older than that at `end_ms`.
+    apart, nor after a last sample that is older than that at `end_ms`. Where samples are `thinned`, a gap that reaches
+    over the border of a step is seen as it was; one that lies wholly within a step cannot be seen, so that the time
+    known is too long by less than a step for each of those.
     """
-    watched = [interval for times in _times_by_target(counters).values() for interval in _known_of(times, end_ms)]
-    return _union(watched)
+    scrapes = _times_by_target(counters).values()
+    return _union([interval for times in scrapes for interval in _known_of(times, end_ms, thinned)])
 
 
 def covered_until(intervals: list[Interval], instants_ms: Int64s) -> list[int]:
@@ -60,9 +63,9 @@ def _either(left: Int64s, right: Int64s) -> Int64s:
     return both[np.concatenate(([True], both[1:] != both[:-1]))]
 
 
-def _known_of(times: Int64s, end_ms: int) -> list[Interval]:
-    bound_ms = _GAP * interval_ms(times)
-    gaps = np.flatnonzero(np.diff(times) > bound_ms)
+def _known_of(times: Int64s, end_ms: int, thinned: Thinned) -> list[Interval]:
+    bound_ms = _GAP * interval_ms(times, thinned)
+    gaps = np.flatnonzero((np.diff(times) > bound_ms) & ~thinned.together(times))
     starts = times[np.concatenate(([0], gaps + 1))].tolist()
     ends = times[np.concatenate((gaps, [len(times) - 1]))].tolist()
     if end_ms > ends[-1] and end_ms - ends[-1] <= bound_ms:

@@ -10,28 +10,33 @@ from sereno.kernel.moment import from_ms, to_ms
 from sereno.promql.columns import Select, Selection
 from sereno.slo.selectors import selections_between
 from sereno.slo.tally import Span, Tally, tally
+from sereno.slo.thinned import WHOLE, Thinned
 from sereno.spec.model import Slo
 
 INSTANTS_MAX = 5000
 
 
-def harm(slo: Slo, select: Select, start: datetime, end: datetime) -> tuple[datetime, datetime] | None:
+def harm(
+    slo: Slo, select: Select, start: datetime, end: datetime, thinned: Thinned = WHOLE
+) -> tuple[datetime, datetime] | None:
     """The part of (start, end] in which customers suffered most: where bad events most exceed what `slo` allows.
 
     It is the interval between two scrapes that maximises bad − budget·total; None when no interval exceeds what is
     allowed. An alert notices an outage late and lets go of it later still; the events themselves know. Source: the
     cumulative sum test of E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954), with the allowed ratio
-    as its reference; the interval is found in one pass (Kadane).
+    as its reference; the interval is found in one pass (Kadane). Where samples are `thinned`, it is one between the
+    borders of steps.
     """
-    found = tally(slo, select, to_ms(start), to_ms(end))
-    instants = _scrapes(found, to_ms(start), to_ms(end))
+    start_ms, end_ms = thinned.floor(to_ms(start)), thinned.ceil(to_ms(end))
+    found = tally(slo, select, start_ms, end_ms, thinned)
+    instants = list(dict.fromkeys(thinned.floor(at) for at in _scrapes(found, start_ms, end_ms)))
     worst = _worst(found.between(instants), Fraction(slo.objective.budget))
     return (from_ms(instants[worst[0]]), from_ms(instants[worst[1]])) if worst else None
 
 
-def harm_selections(slo: Slo, start: datetime, end: datetime) -> tuple[Selection, ...]:
+def harm_selections(slo: Slo, start: datetime, end: datetime, thinned: Thinned = WHOLE) -> tuple[Selection, ...]:
     """The samples that `harm` will ask for."""
-    return selections_between(slo, to_ms(start), to_ms(end))
+    return selections_between(slo, thinned.floor(to_ms(start)), thinned.ceil(to_ms(end)))
 
 
 def _scrapes(found: Tally, start_ms: int, end_ms: int) -> list[int]:

@@ -13,6 +13,7 @@ from sereno.slo.counters import Counter, counters_of, judge_births, pair
 from sereno.slo.coverage import Interval, covered_until, known_intervals
 from sereno.slo.exact import Exact
 from sereno.slo.selectors import counts_good, selections_between
+from sereno.slo.thinned import WHOLE, Thinned
 from sereno.spec.model import LatencySli, Slo
 
 
@@ -75,13 +76,16 @@ class Tally:
         return self.between((start_ms, end_ms))[0]
 
 
-def tally(slo: Slo, select: Select, start_ms: int, end_ms: int) -> Tally:
-    """Everything known about the events of `slo` in (start, end]; asks `select` for two selections."""
+def tally(slo: Slo, select: Select, start_ms: int, end_ms: int, thinned: Thinned = WHOLE) -> Tally:
+    """Everything known about the events of `slo` in (start, end]; asks `select` for two selections.
+
+    Where samples are `thinned`, spans must begin and end at its steps: what happened within one is not known.
+    """
     wanted = selections_between(slo, start_ms, end_ms)
-    totals, parts = judge_births(*(counters_of(select(selection)) for selection in wanted))
+    totals, parts = judge_births(*(counters_of(select(selection)) for selection in wanted), thinned=thinned)
     if isinstance(slo.sli, LatencySli):
-        totals, parts = pair(totals, parts)
-    return Tally(totals, parts, counts_good(slo), known_intervals(totals, end_ms))
+        totals, parts = pair(totals, parts, thinned)
+    return Tally(totals, parts, counts_good(slo), known_intervals(totals, end_ms, thinned))
 
 
 def _sum_until(counters: list[Counter], instants_ms: np.ndarray) -> list[Exact]:

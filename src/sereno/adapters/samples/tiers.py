@@ -21,6 +21,7 @@ from sereno.adapters.samples.database import note_of, set_note
 from sereno.adapters.samples.thinning import thinned, totals
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import from_ms
+from sereno.slo.thinned import Thinned
 
 DAY_MS = 86_400_000
 _COUNTED = ("_total", "_count", "_sum", "_bucket")
@@ -141,6 +142,19 @@ class Resolution:
                 found.append((step, after, until))
             until = min(until, after)
         return found
+
+    def thinned(self, steps: Iterable[int]) -> Thinned:
+        """What those who count must know: before which instants only steps can be told apart."""
+        whole = dict(self.whole)
+        found: list[tuple[int, int]] = []
+        until = whole.get(0)
+        for step in sorted(steps):
+            if until is None:
+                break
+            found.append((until, step))
+            coarser = whole.get(step)
+            until = None if coarser is None else min(until, coarser)
+        return Thinned(tuple(found))
 
     def note(self, start_ms: int, steps: Collection[int]) -> str | None:
         """What somebody who reads from `start_ms` on must be told; None when all samples are there."""
