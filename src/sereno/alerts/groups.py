@@ -81,15 +81,17 @@ class LiveGroup:
 
 
 def prepare(group: RuleGroup, settings: Settings | None = None) -> LiveGroup:
-    """`group` with its expressions read and its rules given keys: the n-th of a name keeps its key over reloads."""
-    counts: dict[str, int] = {}
+    """`group` with its expressions read and its rules given keys, which they keep over reloads: a rule is known by
+    its name and labels, as in Prometheus, and those alike by their order."""
+    counts: dict[tuple[str, Labels], int] = {}
     rules = []
     for rule in group.rules:
-        number = counts[rule.name] = counts.get(rule.name, 0) + 1
+        number = counts[rule.name, rule.labels] = counts.get((rule.name, rule.labels), 0) + 1
         tree, error = _parsed(rule.expr, settings)
         alert = None
         if rule.kind == "alert":
-            origin = f"{group.key}/{rule.name}" + (f"#{number}" if number > 1 else "")
+            told = "".join(f" {name}={text!r}" for name, text in rule.labels.items())
+            origin = f"{group.key}/{rule.name}{told}" + (f"#{number}" if number > 1 else "")
             alert = Rule(
                 rule.name, rule.expr, "", "", rule.for_, rule.keep_firing_for, rule.labels, rule.annotations,
                 origin=f"{PREFIX[1:]}{origin}",
@@ -118,12 +120,13 @@ class Samples:
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
     """What one look came to: the evaluations of the alerting rules, what was recorded (ALERTS included), what failed
-    by the rule's index, and which series each rule has now (for the next look)."""
+    by the rule's index, which series each rule has now (for the next look), and which have `ended` with this one."""
 
     evaluations: tuple[Evaluation, ...]
     samples: Samples
     errors: Mapping[int, str]
     there: tuple[frozenset[Labels], ...]
+    ended: tuple[Labels, ...] = ()
     warnings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -285,7 +288,9 @@ class _Look:
         )
         evaluations = tuple(self.evaluations[index] for index in sorted(self.evaluations))
         there = tuple(frozenset(made.there) for made in self.made)
-        return Looked(evaluations, samples, self.errors, there, self.warnings)
+        alive = frozenset().union(*there)
+        ended = dict.fromkeys(one for made in self.made for one in made.rows if one not in alive)
+        return Looked(evaluations, samples, self.errors, there, tuple(ended), self.warnings)
 
 
 def _alert_series(alive: Sequence[Alert]) -> list[tuple[Labels, np.ndarray, Float64s, Objects | None]]:

@@ -34,6 +34,11 @@ class RuleFiles:
     _good: dict[str, RuleFile] = field(default_factory=dict)
     _prepared: dict[RuleGroup, LiveGroup] = field(default_factory=dict)
 
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The files that have mistakes: what else they mean to say is not known."""
+        return tuple(name for name, file in self._good.items() if not file.good)
+
     def find(self) -> tuple[Path, ...]:
         """The files that the patterns name now, in order, each once; patterns count from the spec's folder."""
         return found_files(self.patterns, self.folder)

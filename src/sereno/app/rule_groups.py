@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from sereno.adapters.samples.source import SeriesSamples
+from sereno.adapters.samples.source import Scrape, SeriesSamples
 from sereno.adapters.sql.duties import Fence
 from sereno.adapters.sql.unit import Unit
 from sereno.alerts import service as alerts
-from sereno.alerts.groups import LiveGroup, Looked, from_files, look
+from sereno.alerts.groups import PREFIX, LiveGroup, Looked, from_files, look
 from sereno.alerts.model import Alert, Evaluation
 from sereno.alerts.restoring import continued, kept_firing, suffered
 from sereno.alerts.texts import REGEXES
-from sereno.app.evaluate import fetch, next_slot
+from sereno.app.evaluate import CLOCK_WENT_BACK, fetch, next_slot
 from sereno.app.outlive import outlive, shown
 from sereno.app.rule_owners import place_of
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
+from sereno.kernel.moment import to_ms
 from sereno.kernel.rule import Rule
 from sereno.kernel.template import TemplateContext
-from sereno.promql import Grid, Select, evaluate, parse, selections
+from sereno.promql import STALE, Grid, Select, evaluate, parse, selections
 from sereno.spec.rule_groups import GroupRule
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class RuleGroups:
         self.fence: Fence | None = None
         self.courses: dict[str, _Course] = {}
         self._removed = True
+        self._gone: dict[str, _Course] = {}
 
     def state(self) -> tuple[GroupState, ...]:
         """Every group in force and how its rules are, as far as this replica knows."""
@@ -132,6 +134,8 @@ class RuleGroups:
             return
         await self._forget_removed(now)
         for course in self.courses.values():
+            if course.due is not None and course.due - now > course.interval:  # the clock has gone back
+                course.due = next_slot(now, course.interval)
             if course.due is not None and course.due <= now and (course.task is None or course.task.done()):
                 course.task = asyncio.create_task(self._due(course))
 
@@ -149,23 +153,31 @@ class RuleGroups:
 
     def _arrange(self, now: datetime) -> None:
         """A course for every group in force: one whose rules are the same goes on, of another only its series."""
-        before, self.courses = self.courses, {}
+        before, self.courses = dict(self.courses), {}
         for live in self.files.groups:
             interval = live.group.interval or self.control.settings.evaluation_interval
             known = before.pop(live.group.key, None)
             if known is None or known.live is not live:
-                there = _carried(known, live) if known else ()
-                known = _Course(live, interval, there, known.labels if known else (), known is not None)
+                known = _changed(known, live, interval) if known else _Course(live, interval)
                 known.due = next_slot(now, interval)
             self.courses[live.group.key] = known
+        self._gone.update(before)
         self._removed = True
 
     async def _forget_removed(self, now: datetime) -> None:
-        """Resolve the alerts of rules that are in no file any more."""
+        """Resolve the alerts of rules that are in no file any more, and end their groups' series."""
         if not self._removed:
             return
-        await self.control.database.write(partial(self._write, (), now, None))
+        if await self.control.database.write(partial(self._write, (), now, None, self.fence)) is None:
+            return
         self._removed = False
+        for key, course in self._gone.items():
+            series = tuple(frozenset().union(*course.there))
+            if self.control.recorded is not None and series and key not in self.courses:
+                ends = np.full(len(series), STALE)
+                with outlive("rule_groups", self.control.metrics):
+                    await self.control.recorded.record(f"rules:{key}", to_ms(now), series, ends)
+        self._gone.clear()
 
     async def _lead(self, now: datetime) -> bool:
         """Whether this replica evaluates: it holds the duty, and keeps it for as long as it can."""
@@ -206,7 +218,11 @@ class RuleGroups:
 
     async def _evaluate(self, course: _Course, at: datetime) -> None:
         """One look of one group, and everything that follows from it."""
-        control, live = self.control, course.live
+        control, live, fence = self.control, course.live, self.fence
+        if (targets := control.targets) and all(one.health == "unknown" and one.error is not None for one in targets):
+            control.metrics.evaluations.labels("error").inc(len(live.rules))
+            course.state = self._failed(course, CLOCK_WENT_BACK)
+            return
         began = control.clock.monotonic()
         rules = live.alerting
         active = await control.database.read(partial(self._active, rules))
@@ -226,9 +242,8 @@ class RuleGroups:
         )
         if course.before and course.looks <= LOOKS_AFTER_OUTAGE:
             looked = replace(looked, evaluations=kept_firing(looked.evaluations, course.before))
-        unknown = await control.database.write(partial(self._write, looked.evaluations, at, course))
-        if unknown is None:  # somebody else leads by now
-            self.fence = None
+        unknown = await control.database.write(partial(self._write, looked.evaluations, at, course, fence))
+        if unknown is None:  # somebody else leads by now, or the group has changed meanwhile
             return
         course.there = looked.there
         trouble = await self._store(course, looked)
@@ -244,13 +259,23 @@ class RuleGroups:
         return found
 
     def _write(
-        self, evaluations: Sequence[Evaluation], at: datetime, course: _Course | None, unit: Unit
+        self, evaluations: Sequence[Evaluation], at: datetime, course: _Course | None, fence: Fence | None, unit: Unit
     ) -> dict[str, str] | None:
-        """Store the states. None if the duty is somebody else's by now."""
-        if self.fence is None or not unit.duties.renew(self.fence, self.control.clock.now(), LEASE):
+        """Store the states. None if the duty has not been ours all the time since `fence`, or if the group has been
+        read anew: what an old rule found late must not undo what the new one has found.
+        """
+        if fence is None or not unit.duties.renew(fence, self.control.clock.now(), LEASE):
+            if self.fence == fence:
+                self.fence = None
             return None
+        if course is not None and self.courses.get(course.live.group.key) is not course:
+            return None
+        doubtful = tuple(f"{PREFIX}{name};" for name in self.files.doubtful)
         rules = {key: rule for course in self.courses.values() for key, rule in course.live.alerting.items()}
-        recorded = alerts.record_round(unit.alerts, rules, evaluations, at, mine=from_files)
+        recorded = alerts.record_round(
+            unit.alerts, rules, evaluations, at,
+            mine=lambda key: from_files(key) and not key.startswith(doubtful),
+        )  # fmt: skip
         unit.ledger.add(recorded.events)
         if course is not None and course.before and course.looks == LOOKS_AFTER_OUTAGE:
             waits = {key: rule.for_ for key, rule in course.live.alerting.items()}
@@ -269,14 +294,17 @@ class RuleGroups:
             numbers = np.array([values[one] for one in course.labels])
         else:
             course.labels, numbers = samples.labels, np.array(samples.values)
+        labels = (*course.labels, *looked.ended) if looked.ended else course.labels
+        if looked.ended:
+            numbers = np.concatenate([numbers, np.full(len(looked.ended), STALE)])
         stream = f"rules:{course.live.group.key}"
         try:
             if looked.errors:  # what a rule that failed had made goes on until it is too old, as in Prometheus
-                from sereno.adapters.samples.source import Scrape
-
-                await store.append(Scrape(stream, samples.at_ms, course.labels, numbers))
+                kept = await store.append(Scrape(stream, samples.at_ms, labels, numbers))
             else:
-                await store.record(stream, samples.at_ms, course.labels, numbers)
+                kept = await store.record(stream, samples.at_ms, labels, numbers)
+            if not kept:
+                return "what it recorded could not be kept: it is not later than what is there"
             if samples.histograms:
                 await store.write([_histogram(samples.at_ms, *one) for one in samples.histograms], stream)
         except Exception as error:
@@ -337,6 +365,13 @@ def _histogram(at_ms: int, labels: Labels, histogram: object) -> SeriesSamples:
     objects = np.array([None], dtype=object)
     objects[0] = histogram
     return SeriesSamples(labels, np.array([at_ms], dtype=np.int64), np.zeros(1), objects)
+
+
+def _changed(before: _Course, live: LiveGroup, interval: timedelta) -> _Course:
+    """The course of a group whose rules or beat have changed: its series and what an outage left go on."""
+    return _Course(
+        live, interval, _carried(before, live), before.labels, before.restored, before.before, before.looks
+    )  # fmt: skip
 
 
 def _carried(before: _Course, live: LiveGroup) -> tuple[frozenset[Labels], ...]:
