@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.template_run import Regexes
-from sereno.promql.regex import compile_regex
+from sereno.promql.regex import Regex, compile_regex
 
 _TEXT_MAX = 10_000
 _MATCHES_MAX = 1_000
+_RESULT_MAX = 100_000
+_QUICK_MAX, _SLOW_MAX = 2_000_000, 15_000
+"""Characters looked at in one call, again after each match."""
 
 
 class LinearRegexes:
@@ -20,13 +23,20 @@ class LinearRegexes:
     def replace_all(self, pattern: str, replacement: str, text: str) -> str:
         """Every match replaced, with $1 and ${name}. Raises ValueError for what is no pattern."""
         rest, done = _bounded(text), ""
+        _bounded(replacement)
+        most = _SLOW_MAX if _around(pattern).slow else _QUICK_MAX
         for _ in range(_MATCHES_MAX):
+            most -= len(rest)
+            if most < 0:
+                raise ValueError("the regular expression is too costly for so long a text")
             found = _find(pattern, rest)
             if found is None:
                 return done + rest
             before, whole = found[0], found[1]
             filled = _filled(pattern, replacement, rest)
             done += before + filled
+            if len(done) > _RESULT_MAX:
+                raise ValueError(f"it gives more than {_RESULT_MAX} characters")
             rest = rest[len(before) + len(whole) :]
             if not whole:
                 if not rest:
@@ -48,10 +58,18 @@ def _bounded(text: str) -> str:
 def _find(pattern: str, text: str) -> tuple[str, ...] | None:
     """What comes before the first match, and the match with its groups."""
     try:
-        found = compile_regex(f"(?s:(.*?))({pattern})(?s:.*)").groups(text)
+        found = _around(pattern).groups(text)
     except QueryError as error:
         raise ValueError(error.message) from None
     return None if found is None else found[1:]
+
+
+def _around(pattern: str) -> Regex:
+    """A pattern for a whole text: what comes before the first match, the match with its groups, and the rest."""
+    try:
+        return compile_regex(f"(?s:(.*?))({pattern})(?s:.*)")
+    except QueryError as error:
+        raise ValueError(error.message) from None
 
 
 def _filled(pattern: str, replacement: str, text: str) -> str:

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 TEXT_MAX = 100_000
+WHY_MAX = 2_000
 _PLAIN = TemplateContext()
 
 
@@ -62,9 +63,9 @@ def expand(text: str, labels: Mapping[str, str], value: float, context: Template
         why = f"error executing template {name}: {error}"
     except SerenoError as error:
         why = f"error executing template {name}: {error.message}"
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         why = f"error executing template {name}: {type(error).__name__}"
-    return f"<error expanding template: {why}>"
+    return f"<error expanding template: {why[:WHY_MAX]}>"
 
 
 def check(text: str) -> None:

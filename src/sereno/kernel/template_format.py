@@ -179,15 +179,20 @@ def _floating(kind: str, flags: str, width: int, precision: int | None, value: f
 
 def _integer(kind: str, flags: str, width: int, value: int) -> str:
     if kind == "c":
-        return padded(chr(value) if 0 <= value < 0x110000 else "\ufffd", flags, width)
+        return padded(_character(value), flags, width)
     if kind == "q":
-        return padded("'" + (chr(value) if 0 <= value < 0x110000 else "\ufffd") + "'", flags, width)
+        return padded(f"'{_character(value)}'", flags, width)
     if kind == "U":
         return padded(f"U+{value:04X}", flags, width)
     text = format(value, kind)
     if "#" in flags:
         text = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}.get(kind, "") + text
     return padded(text, flags, width)
+
+
+def _character(code: int) -> str:
+    """The character of that number; for what is none, halves of a pair too, U+FFFD."""
+    return chr(code) if 0 <= code < 0xD800 or 0xE000 <= code < 0x110000 else "\ufffd"
 
 
 def quoted(text: str) -> str:

@@ -27,6 +27,10 @@ from sereno.kernel.template_tree import (
 STEPS_MAX = 50_000
 OUTPUT_MAX = 64_000
 QUERIES_MAX = 100
+HELD_MAX = 4_000_000
+"""Characters and elements that functions may be given and give, all calls together: what doubles itself ends soon."""
+SEARCHED_MAX = 50_000
+"""Characters in which regular expressions look, all calls together."""
 
 
 class Regexes(Protocol):
@@ -89,12 +93,23 @@ class _Machine:
             ("$externalURL", root["ExternalURL"]), ("$value", root["Value"]),
         ]  # fmt: skip
         self.parts: list[str] = []
-        self.size = self.steps = self.queries = 0
+        self.size = self.steps = self.queries = self.held = self.searched = 0
 
     def step(self) -> None:
         self.steps += 1
         if self.steps > STEPS_MAX:
             raise ExecutionError(f"the template takes more than {STEPS_MAX} steps")
+
+    def weigh(self, value: Value) -> None:
+        """Count what `value` weighs. Raises ExecutionError when all together is too much."""
+        left = [value]
+        while left:
+            one = left.pop()
+            self.held += len(one) if isinstance(one, str | list) else 1
+            if self.held > HELD_MAX:
+                raise ExecutionError(f"the template works on more than {HELD_MAX} characters")
+            if isinstance(one, Mapping):
+                left += one.values()
 
     def write(self, text: str) -> None:
         self.size += len(text)
@@ -110,6 +125,7 @@ class _Machine:
             elif isinstance(node, Action):
                 value = self.pipeline(node.pipeline, dot)
                 if not node.pipeline.variables:
+                    self.weigh(value)
                     self.write("<no value>" if value is None else show(value))
             elif isinstance(node, Jump):
                 raise _Jumped(node.kind)
@@ -133,6 +149,7 @@ class _Machine:
     def range(self, node: Branch, dot: Value) -> None:
         value = self.pipeline(node.pipeline, dot, declare=False)
         pairs = _pairs(value)
+        self.weigh(pairs)
         scope = len(self.variables)
         for key, item in pairs:
             self.step()
@@ -218,11 +235,16 @@ class _Machine:
             return self.either(name, words, dot, piped)
         values = [*(self.operand(word, dot) for word in words), *piped]
         try:
+            for value in values:
+                self.weigh(value)
             if name in PLAIN:
                 types, what = PLAIN[name]
                 _accept(name, types, values)
-                return what(*values)
-            return self.worldly(name, values)
+                found = what(*values)
+            else:
+                found = self.worldly(name, values)
+            self.weigh(found)
+            return found
         except ExecutionError as error:
             raise ExecutionError(f"error calling {name}: {error}") from None
 
@@ -250,6 +272,9 @@ class _Machine:
             return self.query(values[0])
         if self.context.regexes is None:
             raise ExecutionError("regular expressions are not to be had here")
+        self.searched += len(values[-1])
+        if self.searched > SEARCHED_MAX:
+            raise ExecutionError(f"the template looks with regular expressions at more than {SEARCHED_MAX} characters")
         try:
             if name == "match":
                 return self.context.regexes.match(values[0], values[1])

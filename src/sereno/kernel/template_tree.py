@@ -433,8 +433,9 @@ def _unquoted(word: Token) -> str:
         if found[1]:
             return _SIMPLE[found[1]]
         digits = found[2] or found[3] or found[4]
-        if found[6] or (digits and int(digits, 16) > 0x10FFFF):
+        code = int(digits, 16) if digits else 0
+        if found[6] or code > 0x10FFFF or 0xD800 <= code < 0xE000:
             raise TemplateError("invalid syntax in a string", word.position)
-        return chr(int(digits, 16) if digits else int(found[5], 8))
+        return chr(code if digits else int(found[5], 8))
 
     return _ESCAPE.sub(replace, word.text[1:-1])

@@ -45,6 +45,11 @@ class Regex:
             except (re.error, OverflowError, RecursionError) as error:
                 raise QueryError(f"invalid regular expression {text[:200]!r}: {error}", position=position) from None
 
+    @property
+    def slow(self) -> bool:
+        """Whether the slower machine takes it: tens of microseconds a character and more."""
+        return self._machine is not None
+
     def matches(self, value: str) -> bool:
         """Whether the pattern matches all of `value`."""
         if self._python is not None:
