@@ -86,6 +86,12 @@ def test_a_terminal_is_told_nothing_that_it_would_obey(store: list[str], capsys:
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_the_data_folder_of_a_control_plane_will_do(store: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    kind, name, path, *rest = store
+    assert run(["query", "requests_total", kind, name, str(Path(path).parent), *rest]) == 0
+    assert "requests_total{" in capsys.readouterr().out
+
+
 def test_a_wrong_expression_has_a_caret_under_the_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "sum(rat(requests_total[5m]))"]) == 1
     lines = capsys.readouterr().err.splitlines()
@@ -101,7 +107,7 @@ WRONG = [
     (["1", "--since", "1y", "--step", "1s"], 2, "11,000 points"),
     (["1", "--from", "parquet", "x"], 2, "there is no such source"),
     (["1", "--from", "prometheus", "ftp://x"], 2, "no http:// or https:// address"),
-    (["1", "--from", "store", "nowhere.db"], 1, "there is no file"),
+    (["1", "--from", "store", "nowhere.db"], 1, "there are no samples at nowhere.db"),
     (["1", "--from", "prometheus", "http://127.0.0.1:9"], 1, "does not answer"),
 ]
 

@@ -118,6 +118,7 @@ def test_a_variant_is_shown_then_written_and_the_spec_is_still_good(place, capsy
     assert run([*BASE, "--apply", str(number)]) == 0
     shown = capsys.readouterr()
     assert "-    objective: 99.9%\n+    objective: 99.95%\n" in shown.out
+    assert shown.out.startswith("---"), "the change alone: it may go to git apply"
     assert "--yes" in shown.err
     assert file.read_text() == before
     assert run([*BASE, "--apply", str(number), "--yes"]) == 0

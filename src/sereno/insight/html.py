@@ -9,7 +9,7 @@ from sereno.insight.compare import Comparison, Failure
 from sereno.insight.model import Outcome, Paged, Promise, Report
 from sereno.insight.people import HUMANE_PAGES_A_SHIFT
 from sereno.insight.plots import heat, scatter, timeline
-from sereno.insight.style import COLOURS, CSS
+from sereno.insight.style import CSS, LINES
 from sereno.insight.telling import Voice, blind_spots, failure, suggestion, thin, tiers, verdict, why
 from sereno.insight.whatif import ranked
 from sereno.kernel.message import Language
@@ -114,13 +114,14 @@ def _key(case: Outcome, voice: Voice) -> str:
     kinds = [("bad", voice("incidents")), ("page", voice("pages")), ("warn", voice("alerts"))]
     if case.unknown:
         kinds.append(("line", voice("gaps")))
+    told = "".join(f'<li><i style="background:var(--{name})"></i>{_e(words)}</li>' for name, words in kinds)
     lines = [line for promise in case.promises for line in promise.lines if line.kind == "page"]
-    kinds += [(COLOURS[place % len(COLOURS)], f"{line.alert} ↗") for place, line in enumerate(lines)]
-    return (
-        '<ul class="key">'
-        + "".join(f'<li><i style="background:var(--{name})"></i>{_e(words)}</li>' for name, words in kinds)
-        + "</ul>"
+    drawn = "".join(
+        f'<li><svg viewBox="0 0 35 12" aria-hidden="true"><path class="burn burn-{place % LINES}" d="M0 6H35"/></svg>'
+        f"{_e(line.alert)}</li>"
+        for place, line in enumerate(lines)
     )
+    return f'<ul class="key">{told}{drawn}</ul>'
 
 
 def _pages(case: Outcome, voice: Voice) -> str:

@@ -10,6 +10,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from sereno.insight.model import Explored, Outcome, TierLine, Tried, Unknown
+from sereno.insight.style import LINES
 from sereno.insight.telling import Voice
 from sereno.kernel.duration import format_duration
 from sereno.kernel.moment import from_ms
@@ -102,7 +103,7 @@ def _burn(lines: Sequence[TierLine], scale: Scale, top: float, voice: Voice) -> 
         if path:
             words = f"{line.alert} {format_duration(line.long)}"
             parts.append(
-                f'<path class="burn burn-{number % 4}" d="{"".join(path)}"><title>{escape(words)}</title></path>'
+                f'<path class="burn burn-{number % LINES}" d="{"".join(path)}"><title>{escape(words)}</title></path>'
             )
     return parts
 
@@ -123,7 +124,8 @@ def _days(scale: Scale, bottom: float, voice: Voice) -> list[str]:
         x = scale.x(at)
         date = from_ms(at).astimezone(ZoneInfo(voice.zone)).strftime(pattern)
         parts.append(f'<line class="day" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{bottom}"/>')
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{date}</text>')
+        anchor = "middle" if x < _WIDTH - 24 else "end"
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="{anchor}">{date}</text>')
     return parts
 
 

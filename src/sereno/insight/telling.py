@@ -92,7 +92,11 @@ def _extent(some: int, of: int) -> str:
 def blind_spots(report: Report, say_: Voice) -> list[str]:
     """What is not known well enough for its quiet to mean anything."""
     return [
-        say_("verdict.unknown", what=one.what, share=say_.share(1 - one.coverage, 1))
+        say_(
+            "verdict.unknown" if one.coverage else "verdict.unknown.all",
+            what=one.what,
+            share=say_.share(1 - one.coverage, 1),
+        )
         for case in report.cases
         for one in case.covered
         if one.coverage < _ENOUGH

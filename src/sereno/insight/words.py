@@ -53,6 +53,10 @@ PHRASES: Phrases = {
         "es": "{what}: no hay datos del {share} del tiempo. Eso no es calma, es no saber.",
         "en": "{what}: nothing is known of {share} of the time. That is not calm, it is not knowing.",
     },
+    "verdict.unknown.all": {
+        "es": "{what}: no hubo ni un dato. Eso no es calma, es no saber.",
+        "en": "{what}: there was not one sample. That is not calm, it is not knowing.",
+    },
     "origin.declared": {"es": "Incidentes: los de un archivo.", "en": "Incidents: those of a file."},
     "origin.recorded": {
         "es": "Incidentes: los que Sereno registró (los que un aviso abrió, entre ellos).",

@@ -135,19 +135,22 @@ def backtest(
         raise UsageError("--jobs needs at least one")
     with _bar() as progress:
         found = work.run(asked, settings, _now(), progress)
-    _show(found, asked, as_json=json, html=html)
+    _show(found, asked, as_json=json, html=html, told=apply is None)
     if apply is not None:
         _apply(found, apply, slo, write=yes)
         return 0
     return 1 if found.failures else 0
 
 
-def _show(found: Answer, asked: Asked, *, as_json: bool, html: Path | None) -> None:
+def _show(found: Answer, asked: Asked, *, as_json: bool, html: Path | None, told: bool) -> None:
+    """Print the answer; unless `told`, only the report that was asked for: a change stands on its own."""
     if html is not None:
         from sereno.insight.html import page
 
         _write(html, page(found.report, found.failures, found.comparison, asked.language, warnings=found.warnings))
         print(html, file=sys.stderr)
+    if not told:
+        return
     if as_json:
         from sereno.insight.document import document
 

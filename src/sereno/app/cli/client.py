@@ -32,6 +32,7 @@ _BY_STATUS: dict[int, type[SerenoError]] = {
     409: Conflict,
     422: UsageError,
 }
+_NOBODY = "set SERENO_TOKEN, or SERENO_DATA_DIR to the data folder of `sereno up` on this machine"
 _WIDTH_OF_PIPES = 200
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 
@@ -72,6 +73,8 @@ class Client:
                 hint="start one with `sereno up`, or set SERENO_URL",
             ) from error
         if not answer.is_success:
+            if self.token is None and answer.status_code in (401, 403):
+                raise Unauthenticated(f"the control plane at {self.url} does not know who asks", hint=_NOBODY)
             raise _error_of(answer)
         kind = answer.headers.get("content-type", "").partition(";")[0]
         with suppress(ValueError):

@@ -48,8 +48,8 @@ def query(
     step
         How far apart the points are: 15s, 5m. Without it there are about a hundred.
     from_
-        Where the samples are: `prometheus URL`, or `store PATH` (the file, only read). Without it, the control plane
-        that is running.
+        Where the samples are: `prometheus URL`, or `store PATH` (the file or its data folder, only read). Without it,
+        the control plane that is running.
     json
         Print the data as Prometheus's API has them, for machines.
     """
@@ -152,8 +152,10 @@ def _of_store(path: Path, form: Form) -> dict[str, Any]:
     """The answer computed here, from a file that is only read."""
     from sereno.adapters.samples.store import SampleStore
 
+    if path.is_dir():
+        path = path / "samples.db"
     if not path.is_file():
-        raise NotFound(f"there is no file {path}")
+        raise NotFound(f"there are no samples at {path}", hint="say --from store and the data folder of `sereno up`")
     store = SampleStore(path, read_only=True)
     try:
         return _computed(store, form)
