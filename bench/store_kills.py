@@ -8,7 +8,7 @@ import random
 import signal
 import struct
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -70,10 +70,10 @@ def _values(at_ms: int, count: int) -> np.ndarray:
     return np.asarray(at_ms / 1e3 + np.arange(count) / 8)
 
 
-def kill_many(path: Path, times: int, seed: int = 20) -> Told:
-    """Start the child and kill it `times` times, checking the file each time."""
+def kill_many(path: Path, times: int, seed: int = 20, until: Callable[[], bool] = lambda: True) -> Told:
+    """Start the child and kill it `times` times, and on until `until` holds, checking the file each time."""
     chance, told = random.Random(seed), Told()
-    for _ in range(times):
+    while told.kills < times or (told.kills < 10 * times and not until()):
         told.acknowledged |= _run_and_kill(path, chance.uniform(0, 0.15))
         told.kills += 1
         check(path, told)

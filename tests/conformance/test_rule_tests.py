@@ -57,7 +57,7 @@ def test_what_failed_is_what_was_meant_to(capsys: pytest.CaptureFixture[str]) ->
     assert run(["test", str(DATA / "failing.yml"), "--json"]) == 1
     (file,) = json.loads(capsys.readouterr().out)["files"]
     assert [failure["title"] for test in file["tests"] for failure in test["failures"]] == [
-        "alert Test at 0s", "test at 0s", "alert AlwaysFiring at 5m",
+        "alert Test at 0s", "test at 0s", "alert InstanceDown at 5m", "alert AlwaysFiring at 5m",
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from tests.http.conftest import SAME, House
 
 from sereno.app.http import errors
 from sereno.app.http.auth import public
+from sereno.app.http.prometheus_params import ApiError
 from sereno.kernel import errors as kernel
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import SerenoError
@@ -19,6 +20,7 @@ from sereno.oncall.signing import Expired
 
 MADE = {
     errors.TooLarge: errors.TooLarge,
+    ApiError: lambda: ApiError("execution", 422, "it did not work"),
     kernel.SpecError: lambda: kernel.SpecError([Diagnostic("SER001", "wrong", "a.yaml", 1, 1)]),
     kernel.Unavailable: lambda: kernel.Unavailable("the disk is full", retry_after_seconds=7),
 }

@@ -106,25 +106,25 @@ async def test_a_range(program: httpx.AsyncClient) -> None:
 
 
 async def test_samples_as_they_are(program: httpx.AsyncClient) -> None:
-    found = await ask(program, "query", query='requests_total{instance="b"}[30s]', time=AT)
+    found = await ask(program, "query", query='requests_total{instance="b"}[45s]', time=AT)
     assert found["resultType"] == "matrix"
     assert found["result"][0]["values"] == [[AT - 30, "478"], [AT - 15, "479"], [AT, "480"]]
     ended = await ask(program, "query", query="ended[12m]", time=AT)
     assert ended["result"][0]["values"][-1] == [AT - 607 + 7, "3.5"]  # no marker of staleness is shown
     assert await ask(program, "query", query="ended[5m]", time=AT) == {"resultType": "matrix", "result": []}
-    moved = await ask(program, "query", query=f'requests_total{{instance="b"}}[15s] @ {AT - 60} offset 30s', time=AT)
+    moved = await ask(program, "query", query=f'requests_total{{instance="b"}}[30s] @ {AT - 60} offset 30s', time=AT)
     assert moved["result"][0]["values"] == [[AT - 105, "473"], [AT - 90, "474"]]
 
 
 async def test_the_steps_of_a_subquery(program: httpx.AsyncClient) -> None:
     at = AT - AT % 60
-    found = await ask(program, "query", query='(2 * requests_total{instance="b"})[2m:1m]', time=at)
+    found = await ask(program, "query", query='(2 * requests_total{instance="b"})[3m:1m]', time=at)
     assert [point[0] for point in found["result"][0]["values"]] == [at - 120, at - 60, at]
     assert found["result"][0]["metric"] == {"job": "api", "instance": "b", "code": "500"}
 
 
 async def test_odd_numbers_travel_as_go_writes_them(program: httpx.AsyncClient) -> None:
-    found = await ask(program, "query", query="odd[2m]", time=AT)
+    found = await ask(program, "query", query="odd[135s]", time=AT)
     texts = {value for _, value in found["result"][0]["values"]}
     assert texts == {"NaN", "+Inf", "-Inf", "1e+21", "1e-07", "0.1", "-0", "1000000000000000", "123456789.5"}
     assert found["result"][0]["metric"]["job"] == 'he said "no"\n'

@@ -70,7 +70,9 @@ def served(folder: Path, furnish: Furnish) -> Iterator[Ours]:
 
     async def live() -> None:
         address = f"http://127.0.0.1:{port}"
-        control = house.bare(folder, public_url=address, clock=house.Clock(datetime.fromtimestamp(END, UTC)))
+        control = house.bare(
+            folder, public_url=address, promql_dialect=2, clock=house.Clock(datetime.fromtimestamp(END, UTC))
+        )
         control.scraper = None
         await furnish(control, folder)
         token.append(await add_token(control, name="reader", role="viewer", kind="api"))

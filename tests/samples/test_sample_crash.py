@@ -95,13 +95,18 @@ def test_twenty_times_killed_nothing_acknowledged_is_lost(tmp_path):
 
 def test_a_dozen_kills_amid_batches_tiers_and_retention_lose_nothing(tmp_path):
     """`bench/run store` does it 200 times."""
-    told = kill_many(tmp_path / "samples.db", 12)
+    path = tmp_path / "samples.db"
+
+    def forgotten():
+        with sqlite3.connect(path) as connection:
+            return "whole_from_0" in dict(connection.execute("SELECT name, value FROM note"))
+
+    told = kill_many(path, 12, until=forgotten)
     assert len(told.acknowledged) > 300
     assert (told.missing, told.wrong, told.damaged) == (0, 0, 0)
-    with sqlite3.connect(tmp_path / "samples.db") as connection:
+    with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        forgotten = dict(connection.execute("SELECT name, value FROM note"))
-    assert "whole_from_0" in forgotten, "retention was at work"
+    assert forgotten(), "retention was at work"
 
 
 def append_beyond_a_limit(path, results):
