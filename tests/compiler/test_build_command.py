@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.compiler.promtool import accepts
 
+from sereno.app.cli import run
 from sereno.app.cli.build import build, write
 from sereno.kernel.errors import SpecError, UsageError
 
@@ -69,6 +70,22 @@ def test_a_spec_becomes_files_that_prometheus_accepts(folder: Path, tmp_path: Pa
     accepts("check", "config", out / "prometheus/prometheus.yml")
     accepts("check", "rules", "--lint=all", "--lint-fatal", out / "prometheus/rules/checkout.yml")
     accepts("test", "rules", *sorted((out / "prometheus/tests").iterdir()))
+
+
+def test_what_is_built_passes_its_own_tests_and_new_ones_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole example shop: its tests pass as built, and so do those that --generate writes, spaces and all."""
+    assert build(Path(__file__).parents[2] / "examples/tienda/reliability", tmp_path) == 0
+    monkeypatch.chdir(tmp_path)
+    assert run(["test", "prometheus/tests", "--coverage", "--fail-under", "80"]) == 0, capsys.readouterr().out
+    assert "all as expected" in capsys.readouterr().out
+    run(["test", "--generate", "new.yml", "prometheus/rules"])
+    assert run(["test", "new.yml"]) == 0, capsys.readouterr().out
+    assert run(["test", "empty"]) == 1
+    (tmp_path / "empty").mkdir()
+    assert run(["test", "empty"]) == 2
+    assert "there are no .yml or .yaml files in empty" in capsys.readouterr().err
 
 
 def test_it_says_what_was_left_out(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,8 +167,9 @@ def _alert_test(rule: GroupRule, got: Sequence[str], blank: UnitTest, at: timede
             alerts.append({"exp_labels": {}, "exp_annotations": {}})
             continue
         key = "exp_annotations" if line.startswith("  annotation ") else "exp_labels"
-        name, parted, value = line.removeprefix("  annotation ").strip().partition(" = ")
-        if not parted or not alerts:
+        # Spaces at the end of a value are part of it.
+        name, parted, value = line[2:].removeprefix("annotation ").partition(" = ")
+        if not parted or not alerts or not line.startswith("  "):
             return None  # a text of several lines: written by hand
         if name != "alertname":
             alerts[-1][key][name] = value

@@ -35,7 +35,7 @@ def test(
     Parameters
     ----------
     files
-        The unit-test files; with --generate, rule files.
+        The unit-test files, or folders of them; with --generate, rule files.
     run
         Run only the tests in whose name this regular expression is found.
     junit
@@ -65,6 +65,7 @@ def test(
 
     if not files:
         raise UsageError("name at least one file", hint="`sereno test tests/*.yml`")
+    files = tuple(file for path in files for file in _files_of(path))
     settings = Settings(dialect=prometheus)
     if generate is not None:
         from sereno.app.rule_test_writing import write_tests
@@ -85,6 +86,18 @@ def test(
         print(f"coverage {covered.percent:.1f} % is below {fail_under:g} %", file=sys.stderr)
         passed = False
     return 0 if passed else 1
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The file itself, or the YAML files of a folder. Raises UsageError for a folder without any."""
+    from sereno.kernel.errors import UsageError
+
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.suffix in (".yml", ".yaml") and one.is_file())
+    if not found:
+        raise UsageError(f"there are no .yml or .yaml files in {path}")
+    return found
 
 
 def _chooser(run: str) -> Callable[[UnitTest], bool]:
