@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sereno.app.backtest_sources import Origin, bring, needed, newest, origin_of
+from sereno.app.backtest_sources import Origin, bring, needed, newest, origin_of, told_of
 from sereno.app.backtest_versions import Version, read_version, version_at
 from sereno.insight.backtest import report
 from sereno.insight.compare import Comparison, Failure, compared, failures
@@ -74,7 +74,10 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
     incidents = _incidents(asked, settings, question)
     cases = _cases(version, question, asked, incidents)
     if asked.compare is None:
-        path, warnings = bring(origin, needed(cases, question), settings, progress)
+        wanted = needed(cases, question)
+        path, warnings = bring(origin, wanted, settings, progress)
+        thinned, notes = told_of(path, wanted)
+        question, warnings = replace(question, thinned=thinned), (*warnings, *notes)
         outcomes = run_cases(cases, question, path, jobs=asked.jobs, ray=asked.ray, progress=progress)
         found = report(outcomes, question, digest=version.spec.digest)
         return Answer(version, question, found, failures(found, version.spec), None, None, _said(version, warnings))
@@ -83,6 +86,9 @@ def run(asked: Asked, settings: Settings, now: datetime, progress: Progress = la
         old = _cases(base, old_question, asked, incidents)
         wanted = needed((*cases, *old), question)
         path, warnings = bring(origin, wanted, settings, progress)
+        thinned, notes = told_of(path, wanted)
+        question, warnings = replace(question, thinned=thinned), (*warnings, *notes)
+        old_question = replace(old_question, thinned=thinned)
         earlier = run_cases(old, old_question, path, jobs=asked.jobs, ray=asked.ray, progress=progress)
         before = report(earlier, old_question, digest=base.spec.digest)
         if incidents is None:

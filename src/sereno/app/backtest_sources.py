@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from sereno.kernel.errors import Unavailable, UsageError
+from sereno.slo import WHOLE, Thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,19 @@ def opened(path: Path) -> Iterator[Select]:
     store = SampleStore(path, read_only=True, cache_bytes=CACHE_BYTES, samples_max=1 << 40)
     try:
         yield store.select
+    finally:
+        store.close()
+
+
+def told_of(path: Path, wanted: Sequence[Selection]) -> tuple[Thinned, tuple[str, ...]]:
+    """Where the store at `path` holds only a part of its samples, and what must be said with those `wanted`."""
+    from sereno.adapters.samples.store import SampleStore
+
+    if not path.is_file():
+        return WHOLE, ()
+    store = SampleStore(path, read_only=True)
+    try:
+        return store.thinned(), store.notes(wanted)
     finally:
         store.close()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sereno.adapters.samples.source import thinned_of
 from sereno.app.evaluate import fetch
 from sereno.app.wiring import SignedLinks, tell_public
 from sereno.incidents import postmortem as drafts
@@ -165,11 +166,12 @@ async def impacts(control: Control, incident: Incident) -> tuple[SloImpact, ...]
 
 async def _impact(control: Control, incident: Incident, slo: Slo, end: datetime) -> SloImpact:
     begin = incident.started_at - LOOK_BACK
-    select = await fetch(control, harm_selections(slo, begin, end))
-    suffered = await asyncio.to_thread(harm, slo, select, begin, end)
+    thinned = await asyncio.to_thread(thinned_of, control.samples)
+    select = await fetch(control, harm_selections(slo, begin, end, thinned))
+    suffered = await asyncio.to_thread(harm, slo, select, begin, end, thinned)
     span = suffered or (incident.started_at, end)
-    select = await fetch(control, impact_selections(slo, *span))
-    cost = await asyncio.to_thread(impact, incident.service, slo, select, *span)
+    select = await fetch(control, impact_selections(slo, *span, thinned))
+    cost = await asyncio.to_thread(impact, incident.service, slo, select, *span, thinned)
     return SloImpact(
         incident.service, slo.name, slo.objective.text, format_duration(slo.window),
         cost.total, cost.bad, cost.share, cost.consumed, cost.remaining, cost.coverage, *(suffered or (None, None)),

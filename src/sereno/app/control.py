@@ -201,12 +201,14 @@ class Control:
 
     async def chart(self, service: str, slo: str) -> BurnChart:
         """How the budget of one objective was spent over its window."""
+        from sereno.adapters.samples.source import thinned_of
         from sereno.app.evaluate import fetch
         from sereno.slo import budget_selections, burn_chart
 
         declared, now = self.plans[service, slo].slo, self.clock.now()
-        select = await fetch(self, budget_selections(declared, now))
-        return await asyncio.to_thread(burn_chart, service, declared, select, now)
+        thinned = await asyncio.to_thread(thinned_of, self.samples)
+        select = await fetch(self, budget_selections(declared, now, thinned))
+        return await asyncio.to_thread(burn_chart, service, declared, select, now, thinned=thinned)
 
     def adopt(self, spec: SpecHolder) -> None:
         """Put `spec` in force with the rules and tiers that follow from it: all of it, or, if that fails, nothing.

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 
 import structlog
 
+from sereno.adapters.samples.source import thinned_of
 from sereno.adapters.samples.target import TargetState
 from sereno.adapters.sql.duties import Fence
 from sereno.adapters.sql.unit import Unit
@@ -280,5 +281,6 @@ class BudgetRound:
         control.metrics.budget_seconds.observe(control.clock.monotonic() - began)
 
     async def _count(self, plan: SloPlan, now: datetime) -> Budget:
-        select = await fetch(self.control, budget_selections(plan.slo, now))
-        return await asyncio.to_thread(budget, plan.service, plan.slo, select, now)
+        thinned = await asyncio.to_thread(thinned_of, self.control.samples)
+        select = await fetch(self.control, budget_selections(plan.slo, now, thinned))
+        return await asyncio.to_thread(budget, plan.service, plan.slo, select, now, thinned)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sereno.adapters.samples.source import SampleSource
+from sereno.adapters.samples.source import SampleSource, notes_of, thinned_of
 from sereno.alerts.replay_series import Part, joined
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Selection
+from sereno.slo import Thinned
 
 
 class WithRecorded:
@@ -21,6 +22,20 @@ class WithRecorded:
         mine = await self.own.fetch(selections)
         theirs = await self.source.fetch(selections)
         return {one: _together(mine[one], theirs[one]) if len(mine[one]) else theirs[one] for one in theirs}
+
+    def notes(self, selections: Sequence[Selection]) -> tuple[str, ...]:
+        """What either has to tell with numbers computed from `selections`; ours, where it has any of the samples."""
+        return tuple(dict.fromkeys((*notes_of(self.source, selections), *notes_of(self.own, self._ours(selections)))))
+
+    def thinned(self) -> Thinned:
+        """Where only a part of the samples is left, of either."""
+        theirs = thinned_of(self.source)
+        return theirs if theirs.steps else thinned_of(self.own)
+
+    def _ours(self, selections: Sequence[Selection]) -> Sequence[Selection]:
+        """Those that find any series of ours."""
+        find = getattr(self.own, "find_series", None)
+        return selections if find is None else [one for one in selections if find(one.matchers, limit=1)]
 
 
 def _together(*sources: Columns) -> Columns:

@@ -45,7 +45,7 @@ def learn(seen: Seen, fired: Iterable[Fired], question: Question, select: Select
     """All that is known of an objective, its events counted also for the budgets at the moments of `fired`."""
     at = sorted({one.fired_ms for one in fired})
     instants = instants_for(seen.plan.slo, question.start_ms, question.end_ms, at)
-    return Known(seen.plan, count(seen.plan.slo, select, instants), seen.ratios)
+    return Known(seen.plan, count(seen.plan.slo, select, instants, thinned=question.thinned), seen.ratios)
 
 
 def promise_of(known: Known, question: Question) -> Promise:

@@ -11,7 +11,7 @@ from typing import Literal
 from sereno.kernel.labels import Labels
 from sereno.kernel.message import Language
 from sereno.promql import Settings
-from sereno.slo import SloPlan, Tier
+from sereno.slo import WHOLE, SloPlan, Thinned, Tier
 from sereno.spec.model import Objective, Spec
 from sereno.spec.rule_groups import RuleGroup
 
@@ -68,7 +68,7 @@ class Question:
     takes to acknowledge (None: nobody ever does); `grace` how far outside an incident an alert still counts as
     being about it; `beta` weighs recall against precision; `incident_share`, if given, is the share of a budget
     that makes an incident of its spending, in any window of the objective's tiers. `knobs`, if given, are what is to be
-    tried with every objective.
+    tried with every objective. `thinned` says where there is only a part of the samples.
     """
 
     spec: Spec
@@ -84,6 +84,7 @@ class Question:
     settings: Settings = field(default_factory=Settings)
     samples_max: int = 200_000_000
     knobs: Knobs | None = None
+    thinned: Thinned = WHOLE
 
     @property
     def interval_ms(self) -> int:

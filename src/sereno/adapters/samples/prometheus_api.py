@@ -211,6 +211,10 @@ class PrometheusApi:
 
         Raises Unavailable when there is no usable answer, QueryError when the question is rejected.
         """
+        return (await self.whole(path, parameters))["data"]
+
+    async def whole(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """All that a GET answers: its `data`, and `warnings` and `infos` if there are any. Raises as `get`."""
         url = self._url.removesuffix("query") + path
         try:
             status, body = await self._send(url, method="GET", params=list(parameters))
@@ -224,7 +228,7 @@ class PrometheusApi:
         try:
             answer = await asyncio.to_thread(msgspec.json.decode, body)
             if answer["status"] == "success":
-                return answer["data"]
+                return {"data": answer["data"], **{key: answer.get(key) or [] for key in ("warnings", "infos")}}
             said = str(answer.get("error", ""))
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
             what = f"HTTP status {status}: {_excerpt(body)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s, Objects, Selection
+from sereno.slo.thinned import WHOLE, Thinned
 
 
 class SampleSource(Protocol):
@@ -63,3 +64,15 @@ class Metadata:
     type: str = "unknown"
     help: str = ""
     unit: str = ""
+
+
+def notes_of(source: object, selections: Sequence[Selection]) -> tuple[str, ...]:
+    """What `source` has to tell with numbers computed from `selections`; nothing if it never does. May read a file."""
+    notes: Callable[[Sequence[Selection]], tuple[str, ...]] | None = getattr(source, "notes", None)
+    return () if notes is None else notes(selections)
+
+
+def thinned_of(source: object) -> Thinned:
+    """Where `source` holds only a part of its samples. May read a file."""
+    thinned: Callable[[], Thinned] | None = getattr(source, "thinned", None)
+    return WHOLE if thinned is None else thinned()

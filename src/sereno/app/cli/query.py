@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,20 +133,20 @@ def _answer(form: Form, place: tuple[str, str] | None) -> dict[str, Any]:
         return Client().ask(path, form)
     kind, where = place
     if kind == "prometheus":
-        return {"data": asyncio.run(_of_prometheus(where, path, form))}
+        return asyncio.run(_of_prometheus(where, path, form))
     if kind == "store":
         return _of_store(Path(where), form)
     raise UsageError(f"--from {kind}: there is no such source", hint="--from prometheus URL, or --from store PATH")
 
 
-async def _of_prometheus(url: str, path: str, form: Form) -> Any:
+async def _of_prometheus(url: str, path: str, form: Form) -> dict[str, Any]:
     from sereno.adapters.samples.fetching import client
     from sereno.adapters.samples.prometheus_api import PrometheusApi
 
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"--from prometheus: {url!r} is no http:// or https:// address")
     async with client() as http:
-        return await PrometheusApi(url, http, allowed=lambda _: True).get(path, list(form.items()))
+        return await PrometheusApi(url, http, allowed=lambda _: True).whole(path, list(form.items()))
 
 
 def _of_store(path: Path, form: Form) -> dict[str, Any]:
@@ -177,6 +178,7 @@ def _computed(store: Any, form: Form) -> dict[str, Any]:
     try:
         tree = run.parsed(question, settings)
         found = run.computed(tree, question, store.select, settings, limits)
+        found = replace(found, notes=store.notes(run.wanted_by(tree, question, settings)))
     except ApiError as error:
         raise QueryError(error.message) from None
     answer: dict[str, Any] = msgspec.json.decode(written(found))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
@@ -190,8 +190,8 @@ def shown(found: Found, asked: Asked, speech: Speech) -> Shown:
     result = found.result
     if result is None:
         assert found.samples is not None
-        return _samples(found.samples, speech)
-    notes = (*result.warnings, *result.infos)
+        return replace(_samples(found.samples, speech), notes=found.notes)
+    notes = (*result.warnings, *result.infos, *found.notes)
     if result.kind == "string":
         return Shown(text=result.text, notes=notes)
     if asked.instant:

@@ -232,6 +232,7 @@ def written(found: Found, limit: int = 0) -> bytes:
     """The whole answer to a question, as JSON."""
     result = found.result
     warnings, infos = (list(result.warnings), list(result.infos)) if result is not None else ([], [])
+    infos += found.notes
     at, cut = out.time_text(found.question.grid.start_ms), False
     if result is None:
         assert found.samples is not None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import structlog
 
+from sereno.adapters.samples.source import notes_of
 from sereno.app.http.prometheus_params import ApiError, bad_data, invalid, told
 from sereno.kernel.errors import QueryError, QueryLimit, Unavailable
 from sereno.promql import Columns, Expr, Grid, Limits, Result, Selection, Settings, evaluate, kind_of, parse
@@ -50,11 +51,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer: a `result` on the grid, or for a range vector at one instant its `samples`."""
+    """The answer: a `result` on the grid, or of a range vector at one instant its `samples`; `notes` of their source."""
 
     question: Question
     result: Result | None = None
     samples: Columns | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -150,7 +152,9 @@ class Engine:
             wanted = await self.in_thread(lambda: wanted_by(tree, question, settings))
             select = await self._fetched(wanted, stop)
             limits = self.limits(stop)
-            return await self.in_thread(lambda: finish(computed(tree, question, select, settings, limits)))
+            notes = await self.in_thread(lambda: notes_of(self.source, wanted))
+            found = await self.in_thread(lambda: computed(tree, question, select, settings, limits))
+            return await self.in_thread(lambda: finish(replace(found, notes=notes)))
 
         return await self.take_turn(work, question.seconds, gone)
 
