@@ -249,8 +249,13 @@ def heap_top(values: list[float], k: int, *, largest: bool) -> list[int]:
 # count_values ---------------------------------------------------------------------------------------------------------
 
 
-def count_values(vector: Vector, label: str, names: tuple[str, ...], *, without: bool) -> Vector:
-    """How many series of each group have each value, the value written into `label`."""
+def count_values(
+    vector: Vector, label: str, names: tuple[str, ...], *, without: bool, check: Callable[[int], None]
+) -> Vector:
+    """How many series of each group have each value, the value written into `label`.
+
+    `check` is told how many numbers that takes so far, and raises when it is too many.
+    """
     instants = vector.values.shape[1]
     if not len(vector):
         return empty(instants)
@@ -263,7 +268,9 @@ def count_values(vector: Vector, label: str, names: tuple[str, ...], *, without:
             same = np.isnan(vector.values[row]) if math.isnan(value) else vector.values[row] == value
             written = base.merged({label: go_float(value)})
             written = written.without(*names) if without and label in names else written
-            counts.setdefault(written, np.zeros(instants))
+            if written not in counts:
+                check((len(counts) + 1) * instants)
+                counts[written] = np.zeros(instants)
             counts[written] += here & same
     if not counts:
         return empty(instants)

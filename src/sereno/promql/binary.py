@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sereno.kernel.errors import QueryError
+from sereno.kernel.errors import QueryError, QueryLimit
 from sereno.kernel.labels import Labels
 from sereno.promql.annotations import Annotations
 from sereno.promql.ast import COMPARISONS, SET_OPERATORS, Binary, Matching
@@ -29,6 +29,7 @@ from sereno.promql.values import (
     without_name,
 )
 
+PAIRS_MAX = 1_000_000
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": np.add,
     "-": np.subtract,
@@ -154,15 +155,14 @@ def _stacked(left: Vector, right: Vector) -> Objects | None:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Which rows of the many side meet which of the one side, under what labels; `shared` are the groups in which
-    either side has several rows."""
+    """Which rows of the many side meet which of the one side, under what labels; `many_shared` if the many
+    side has several rows in a group."""
 
     many: Int64s
     one: Int64s
     labels: LabelRows
     groups: Int64s
     many_shared: bool
-    one_shared: bool
 
 
 @by_identity
@@ -171,6 +171,12 @@ def _pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, b
     rows_of: list[list[int]] = [[] for _ in range(groups)]
     for row, group in enumerate(one_ids):
         rows_of[group].append(row)
+    total = sum(len(rows_of[group]) for group in many_ids)
+    if total > PAIRS_MAX:
+        raise QueryLimit(
+            f"the query matches {total:,} pairs of series, more than {PAIRS_MAX:,}",
+            hint="narrow the selectors, or match by more labels",
+        )
     pairs = [(i, j, group) for i, group in enumerate(many_ids) for j in rows_of[group]]
     labels = tuple(_result_labels(many[i], one[j], matching, drop=drop) for i, j, _ in pairs)
     return _Pairs(
@@ -178,9 +184,19 @@ def _pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: bool, b
         np.array([j for _, j, _ in pairs], dtype=np.int64),
         without_name(labels) if bool_ else labels,
         np.array([group for _, _, group in pairs], dtype=np.int64),
-        len(set(many_ids.tolist())) < len(many),
-        len(set(one_ids.tolist())) < len(one),
+        _shared(many_ids),
     )
+
+
+@by_identity
+def _one_shared(many: LabelRows, one: LabelRows, matching: Matching) -> bool:
+    """Whether the one side has several rows in a group."""
+    return _shared(_signatures(many, one, matching)[1])
+
+
+def _shared(ids: Int64s) -> bool:
+    """Whether a group has several rows."""
+    return len(np.unique(ids)) < len(ids)
 
 
 def _result_labels(many: Labels, one: Labels, matching: Matching, *, drop: bool) -> Labels:
@@ -206,7 +222,6 @@ def _filled_pairs(many: LabelRows, one: LabelRows, matching: Matching, *, drop: 
         without_name(labels) if bool_ else labels,
         np.concatenate((met.groups, many_ids, one_ids)),
         True,
-        met.one_shared,
     )
 
 
@@ -250,10 +265,10 @@ def _vectors(expr: Binary, left: Vector, right: Vector, dialect: int, notes: Ann
         return empty(instants)
     swapped = matching.many == "right"
     many, one = (right, left) if swapped else (left, right)
+    if _one_shared(many.labels, one.labels, matching):  # before there are as many pairs as their product
+        _refuse_many_to_many(expr, many, one)
     pairing = _filled_pairs if fills else _pairs
     pairs = pairing(many.labels, one.labels, matching, drop=_drops_name(expr.op, dialect), bool_=expr.bool_)
-    if pairs.one_shared:
-        _refuse_many_to_many(expr, many, one)
     if not len(pairs.many):
         return empty(instants)
     if fills:

@@ -204,8 +204,13 @@ class _Tile:
         if expr.op == "count_values":
             label = bare(expr.param) if expr.param is not None else None
             assert isinstance(label, Text)
-            counts = count_values(floats_only(vector), label.value, expr.grouping, without=expr.without)
-            return native_aggregate.count_values(expr, vector, label.value, counts)
+
+            def check(numbers: int) -> None:
+                self.run.limits.check("samples_max", numbers, "values of count_values", expr.position)
+
+            floats = floats_only(vector)
+            counts = count_values(floats, label.value, expr.grouping, without=expr.without, check=check)
+            return native_aggregate.count_values(expr, vector, label.value, counts, check)
         param = None if expr.param is None else self.scalar(expr.param, grid)
         if param is not None:
             newer.check_param(self, expr, param)

@@ -9,11 +9,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from sereno.kernel.errors import QueryLimit
 from sereno.kernel.labels import Labels
 from sereno.promql.ast import Call, Expr, RangeSelector, Selector, bare
 from sereno.promql.columns import Float64s, Int64s
 from sereno.promql.far_dates import far_date_part
 from sereno.promql.regex import compile_regex
+from sereno.promql.regex_machine import Effort
 from sereno.promql.values import LabelRows, Scalar, Vector, drop_name, floats_only, merged, pruned
 
 Days = npt.NDArray[np.datetime64]
@@ -131,29 +133,67 @@ def absent(expr: Expr, vector: Vector) -> Vector:
 # Labels ----------------------------------------------------------------------------------------------------
 
 
+WRITTEN_MAX, _REMEMBERED_MAX = 20_000_000, 1_000_000
+"""Characters read and written by one call of label_replace or label_join; those of a call that is remembered."""
+
+
+class _Unremembered(Exception):
+    """The labels are too long to be kept."""
+
+
+def _written(most: int, left: int) -> None:
+    """Raise QueryLimit, or _Unremembered where a second try has more room, when nothing is left."""
+    if left < 0 and most < WRITTEN_MAX:
+        raise _Unremembered
+    if left < 0:
+        raise QueryLimit(
+            f"the query writes labels of more than {WRITTEN_MAX:,} characters",
+            hint="narrow the selector, or write shorter labels",
+        )
+
+
 @lru_cache(maxsize=128)
-def _replaced(labels: LabelRows, target: str, template: str, source: str, pattern: str) -> LabelRows:
-    regex = compile_regex(pattern)
+def _replaced(labels: LabelRows, target: str, template: str, source: str, pattern: str, most: int) -> LabelRows:
+    regex, effort, left = compile_regex(pattern), Effort(), most
     found: list[Labels] = []
     for one in labels:
-        text = regex.expand(template, one.get(source, ""))
+        text = regex.expand(template, one.get(source, ""), effort)
+        left -= 4 * len(template) + len(text or "")
+        _written(most, left)
         found.append(one if text is None else one.merged({target: text}))
     return tuple(found)
 
 
 @lru_cache(maxsize=128)
-def _joined(labels: LabelRows, target: str, separator: str, sources: tuple[str, ...]) -> LabelRows:
-    return tuple(one.merged({target: separator.join(one.get(s, "") for s in sources)}) for one in labels)
+def _joined(labels: LabelRows, target: str, separator: str, sources: tuple[str, ...], most: int) -> LabelRows:
+    left = most
+    found: list[Labels] = []
+    for one in labels:
+        parts = [one.get(source, "") for source in sources]
+        left -= sum(map(len, parts)) + (1 + len(separator)) * len(parts)
+        _written(most, left)
+        found.append(one.merged({target: separator.join(parts)}))
+    return tuple(found)
 
 
 def label_replace(vector: Vector, target: str, template: str, source: str, pattern: str) -> Vector:
     """`target` set to `template` where `pattern` matches the label `source`; untouched elsewhere."""
-    return merged(replace(vector, labels=_replaced(vector.labels, target, template, source, pattern)))
+    given = (vector.labels, target, template, source, pattern)
+    try:
+        labels = _replaced(*given, _REMEMBERED_MAX)
+    except _Unremembered:
+        labels = _replaced.__wrapped__(*given, WRITTEN_MAX)
+    return merged(replace(vector, labels=labels))
 
 
 def label_join(vector: Vector, target: str, separator: str, sources: tuple[str, ...]) -> Vector:
     """`target` set to the values of `sources` with `separator` between."""
-    return merged(replace(vector, labels=_joined(vector.labels, target, separator, sources)))
+    given = (vector.labels, target, separator, sources)
+    try:
+        labels = _joined(*given, _REMEMBERED_MAX)
+    except _Unremembered:
+        labels = _joined.__wrapped__(*given, WRITTEN_MAX)
+    return merged(replace(vector, labels=labels))
 
 
 # Dates ----------------------------------------------------------------------------------------------------

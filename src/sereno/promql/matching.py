@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from sereno.promql.columns import Matcher
 from sereno.promql.regex import compile_regex
+from sereno.promql.regex_machine import Effort
 
 _METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LITERALS = re.compile(r"[A-Za-z0-9_/:@ -]+(?:\|[A-Za-z0-9_/:@ -]+)*")
@@ -30,6 +31,23 @@ def predicate(matcher: Matcher) -> Callable[[str], bool]:
         return choices.__contains__ if matcher.op == "=~" else lambda found: found not in choices
     regex = compile_regex(value)
     return regex.matches if matcher.op == "=~" else lambda found: not regex.matches(found)
+
+
+def predicates(matchers: Iterable[Matcher]) -> list[tuple[Matcher, Callable[[str], bool]]]:
+    """Each matcher with its predicate, for a look through many values: together they may take only so long.
+
+    Raises QueryError if a regular expression is none; a predicate raises QueryLimit once it took too much.
+    """
+    effort = Effort()
+    return [(matcher, _bounded(matcher, effort)) for matcher in matchers]
+
+
+def _bounded(matcher: Matcher, effort: Effort) -> Callable[[str], bool]:
+    plain = predicate(matcher)
+    if matcher.op in ("=", "!=") or _LITERALS.fullmatch(matcher.value):
+        return plain
+    regex, wanted = compile_regex(matcher.value), matcher.op == "=~"
+    return (lambda found: regex.matches(found, effort) == wanted) if regex.slow else plain
 
 
 def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:

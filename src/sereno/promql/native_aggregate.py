@@ -108,7 +108,7 @@ def _sum_of(op: str, vector: Vector, rows: Int64s, column: int, notes: Annotatio
     return compact(found.histogram)
 
 
-def count_values(expr: Aggregate, vector: Vector, label: str, found: Vector) -> Vector:
+def count_values(expr: Aggregate, vector: Vector, label: str, found: Vector, check: Callable[[int], None]) -> Vector:
     """`found`, how many floats of each group have each value, and so for histograms, their text in `label`."""
     if vector.histograms is None:
         return found
@@ -119,7 +119,10 @@ def count_values(expr: Aggregate, vector: Vector, label: str, found: Vector) -> 
         base = labels.without(*names, "__name__") if expr.without else labels.only(*names)
         hidden = expr.without and label in names
         key = base if hidden else base.merged({label: text(vector.histograms[row, column])})
-        counts.setdefault(key, np.zeros(vector.values.shape[1]))[column] += 1
+        if key not in counts:
+            check((len(counts) + 1) * vector.values.shape[1])
+            counts[key] = np.zeros(vector.values.shape[1])
+        counts[key][column] += 1
     for row, labels in enumerate(found.labels):
         counts[labels] = counts.get(labels, 0.0) + np.where(found.present[row], found.values[row], 0.0)
     if not counts:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sereno.kernel.errors import QueryError
 from sereno.promql.regex_chars import TOP
-from sereno.promql.regex_machine import Machine
+from sereno.promql.regex_machine import Effort, Machine
 from sereno.promql.regex_syntax import Alt, Cat, Chars, Edge, Group, Node, Repeat, parse_regex
 
 _MANY = 16
@@ -50,29 +50,29 @@ class Regex:
         """Whether the slower machine takes it: tens of microseconds a character and more."""
         return self._machine is not None
 
-    def matches(self, value: str) -> bool:
-        """Whether the pattern matches all of `value`."""
+    def matches(self, value: str, effort: Effort | None = None) -> bool:
+        """Whether the pattern matches all of `value`. Raises QueryLimit when that takes too long."""
         if self._python is not None:
             return self._python.fullmatch(value) is not None
-        return self._machine is not None and self._machine.match(value) is not None
+        return self._machine is not None and self._machine.match(value, effort) is not None
 
-    def groups(self, value: str) -> tuple[str, ...] | None:
+    def groups(self, value: str, effort: Effort | None = None) -> tuple[str, ...] | None:
         """The whole and what each group matched (empty if it took no part); None if `value` does not match."""
         if self._python is not None:
             found = self._python.fullmatch(value)
             return None if found is None else (value, *(group or "" for group in found.groups()))
-        spans = self._machine.match(value) if self._machine else None
+        spans = self._machine.match(value, effort) if self._machine else None
         if spans is None:
             return None
         pairs = zip(spans[::2], spans[1::2], strict=True)
         return tuple(value[begin:end] if begin >= 0 and end >= 0 else "" for begin, end in pairs)
 
-    def expand(self, template: str, value: str) -> str | None:
+    def expand(self, template: str, value: str, effort: Effort | None = None) -> str | None:
         """`template` with $1, ${1} and ${name} replaced by what the groups matched in `value`, and $$ by $.
 
         A group that does not exist is empty, as in Go. None if `value` does not match.
         """
-        groups = self.groups(value)
+        groups = self.groups(value, effort)
         if groups is None:
             return None
         named = {name: groups[index] for index, name in enumerate(self.names, 1) if name}

@@ -14,7 +14,24 @@ from sereno.promql.regex_syntax import Alt, Cat, Chars, Edge, Group, Node, Repea
 
 _SIZE_MAX = 20_000
 _WORK_MAX = 300_000
+_EFFORT_MAX = 10_000_000
 Spans = tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Effort:
+    """What the machine may still do for one question, all its values together: five seconds or so."""
+
+    left: int = _EFFORT_MAX
+
+    def take(self, work: int) -> None:
+        """Count `work`. Raises QueryLimit when it was too much."""
+        self.left -= work
+        if self.left < 0:
+            raise QueryLimit(
+                "the regular expressions are too costly for so many values",
+                hint="narrow the selector by other labels, or use fewer `.*` and nested repetitions",
+            )
 
 
 @dataclass(slots=True)
@@ -88,7 +105,7 @@ class Machine:
             start = self._compile(node.item, start)
         return start
 
-    def match(self, text: str) -> Spans | None:
+    def match(self, text: str, effort: Effort | None = None) -> Spans | None:
         """Begin and end of every group (-1: took no part), the first the whole text; None if it does not match.
 
         Raises QueryLimit if that takes too long.
@@ -111,7 +128,9 @@ class Machine:
             if work > _WORK_MAX:
                 raise QueryLimit("the regular expression is too costly", hint="make it simpler: fewer nested counts")
             if not threads:
-                return None
+                break
+        if effort is not None:
+            effort.take(work)
         return next((spans for at, spans in threads.items() if self.steps[at].op == "accept"), None)
 
     def _follow(

@@ -25,7 +25,9 @@ def duration_of(token: Token) -> int:
     """The milliseconds of a duration such as 1h30m. Raises QueryError if it is none."""
     try:
         found = duration_ms(parse_duration(token.text))
-    except (ValueError, OverflowError) as error:
+    except OverflowError:
+        raise QueryError("duration out of range", position=token.position, end=token.end) from None
+    except ValueError as error:
         raise QueryError(str(error)[:200], position=token.position, end=token.end) from None
     if found / 1000 > SECONDS_MAX:
         raise QueryError("duration out of range", position=token.position, end=token.end)

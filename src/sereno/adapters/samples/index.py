@@ -8,7 +8,7 @@ import numpy as np
 
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Int64s, Matcher
-from sereno.promql.matching import predicate
+from sereno.promql.matching import predicates
 
 Found = dict[str, Int64s]
 """Numbers of series, sorted, for each metric name."""
@@ -64,7 +64,7 @@ class SeriesIndex:
 
     def _search(self, matchers: tuple[Matcher, ...]) -> set[int]:
         """Where conditions name what they want, the others are asked of what those leave, series by series."""
-        tests = [(matcher, predicate(matcher)) for matcher in matchers]
+        tests = predicates(matchers)
         named = [self._postings.get(m.name, {}).get(m.value, set()) for m, _ in tests if m.op == "=" and m.value]
         if not named:
             return self._search_values(tests)
