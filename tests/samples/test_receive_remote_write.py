@@ -114,6 +114,7 @@ async def test_another_value_at_the_same_time_is_refused_and_the_first_stands(pl
     answer = await plane.send(write_v1(series_v1(UP, [(T0, 0.0), (T0 + 1, 1.0)])))
     assert answer.status_code == 400
     assert "another value" in answer.text
+    assert "the first of them: {__name__=" in answer.text
     assert plane.kept("up") == {Labels(UP): [(T0, 1.0), (T0 + 1, 1.0)]}
 
 
@@ -122,6 +123,15 @@ async def test_what_comes_too_late_is_refused_and_said(plane: Plane) -> None:
     answer = await plane.send(write_v1(series_v1(UP, [(T0 - 86_400_000, 1.0)])))
     assert answer.status_code == 400
     assert "too old" in answer.text
+    assert "the first of them: {__name__=" in answer.text
+
+
+async def test_of_many_refused_the_first_few_are_named(plane: Plane) -> None:
+    many = [{**UP, "number": str(i)} for i in range(9)]
+    await plane.send(write_v1(*(series_v1(one, [(T0, 1.0)]) for one in many)))
+    answer = await plane.send(write_v1(*(series_v1(one, [(T0, 2.0)]) for one in many)))
+    assert "9 have another value" in answer.text
+    assert answer.text.count("number=") == 3
 
 
 @pytest.mark.parametrize(

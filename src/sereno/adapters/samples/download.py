@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from sereno.adapters.samples.intake import Keeper, KnownSeries
+from sereno.adapters.samples.judging import NAMED_MAX
 from sereno.adapters.samples.progress import Finished, missing
 from sereno.adapters.samples.prometheus_api import PrometheusApi, TooMuch
 from sereno.adapters.samples.remote_read import NoRemoteRead, hides_histograms, read, reading_limits
@@ -242,6 +243,7 @@ def added(one: Written, other: Written) -> Written:
         one.duplicates + other.duplicates,
         one.conflicting + other.conflicting,
         one.too_old + other.too_old,
+        (*one.refused, *other.refused)[:NAMED_MAX],
     )
 
 

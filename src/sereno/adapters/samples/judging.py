@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from sereno.kernel.labels import Labels
 from sereno.promql.columns import Int64s
 
 _INSTANT_MAX = 1 << 53
+NAMED_MAX = 3
 NOTHING_KNOWN = Run(np.zeros(0, np.int64), np.zeros(0))
 
 
@@ -25,11 +27,20 @@ class Count:
     duplicates: int = 0
     conflicting: int = 0
     too_old: int = 0
+    named: dict[Labels, None] = field(default_factory=dict)
 
     @property
     def written(self) -> Written:
         """As the sender is told."""
-        return Written(self.stored, self.duplicates, self.conflicting, self.too_old)
+        return Written(self.stored, self.duplicates, self.conflicting, self.too_old, tuple(self.named))
+
+    @contextmanager
+    def naming(self, labels: Labels) -> Iterator[None]:
+        """Remember the series if any of its samples are refused meanwhile; the first few of them."""
+        before = self.conflicting + self.too_old
+        yield
+        if self.conflicting + self.too_old > before and len(self.named) < NAMED_MAX:
+            self.named[labels] = None
 
 
 def tidied(batch: Sequence[SeriesSamples], count: Count) -> dict[Labels, Run]:
@@ -52,7 +63,8 @@ def tidied(batch: Sequence[SeriesSamples], count: Count) -> dict[Labels, Run]:
         if before is not None:
             run = joined([before, run])
         if len(run.times) > 1 and (np.diff(run.times) <= 0).any():
-            run = _sorted(run, count)
+            with count.naming(one.labels):
+                run = _sorted(run, count)
         found[one.labels] = run
     return found
 

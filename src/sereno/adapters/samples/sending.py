@@ -75,7 +75,8 @@ class Sending:
             number = numbers.get(labels)
             if number is not None and number in late:
                 oldest = -_NEVER if any_age else spans.last_of(number) - self._window_ms
-                run = judged(run, known.get(number, NOTHING_KNOWN), oldest, count)
+                with count.naming(labels):
+                    run = judged(run, known.get(number, NOTHING_KNOWN), oldest, count)
             if len(run.times):
                 taken[labels] = run
         return taken

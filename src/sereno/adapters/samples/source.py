@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sereno.kernel.labels import Labels
@@ -49,12 +49,14 @@ class SeriesSamples:
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a batch, in samples: kept; known already with the same value (`duplicates`, harmless); known
-    with another value (`conflicting`, refused: the first stands); older than is taken (`too_old`)."""
+    with another value (`conflicting`, refused: the first stands); older than is taken (`too_old`). `refused` are the
+    first few series of which some were."""
 
     stored: int = 0
     duplicates: int = 0
     conflicting: int = 0
     too_old: int = 0
+    refused: tuple[Labels, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

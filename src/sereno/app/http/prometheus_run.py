@@ -51,7 +51,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer: a `result` on the grid, or of a range vector at one instant its `samples`; `notes` of their source."""
+    """The answer: a `result` on the grid, or for a range vector at one instant its `samples`; the source's `notes`."""
 
     question: Question
     result: Result | None = None

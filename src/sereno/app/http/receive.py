@@ -8,6 +8,7 @@ bounded: bytes before they are read, requests while they are worked on.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from starlette.responses import JSONResponse, Response
 
 from sereno.adapters.samples import otlp, remote_write, remote_write_v2
 from sereno.adapters.samples.intake import BadSamples, IntakeLimits, KnownSeries, Received
+from sereno.adapters.samples.judging import NAMED_MAX
 from sereno.adapters.samples.protocols.wire import TooBig, WireError, unsnapped
 from sereno.adapters.samples.source import Written
 from sereno.adapters.samples.starts import Starts
 from sereno.app.http.auth import Principal, require
 from sereno.app.http.errors import TooMany, answer
 from sereno.kernel.errors import NotFound, SerenoError
+from sereno.kernel.labels import Labels
 from sereno.kernel.moment import to_ms
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ WAITING_MAX = 32
 NOTED_EVERY = timedelta(days=1)
 _NOTED_MAX = 1000
 _WAIT_SECONDS = 2
+_SHOWN_MAX = 200
 T = TypeVar("T")
 
 
@@ -241,7 +245,15 @@ class Fate:
         conflicting = self.floats.conflicting + self.histograms.conflicting
         too_old = self.floats.too_old + self.histograms.too_old
         told = [f"{conflicting} have another value than is kept for that time"] if conflicting else []
-        return told + ([f"{too_old} are out of order and too old"] if too_old else [])
+        told += [f"{too_old} are out of order and too old"] if too_old else []
+        named = list(dict.fromkeys((*self.floats.refused, *self.histograms.refused)))[:NAMED_MAX]
+        return told + ([f"the first of them: {', '.join(_shown(labels) for labels in named)}"] if named else [])
+
+
+def _shown(labels: Labels) -> str:
+    """A series as PromQL writes it, cut where it is long."""
+    inside = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.pairs)
+    return f"{{{inside}}}" if len(inside) <= _SHOWN_MAX else f"{{{inside[:_SHOWN_MAX]}…}}"
 
 
 def router(control: Control) -> APIRouter:
