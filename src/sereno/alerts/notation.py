@@ -19,15 +19,15 @@ from sereno.promql.columns import Float64s, Objects
 from sereno.promql.native_notation import parse_histogram, parse_histograms
 
 VALUES_MAX = 20_000_000
-# No hexadecimal numbers: in a series 0x10 is eleven zeros.
+# No hexadecimal numbers: in a series 0x10 is eleven zeros. Nor counts of words: to Prometheus NaNx3 is one word.
 _NUMBER = (
     r"(?:[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
-    r"|[iI][nN][fF]|[nN][aA][nN])"
+    r"|(?:[iI][nN][fF]|[nN][aA][nN])(?![0-9A-Za-z_:]))"
 )
 _ITEM = re.compile(
     rf"(?P<blank>_)(?:x(?P<blanks>[0-9]+))?"
     rf"|(?P<histogram>\{{\{{.*?\}}\}}(?:[+-]\{{\{{.*?\}}\}})?(?:x[0-9]+)?)"
-    rf"|(?P<stale>stale)(?:x(?P<stales>[0-9]+))?"
+    rf"|(?P<stale>stale)(?![0-9A-Za-z_:])"
     rf"|(?P<first>[+-]?{_NUMBER})(?:(?P<step>[+-]{_NUMBER})x(?P<steps>[0-9]+)|x(?P<times>[0-9]+))?",
     re.DOTALL,
 )
@@ -89,7 +89,7 @@ def _part(found: re.Match[str]) -> tuple[str, int, float, float]:
     if found["histogram"]:
         return "histogram", 0, 0.0, 0.0
     if found["stale"]:
-        return "value", int(found["stales"] or 0) + 1, STALE, 0.0
+        return "value", 1, STALE, 0.0
     first = _number(found["first"])
     if found["step"]:
         return "steps", int(found["steps"]) + 1, first, _number(found["step"])
@@ -148,7 +148,10 @@ def write_values(values: Sequence[float | None]) -> str:
             end = index + 1
         word = "_" if first is None else _text(first)
         again = end - index if first is None else end - index - 1
-        parts.append(word if end == index + 1 else f"{word}x{again}")
+        if first is not None and not math.isfinite(first):
+            parts += [word] * (end - index)
+        else:
+            parts.append(word if end == index + 1 else f"{word}x{again}")
         index = end
     return " ".join(parts)
 

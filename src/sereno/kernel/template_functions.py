@@ -111,7 +111,9 @@ def _instant(seconds: float) -> datetime:
             f"{show(seconds)} cannot be represented as a nanoseconds timestamp since it overflows int64"
         )
     try:
-        return EPOCH + timedelta(milliseconds=int(seconds * 1e9) // 1_000_000)
+        nanoseconds = int(seconds * 1e9)
+        milliseconds = abs(nanoseconds) // 1_000_000  # towards zero, as Go divides
+        return EPOCH + timedelta(milliseconds=milliseconds if nanoseconds >= 0 else -milliseconds)
     except OverflowError:
         raise ExecutionError("the instant is too far away") from None
 
