@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sereno.spec.rule_groups import RuleGroup
 
 ARCHIVE_BYTES_MAX = 200_000_000
+REF_CHARS_MAX = 4000
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ def version_at(
     ref: str, path: Path, spec_folder: Path, promql: Settings | None = None
 ) -> Iterator[Version]:  # fmt: skip
     """What `path` held at the git ref `ref`; or, if `ref` is a folder or file itself, what that holds."""
+    if not ref.strip() or len(ref) > REF_CHARS_MAX:
+        raise UsageError("that is no git ref", hint="--compare takes a git ref, or a folder")
     other = Path(ref)
-    if other.exists():
+    if _exists(other):
         yield read_version(other, spec_folder, promql)
         return
     with tempfile.TemporaryDirectory(prefix="sereno-") as made:
@@ -99,6 +102,13 @@ def version_at(
         if not moved.exists():
             raise UsageError(f"{path} did not exist at {ref}", hint="name a ref at which it did")
         yield read_version(moved, inside, promql)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for a file may still be a ref
+        return False
 
 
 def _rule_files(path: Path) -> list[Path] | None:
@@ -147,14 +157,24 @@ def _extract(root: Path, ref: str, paths: Sequence[Path], into: Path) -> None:
     if not there:
         return
     packed = _git(root, "archive", "--format=tar", commit, "--", *there)
+    if len(packed) > ARCHIVE_BYTES_MAX:
+        raise UsageError(f"what stands there at {ref} is more than {ARCHIVE_BYTES_MAX:,} bytes")
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(into, filter="data")
+        archive.extractall(into, filter=_inside)
+
+
+def _inside(member: tarfile.TarInfo, into: str) -> tarfile.TarInfo | None:
+    """The member if it lies, and leads, below `into`; links that lead elsewhere are left out."""
+    try:
+        return tarfile.data_filter(member, into)
+    except tarfile.FilterError:
+        return None
 
 
 def _git(where: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603 - git, with arguments that are not options
-            ["git", "-C", str(where), *arguments],  # noqa: S607
+            ["git", "--literal-pathspecs", "-C", str(where), *arguments],  # noqa: S607
             capture_output=True, check=False, timeout=60,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -162,4 +182,4 @@ def _git(where: Path, *arguments: str) -> bytes:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
         raise UsageError(f"git says: {said[-1][:200]}", hint="--compare takes a git ref, or a folder")
-    return done.stdout[:ARCHIVE_BYTES_MAX]
+    return done.stdout

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,10 +72,28 @@ def found_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
     """The files that `patterns` (globs; `**` goes into folders) name, counted from `folder`; in order, each once."""
     found: dict[Path, None] = {}
     for pattern in patterns:
-        for path in sorted(glob.glob(pattern, root_dir=folder, recursive=True)):
-            if (folder / path).is_file():
-                found[folder / path] = None
+        for path in sorted(set(_globbed(pattern, folder))):
+            if path.is_file():
+                found[path] = None
     return tuple(found)
+
+
+def _globbed(pattern: str, folder: Path) -> Iterator[Path]:
+    """What `pattern` names. `**` goes into folders but not through links to folders, which may lead in circles; links
+    to files, and patterns that leave `folder`, are the operator's own will."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from (folder / path for path in glob.glob(pattern, root_dir=folder))
+        return
+    place = parts.index("**")
+    rest = parts[place + 1 :]
+    while rest[:1] == ("**",):
+        rest = rest[1:]
+    bases = _globbed(str(Path(*parts[:place])), folder) if place else iter((folder,))
+    for base in bases:
+        for here, inside, _ in os.walk(base):
+            inside[:] = [name for name in inside if not name.startswith(".")]
+            yield from _globbed(str(Path(*rest)) if rest else "*", Path(here))
 
 
 def read_file(path: Path, *, strict: bool = True, promql: Settings | None = None) -> RuleFile:
