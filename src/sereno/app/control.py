@@ -130,6 +130,8 @@ class Control:
     evaluated_at: datetime | None = None
     evaluation_error: str | None = None
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    damaged_samples: int = 0
+    """How many chunks and rows of samples were found damaged."""
     recorded: SampleStore | None = None
     """Where recording rules write: the store, or beside a Prometheus one of their own."""
 
@@ -161,16 +163,18 @@ class Control:
         return self.rule_groups.state() if self.settings.rule_files else ()
 
     @property
-    def evaluation_trouble(self) -> str | None:
-        """What cannot be evaluated just now, of the spec's rules and of the rule files."""
-        found = [self.evaluation_error] if self.evaluation_error else []
-        found += [
-            f"{group.name}/{rule.rule.name}: {rule.error}" for group in self.rule_groups_state()
+    def rule_trouble(self) -> tuple[tuple[str, str], ...]:
+        """The rules of files that cannot be evaluated just now: which, and why."""
+        failing = [
+            (f"{group.name}/{rule.rule.name}", rule.error) for group in self.rule_groups_state()
             for rule in group.rules if rule.health == "err"
         ]  # fmt: skip
-        if self.settings.rule_files:
-            found += [f"{one.place}: {one.message}" for one in self.rule_files.diagnostics if one.level == "error"]
-        return "; ".join(found) or None
+        return (*failing, *((one.place, one.message) for one in self.rule_diagnostics if one.level == "error"))
+
+    @property
+    def rule_diagnostics(self) -> Sequence[Diagnostic]:
+        """What was found in the rule files when they were last read."""
+        return self.rule_files.diagnostics if self.settings.rule_files else ()
 
     queries: Engine | None = None
 

@@ -110,10 +110,12 @@ async def keep_samples(control: Control) -> None:
     store = control.store or control.recorded
     assert store is not None
     while True:
+        with outlive("samples", control.metrics):
+            control.damaged_samples = await store.reading(lambda s: s.damaged())
+            control.metrics.samples_damaged.set(control.damaged_samples)
         await asyncio.sleep(UPKEEP_SECONDS)
         with outlive("samples", control.metrics):
             await store.maintain(control.clock.now())
-            control.metrics.samples_damaged.set(await store.reading(lambda s: s.damaged()))
 
 
 class Server(uvicorn.Server):

@@ -44,6 +44,12 @@ _CONSOLE: Phrases = {
         "es": "Historial generado para la demostración hasta el {when}: esos números no son medidas.",
         "en": "History generated for the demonstration until {when}: those numbers are not measurements.",
     },
+    "samples_damaged": {
+        "es": "Muestras dañadas: {count} bloques o filas no se pudieron leer y se dejaron fuera. "
+        "`sereno check --samples` dice cuáles.",
+        "en": "Damaged samples: {count} chunks or rows could not be read and were left out. "
+        "`sereno check --samples` says which.",
+    },
     "spec_bad": {
         "es": "La última recarga de la especificación falló: sigue en vigor la anterior, del {when}.",
         "en": "The last reload of the spec failed: the one before it, of {when}, stays in force.",

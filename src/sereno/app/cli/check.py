@@ -7,20 +7,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sereno.kernel.errors import NotFound
+from sereno.kernel.inert import inert_line
+
 if TYPE_CHECKING:
     from sereno.spec.loader import Loaded
 
 
-def check(path: Path = Path("reliability"), *, json: bool = False) -> int:
-    """Find every mistake in the spec.
+def check(path: Path = Path("reliability"), *, samples: bool = False, json: bool = False) -> int:
+    """Find every mistake in the spec; or with --samples, all damage in the files that hold samples.
 
     Args:
         path: the spec's folder.
+        samples: read every byte of the workspace's samples instead, also while they are being written.
         json: print for machines.
 
-    Returns 0 if the spec can be used (there may be warnings), 1 if it has mistakes. Raises UsageError if `path`
-    is not a folder.
+    Returns 0 if the spec can be used (there may be warnings), 1 if it has mistakes, or if samples are damaged. Raises
+    UsageError if `path` is not a folder.
     """
+    if samples:
+        return _samples(json)
     from sereno.app.promql_checker import Checker
     from sereno.app.settings import load_settings
     from sereno.spec.loader import load
@@ -28,6 +34,42 @@ def check(path: Path = Path("reliability"), *, json: bool = False) -> int:
     loaded = load(path, promql=Checker(load_settings().promql))
     print(as_json(loaded) if json else as_text(loaded))
     return 0 if loaded.spec else 1
+
+
+def _samples(json: bool) -> int:
+    """What is damaged in the workspace's files of samples, file by file."""
+    from sereno.app.settings import load_settings
+
+    folder = load_settings().data_dir
+    paths = [path for name in ("samples.db", "recorded.db") if (path := folder / name).is_file()]
+    if not paths:
+        raise NotFound(f"there are no samples in {folder}", hint="SERENO_DATA_DIR says where they are")
+    found = {path: _damage(path) for path in paths}
+    if json:
+        files = {str(path): {"damaged": count, "found": list(lines)} for path, (count, lines) in found.items()}
+        print(json_text.dumps({"ok": not any(map(any, found.values())), "files": files}, indent=2))
+    else:
+        print("\n".join(_told(path, count, lines) for path, (count, lines) in found.items()))
+    return 1 if any(map(any, found.values())) else 0
+
+
+def _damage(path: Path) -> tuple[int, tuple[str, ...]]:
+    """How much was found damaged in the file, what was cleared away included; and what is wrong with it now."""
+    from sereno.adapters.samples.store import SampleStore
+
+    store = SampleStore(path, read_only=True)
+    try:
+        found = store.check()
+        return store.damaged(), found
+    finally:
+        store.close()
+
+
+def _told(path: Path, count: int, lines: tuple[str, ...]) -> str:
+    if not count and not lines:
+        return f"{path}: sound"
+    said = f"{path}: {_plural(count, 'chunk or row')} of samples damaged and left out"
+    return "\n".join((said, *(f"  {inert_line(line)}" for line in lines)))
 
 
 def as_json(loaded: Loaded) -> str:
@@ -87,5 +129,5 @@ def _counts(loaded: Loaded) -> dict[str, int]:
 
 
 def _plural(number: int, name: str) -> str:
-    many = "people" if name == "person" else f"{name}s"
+    many = {"person": "people", "chunk or row": "chunks or rows"}.get(name, f"{name}s")
     return f"{number or 'no'} {name if number == 1 else many}"

@@ -182,7 +182,8 @@ def render(request: Request, template: str, *, status: int = 200, zone: str | No
     html = _templates().get_template(template).render(
         s=speech, t=speech.t, language=speech.language, theme=theme_of(request), path=request.url.path,
         me=getattr(request.state, "principal", None), switch=_switch(request), now=speech.now,
-        spec_holder=control.spec, generated_until=control.generated_until, duration=format_duration,
+        spec_holder=control.spec, generated_until=control.generated_until,
+        damaged_samples=control.damaged_samples, duration=format_duration,
         status_pages=tuple(control.spec.current.status_pages),
         done=done if done in DONE else None, **values,
     )  # fmt: skip
