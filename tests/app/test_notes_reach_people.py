@@ -17,6 +17,7 @@ from sereno.adapters.samples.source import Scrape
 from sereno.adapters.samples.store import SampleStore
 from sereno.app.cli import run
 from sereno.app.http import create_app
+from sereno.app.http.prometheus_names import BothNames, StoreNames
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms, to_ms
 
@@ -106,3 +107,15 @@ class Remote:
 
     def notes(self, selections: object) -> tuple[str, ...]:
         return ("its answer may be partial",)
+
+
+async def test_names_beside_a_prometheus_are_those_of_both() -> None:
+    theirs, recorded = SampleStore(None), SampleStore(None)
+    theirs.append_sync(Scrape("t", END, (UP,), np.array([7.0])))
+    recorded.record_sync("rules:a", END, (Labels(__name__="job:requests:sum", dc="x"),), np.array([9.0]))
+    both = BothNames(StoreNames(theirs), StoreNames(recorded))
+    assert await both.label_values("__name__", (), 0, END + 1) == ["http_requests_total", "job:requests:sum"]
+    assert await both.label_names((), 0, END + 1) == ["__name__", "dc", "instance", "job", "status"]
+    assert len(await both.series((), 0, END + 1)) == 2
+    theirs.close()
+    recorded.close()

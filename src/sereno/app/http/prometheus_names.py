@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from sereno.app.http.prometheus_params import TIME_MS_MAX, ApiError
 from sereno.kernel.labels import Labels
@@ -54,7 +55,8 @@ def names_of(engine: Engine) -> Names:
     if control.store is not None:
         return StoreNames(control.store)
     if isinstance(control.source, PrometheusReader):
-        return RemoteNames(control.source.api)
+        remote = RemoteNames(control.source.api)
+        return remote if control.recorded is None else BothNames(remote, StoreNames(control.recorded))
     return SampledNames(engine.source, control.clock.now)
 
 
@@ -122,6 +124,34 @@ class StoreNames(Listed):
         }
 
 
+class BothNames:
+    """What a Prometheus knows, and what our own rules have recorded beside it."""
+
+    def __init__(self, theirs: Names, ours: Names) -> None:
+        self.theirs, self.ours = theirs, ours
+
+    async def series(self, selectors: Selectors, start_ms: int, end_ms: int, limit: int = 0) -> list[Labels]:
+        """The labels of each series once."""
+        asked = selectors, start_ms, end_ms, limit
+        return list(dict.fromkeys([*await self.theirs.series(*asked), *await self.ours.series(*asked)]))
+
+    async def label_names(self, selectors: Selectors, start_ms: int, end_ms: int, limit: int = 0) -> list[str]:
+        """The names of labels, in order."""
+        asked = selectors, start_ms, end_ms, limit
+        return sorted({*await self.theirs.label_names(*asked), *await self.ours.label_names(*asked)})
+
+    async def label_values(
+        self, name: str, selectors: Selectors, start_ms: int, end_ms: int, limit: int = 0
+    ) -> list[str]:
+        """The values of a label, in order."""
+        asked = name, selectors, start_ms, end_ms, limit
+        return sorted({*await self.theirs.label_values(*asked), *await self.ours.label_values(*asked)})
+
+    async def metadata(self, metric: str = "") -> Metadata:
+        """Type, help and unit of every metric, or of one: nobody says that of what is recorded."""
+        return await self.theirs.metadata(metric)
+
+
 class RemoteNames:
     """Asks the Prometheus that the samples come from."""
 
@@ -148,7 +178,7 @@ class RemoteNames:
         self, name: str, selectors: Selectors, start_ms: int, end_ms: int, limit: int = 0
     ) -> list[str]:
         """The values of a label, in order."""
-        found = await self._ask(f"label/{name}/values", selectors, start_ms, end_ms, limit)
+        found = await self._ask(f"label/{quote(name, safe='')}/values", selectors, start_ms, end_ms, limit)
         return sorted(map(str, _a(list, found)))
 
     async def metadata(self, metric: str = "") -> Metadata:
