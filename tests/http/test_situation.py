@@ -47,6 +47,12 @@ def test_worst_budgets_come_first() -> None:
     assert judge((), (), (), (RISKY, FINE, worse), ()).budgets == (worse, RISKY)
 
 
+def test_rules_that_cannot_be_evaluated_are_told_one_by_one() -> None:
+    found = missing(rules=(("shop/A", "why"), ("rules.yml:3:4", "what")))
+    assert found == ["missing.rule", "missing.rule"]
+    assert missing(rules=tuple((f"shop/{n}", "why") for n in range(9)))[4:] == ["missing.rule", "missing.rules"]
+
+
 def missing(**change: object) -> list[str]:
     spec = shop()
     given: dict[str, object] = {

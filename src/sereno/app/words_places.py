@@ -49,6 +49,14 @@ PLACES: Phrases = {
         "es": "Las reglas no se evalúan: {detail}",
         "en": "The rules are not being evaluated: {detail}",
     },
+    "missing.rule": {
+        "es": "La regla {name} no se puede evaluar: {detail}",
+        "en": "The rule {name} cannot be evaluated: {detail}",
+    },
+    "missing.rules": {
+        "es": "Y {detail} reglas más que no se pueden evaluar: están en Ajustes",
+        "en": "And {detail} more rules that cannot be evaluated: Settings has them",
+    },
     "missing.never": {"es": "Las reglas aún no se han evaluado", "en": "The rules have not been evaluated yet"},
     "missing.late": {
         "es": "Las reglas no se evalúan desde {detail}",
@@ -239,6 +247,13 @@ PLACES: Phrases = {
         "es": "Ninguno: las muestras vienen de Prometheus.",
         "en": "No targets: samples come from Prometheus.",
     },
+    "settings.groups": {"es": "Grupos de reglas", "en": "Rule groups"},
+    "group.name": {"es": "Grupo", "en": "Group"},
+    "group.rules": {"es": "Reglas", "en": "Rules"},
+    "group.failing": {"es": "{count} con error", "en": "{count} failing"},
+    "group.well": {"es": "al día", "en": "well"},
+    "group.unseen": {"es": "aún sin evaluar", "en": "not evaluated yet"},
+    "group.last": {"es": "Última evaluación", "en": "Last evaluation"},
     "target.url": {"es": "Dirección", "en": "Address"},
     "target.job": {"es": "Trabajo", "en": "Job"},
     "target.last": {"es": "Última lectura", "en": "Last scrape"},

@@ -192,7 +192,8 @@ def _settings(routes: APIRouter, control: Control) -> None:
         return render(
             request, "settings.html", spec=control.spec.current, settings=control.settings, users=users,
             targets=control.targets, version=__version__, masked=masked, without_userinfo=without_userinfo,
-            postgres=control.settings.database is not None,
+            postgres=control.settings.database is not None, rule_diagnostics=control.rule_diagnostics,
+            groups=control.rule_groups_state(),
         )  # fmt: skip
 
 
@@ -220,7 +221,7 @@ async def situation(control: Control) -> Situation:
     pages, incidents, alerts = await control.database.read(gather)
     missing = what_is_missing(
         control.spec.current, control.targets, control.budgets, control.clock.now(),
-        evaluated_at=control.evaluated_at, evaluation_error=control.evaluation_trouble,
+        evaluated_at=control.evaluated_at, evaluation_error=control.evaluation_error, rules=control.rule_trouble,
     )  # fmt: skip
     return judge(pages, incidents, alerts, control.budgets.values(), missing)
 

@@ -14,6 +14,8 @@ from sereno.slo.model import Budget
 from sereno.spec.model import Spec
 
 Mood = Literal["action", "working", "attention", "unknown", "calm"]
+RULES_TOLD = 5
+"""Rules that cannot be evaluated are told one by one up to here; then counted."""
 LATE_AFTER = timedelta(minutes=5)
 
 
@@ -105,6 +107,7 @@ def what_is_missing(
     *,
     evaluated_at: datetime | None,
     evaluation_error: str | None,
+    rules: Sequence[tuple[str, str]] = (),
     late_after: timedelta = LATE_AFTER,
 ) -> tuple[Missing, ...]:
     """Everything about which no honest word can be said at `now`."""
@@ -113,6 +116,9 @@ def what_is_missing(
         found.append(Missing("missing.nothing"))
     if evaluation_error:
         found.append(Missing("missing.evaluation", detail=evaluation_error))
+    found += [Missing("missing.rule", name, why) for name, why in rules[:RULES_TOLD]]
+    if len(rules) > RULES_TOLD:
+        found.append(Missing("missing.rules", detail=str(len(rules) - RULES_TOLD)))
     if evaluated_at is None and spec.services:
         found.append(Missing("missing.never"))
     elif evaluated_at is not None and now - evaluated_at > late_after:
