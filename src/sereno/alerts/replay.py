@@ -66,6 +66,7 @@ def replay(
     texts: TemplateContext | None = None,
     alert_series: bool = False,
     own_series: Literal["replace", "merge"] = "replace",
+    keep_recorded: bool = True,
     tile_ms: int | None = None,
 ) -> Replayed:
     """Evaluate `groups` at start, start + interval, … up to end, as Prometheus's rule manager would have.
@@ -88,6 +89,7 @@ def replay(
             read them).
         own_series: what becomes of series from `select` that are called as one that the groups make: `replace`d
             from the start on, or `merge`d (then a sample from outside stands against one made at the same instant).
+        keep_recorded: hand back what was recorded. If not, it is let go as soon as no rule looks at it any more.
         tile_ms: how much time is held at once; None: as much as keeps memory in the low hundreds of MB.
 
     Raises what `select` raises, unless that is a QueryError: then it is a problem of the rules that ask.
@@ -97,6 +99,7 @@ def replay(
     run = Run(
         groups, start_ms, end_ms, select, interval_ms=interval_ms, settings=settings, limits=limits,
         texts=texts or TemplateContext(), alert_series=alert_series, merge=own_series == "merge",
+        recorded=keep_recorded,
     )  # fmt: skip
     run.all(tile_ms)
     return run.replayed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -12,12 +13,14 @@ from sereno.alerts.outcome import Outcome, alert_rows, judge, recorded_rows
 from sereno.alerts.replay import Firing, Replayed, RuleProblem
 from sereno.alerts.replay_plan import Arrangement, Task, Unit, arrange
 from sereno.alerts.replay_series import Overlay, within
+from sereno.alerts.replay_size import SAMPLES_HELD, Effort, Sizes
+from sereno.alerts.replay_size import tile_ms as tile_ms_of
 from sereno.alerts.texts import REGEXES
 from sereno.alerts.track import Ended, Open, absorb_limited
 from sereno.kernel.duration import to_ms
 from sereno.kernel.errors import QueryError, UnsupportedQuery
 from sereno.kernel.labels import Labels
-from sereno.kernel.template import TemplateContext, expand
+from sereno.kernel.template import TemplateContext, asks, expand
 from sereno.promql import (
     Columns,
     Grid,
@@ -31,11 +34,8 @@ from sereno.promql import (
     evaluate_all,
     selections,
 )
-from sereno.spec.rule_groups import RuleGroup
+from sereno.spec.rule_groups import GroupRule, RuleGroup
 
-SAMPLES_HELD = 8_000_000
-CELLS_HELD = 12_000_000
-_PROBE_MS = 3_600_000
 _SHORT_MS = 6 * 3_600_000
 
 
@@ -55,6 +55,7 @@ class Outside:
         self._select = select
         self._cover: dict[tuple[Matcher, ...], Selection] = {}
         self._known: dict[tuple[Matcher, ...], Columns] = {}
+        self.keeps = bool(wanted)
         for one in wanted:
             known = self._cover.get(one.matchers, one)
             start, end = min(known.start_ms, one.start_ms), max(known.end_ms, one.end_ms)
@@ -69,11 +70,6 @@ class Outside:
             self._known[selection.matchers] = self._select(cover)
         return self._known[selection.matchers]
 
-    def first(self) -> Iterator[tuple[Selection, Columns]]:
-        """Everything that was planned."""
-        for cover in self._cover.values():
-            yield cover, self(cover)
-
 
 class Run:
     """One replay."""
@@ -81,7 +77,7 @@ class Run:
     def __init__(
         self, groups: Sequence[RuleGroup], start_ms: int, end_ms: int, select: Select, *, interval_ms: int,
         settings: Settings | None, limits: Limits | None, texts: TemplateContext, alert_series: bool, merge: bool,
-        arrangement: Arrangement | None = None,
+        arrangement: Arrangement | None = None, recorded: bool = True,
     ) -> None:  # fmt: skip
         if interval_ms <= 0 or end_ms < start_ms:
             raise QueryError("a replay needs an interval above zero and an end not before its start")
@@ -96,46 +92,68 @@ class Run:
         self.courses = [_Course() for _ in self.tasks]
         self.alert_series = alert_series
         read = alert_series or self.arrangement.alerts_are_read
-        self.keeps = tuple(task.rule.kind == "record" or read for task in self.tasks)
+        looks_back = any(asks(text) for task in self.tasks for text in _texts_of(task.rule))
+        self.keeps_recorded = recorded
+        self.forgets = not (recorded or alert_series or looks_back)
+        seen = frozenset[int]().union(*self.arrangement.reads)
+        self.keeps = tuple(
+            (not self.forgets or task.order in seen) if task.rule.kind == "record" else read for task in self.tasks
+        )
+        self.sizes = Sizes()
         self.overlay = Overlay(
             tuple(made for made, kept in zip(self.made, self.keeps, strict=True) if kept), start_ms, merge=merge
         )  # fmt: skip
         self.outside = Outside(select, ())
+        self.efforts: dict[int, Effort] = {}
 
     # Time ------------------------------------------------------------------------------------------------------
 
     def all(self, tile_ms: int | None) -> None:
         """Replay the whole range."""
-        size = tile_ms or self._tile_ms()
+        span = self.end_ms - self.start_ms + 1
+        wanted = self._wanted(self.start_ms, self.end_ms)
+        if max((one.end_ms - one.start_ms for one in wanted), default=0) > _SHORT_MS:
+            self.sizes = Sizes.seen(self.select, wanted, self.start_ms, self.end_ms)
+        size = tile_ms or self._tile_ms(span)
         begin = self.start_ms
         while begin <= self.end_ms:
             self._tile(begin, min(begin + size - 1, self.end_ms))
             begin += size
+            if self.forgets and begin <= self.end_ms:
+                self._forget(begin)
 
-    def _tile_ms(self) -> int:
-        """How much time to hold at once, by what the first hour holds."""
-        span = self.end_ms - self.start_ms + 1
-        if span <= _SHORT_MS:
+    def _tile_ms(self, span: int) -> int:
+        """How much time to hold at once."""
+        if not self.sizes.densities:
             return span
-        wanted = self._wanted(self.start_ms, self.start_ms + _PROBE_MS)
-        samples = series = 0
-        for selection, columns in _first_hour(self.select, wanted, self.start_ms):
-            samples += int((columns.times >= selection.start_ms).sum())
-            series = max(series, len(columns))
-        steps = max((_PROBE_MS // task.interval_ms for task in self.tasks), default=1)
-        hours = min(SAMPLES_HELD / max(samples, 1), CELLS_HELD / max(series * steps, 1))
-        return max(_PROBE_MS, min(span, int(hours * _PROBE_MS)))
+        alone = [task for unit in self.units if unit.stepwise for task in unit.tasks]
+        tasks = [task for unit in self.units for task in unit.tasks]
+        wanted = self._wanted(self.start_ms, self.start_ms, alone or tasks)
+        return tile_ms_of(self.sizes, tasks, wanted, bool(alone), span)
 
-    def _wanted(self, first_ms: int, last_ms: int) -> list[Selection]:
+    def _wanted(self, first_ms: int, last_ms: int, tasks: Sequence[Task] | None = None) -> list[Selection]:
         found: list[Selection] = []
-        for task in self.tasks:
+        for task in self.tasks if tasks is None else tasks:
             grid = task.grid(self.start_ms, first_ms, last_ms)
             if grid is not None:
                 found += selections(task.tree, grid, settings=self.settings)
         return found
 
+    def _outside(self, wanted: Sequence[Selection]) -> Outside:
+        """Samples for a tile: kept, if they are few enough; else whoever looks bounds what it holds."""
+        return Outside(self.select, wanted if self.sizes.samples(wanted) <= SAMPLES_HELD else ())
+
+    def _forget(self, first_ms: int) -> None:
+        """Let go of what was made and is not looked at from `first_ms` on."""
+        needed = [math.inf] * len(self.made)
+        for one in self._wanted(first_ms, self.end_ms):
+            for maker in self.overlay.makers(one.matchers):
+                needed[maker.order] = min(needed[maker.order], one.start_ms)
+        for made in self.made:
+            made.drop_before(min(needed[made.order], first_ms - made.offset_ms))
+
     def _tile(self, first_ms: int, last_ms: int) -> None:
-        self.outside = Outside(self.select, self._wanted(first_ms, last_ms))
+        whole = self.outside = self._outside(self._wanted(first_ms, last_ms))
         for _, same in groupby(self.units, key=lambda unit: unit.level):
             together: dict[Grid, list[Task]] = {}
             alone: list[Unit] = []
@@ -150,7 +168,10 @@ class Run:
             for grid, tasks in together.items():
                 self._at_once(tasks, grid)
             for unit in alone:
+                if not whole.keeps:
+                    self.outside = Outside(self.select, self._wanted(first_ms, last_ms, unit.tasks))
                 self._step_by_step(unit, first_ms, last_ms)
+                self.outside = whole
 
     # Evaluation ------------------------------------------------------------------------------------------------
 
@@ -173,7 +194,8 @@ class Run:
     def _in_parts(self, task: Task, grid: Grid, select: Select, error: QueryError) -> None:
         """A rule that fails over a range may fail only at some of its instants: find them."""
         count = len(grid.instants_ms)
-        if count == 1 or isinstance(error, UnsupportedQuery) or error.__cause__ is not None or self._is_wrong(task):
+        hopeless = isinstance(error, UnsupportedQuery) or error.__cause__ is not None or self._is_wrong(task)
+        if count == 1 or hopeless or not self._is_worth_it(task, grid):
             self._fail(task, (grid.instants_ms + task.offset_ms).tolist(), error.message)
             return
         middle = grid.start_ms + (count // 2) * grid.step_ms
@@ -184,6 +206,11 @@ class Run:
                 self._absorb(task, half, result)
             else:
                 self._in_parts(task, half, select, result)
+
+    def _is_worth_it(self, task: Task, grid: Grid) -> bool:
+        """Whether to look closer at which instants of `grid` a rule fails; if not, all of them count as failed."""
+        effort = self.efforts.setdefault(task.order, Effort(self.sizes))
+        return effort.allows(selections(task.tree, grid, settings=self.settings))
 
     def _is_wrong(self, task: Task) -> bool:
         """Whether the expression fails over no samples too."""
@@ -251,8 +278,8 @@ class Run:
 
     def _record(self, task: Task, outcome: Outcome) -> None:
         self._note(task, outcome.failed)
-        times = outcome.instants_ms - task.offset_ms
-        self.made[task.order].add(times, recorded_rows(outcome))
+        if self.keeps[task.order]:
+            self.made[task.order].add(outcome.instants_ms - task.offset_ms, recorded_rows(outcome))
 
     def _alert(self, task: Task, outcome: Outcome) -> None:
         self._note(task, outcome.failed)
@@ -338,20 +365,12 @@ class Run:
     def _recorded(self) -> Columns:
         nothing = Columns.of([])
         far = Selection((), -(2**62), 2**62)
-        own = tuple(made for made in self.made if made.alert is None or self.alert_series)
+        own = tuple(m for m in self.made if (self.alert_series if m.alert is not None else self.keeps_recorded))
         return Overlay(own, self.start_ms, merge=True).seen(nothing, far, -1, None)
 
 
-def _first_hour(
-    select: Select, wanted: Sequence[Selection], start_ms: int
-) -> Iterator[tuple[Selection, Columns]]:  # fmt: skip
-    """Samples of the first hour alone, whatever the windows; what cannot be had counts nothing."""
-    for matchers in dict.fromkeys(one.matchers for one in wanted):
-        selection = Selection(matchers, start_ms, start_ms + _PROBE_MS)
-        try:
-            yield selection, select(selection)
-        except QueryError:
-            continue
+def _texts_of(rule: GroupRule) -> tuple[str, ...]:
+    return (*rule.labels.values(), *rule.annotations.values())
 
 
 def _firing(task: Task, labels: Labels, was: Open, at_ms: int | None, context: TemplateContext) -> Firing:

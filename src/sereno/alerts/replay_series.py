@@ -29,7 +29,7 @@ class Row:
         """Add samples later than those that there are."""
         size = self.size + len(times)
         if size > len(self._times):
-            room = max(size, 2 * len(self._times))
+            room = max(size, len(self._times) * 3 // 2)
             self._times, self._values = _grown(self._times, room), _grown(self._values, room)
             if self._histograms is not None:
                 self._histograms = _grown(self._histograms, room)
@@ -39,6 +39,15 @@ class Row:
                 self._histograms = np.full(len(self._times), None, dtype=object)
             self._histograms[self.size : size] = histograms
         self.size = size
+
+    def drop_before(self, at_ms: float) -> None:
+        """Forget samples before `at_ms`."""
+        first = int(np.searchsorted(self._times[: self.size], at_ms))
+        if first:
+            self._times, self._values = self._times[first : self.size].copy(), self._values[first : self.size].copy()
+            if self._histograms is not None:
+                self._histograms = self._histograms[first : self.size].copy()
+            self.size -= first
 
     def between(self, start_ms: int, end_ms: int) -> Part:
         """The samples from `start_ms` to `end_ms`, both included."""
@@ -112,6 +121,12 @@ class Made:
         for labels in self.there - seen:
             self.rows.setdefault(labels, Row()).extend(times[:1], np.full(1, STALE))
         self.there = there
+
+    def drop_before(self, at_ms: float) -> None:
+        """Forget samples before `at_ms`; which series were there at the last instant stays known."""
+        for row in self.rows.values():
+            row.drop_before(at_ms)
+        self.rows = {labels: row for labels, row in self.rows.items() if row.size}
 
 
 def within(columns: Columns, start_ms: int, end_ms: int) -> Columns:

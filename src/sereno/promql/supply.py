@@ -7,14 +7,15 @@ looked at of the parts before, so that every sample is read once, and what is he
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.labels import Labels
-from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
+from sereno.promql.columns import Columns, Grid, Int64s, Matcher, Select, Selection
 from sereno.promql.limits import Limits
 from sereno.promql.native import weight
 from sereno.promql.windows import Samples
@@ -23,6 +24,8 @@ WHOLE_SAMPLES = 12_000_000
 """Up to so many samples (16 bytes each) are asked for once and whole."""
 RESIDENT_SAMPLES = 6_000_000
 """When they come in parts, about so many are held; twice that while parts are put together."""
+_LONG = 64
+"""Of so many samples a series, series are copied one by one."""
 _PROBE_MS = 900_000
 _PROBED_FROM_MS = 6 * 3_600_000
 _PROBED_ALONE_FROM_MS = 7 * 86_400_000
@@ -179,6 +182,8 @@ def _held(selection: Selection, columns: Columns) -> _Held:
 
 def cut(columns: Columns, selection: Selection) -> Columns:
     """Only the samples within the times of `selection`; series that have none are left out."""
+    if len(columns.times) > _LONG * max(len(columns), 1):
+        return _cut_long(columns, selection)
     keep = (columns.times >= selection.start_ms) & (columns.times <= selection.end_ms)
     if keep.all():
         return columns
@@ -193,6 +198,30 @@ def cut(columns: Columns, selection: Selection) -> Columns:
     histograms = None if columns.histograms is None else columns.histograms[keep]
     starts = None if columns.starts is None else columns.starts[keep]
     return Columns(labels, offsets, columns.times[keep], columns.values[keep], histograms, starts)
+
+
+def _cut_long(columns: Columns, selection: Selection) -> Columns:
+    """As `cut`, series by series: nothing is as long as the samples but what is handed back."""
+    bounds = columns.offsets.tolist()
+    parts: list[slice] = []
+    rows: list[int] = []
+    for row, (begin, end) in enumerate(pairwise(bounds)):
+        times = columns.times[begin:end]
+        a, b = np.searchsorted(times, (selection.start_ms, selection.end_ms + 1)).tolist()
+        if a < b:
+            rows.append(row)
+            parts.append(slice(begin + a, begin + b))
+    if len(rows) == len(columns) and sum(part.stop - part.start for part in parts) == len(columns.times):
+        return columns
+    offsets = np.concatenate(([0], np.cumsum([part.stop - part.start for part in parts], dtype=np.int64)))
+    whole = Columns((), offsets, columns.times[:0], columns.values[:0])
+    if not parts:
+        return whole
+    histograms = None if columns.histograms is None else np.concatenate([columns.histograms[one] for one in parts])
+    starts = None if columns.starts is None else np.concatenate([columns.starts[one] for one in parts])
+    labels = tuple(columns.labels[row] for row in rows)
+    times = np.concatenate([columns.times[one] for one in parts])
+    return Columns(labels, offsets, times, np.concatenate([columns.values[one] for one in parts]), histograms, starts)
 
 
 def end_to_end(first: Columns, then: Columns) -> Columns:
@@ -215,18 +244,21 @@ def end_to_end(first: Columns, then: Columns) -> Columns:
     histograms = np.full(len(times), None, dtype=object) if native else None
     starts = None if first.starts is None and then.starts is None else np.zeros(len(times), dtype=np.int64)
     for part, begin in ((first, offsets[: len(first)]), (then, begins)):
-        target = _targets(begin, np.diff(part.offsets))
-        times[target], values[target] = part.times, part.values
-        if histograms is not None and part.histograms is not None:
-            histograms[target] = part.histograms
-        if starts is not None and part.starts is not None:
-            starts[target] = part.starts
+        for target, source in _places(begin, part.offsets):
+            times[target], values[target] = part.times[source], part.values[source]
+            if histograms is not None and part.histograms is not None:
+                histograms[target] = part.histograms[source]
+            if starts is not None and part.starts is not None:
+                starts[target] = part.starts[source]
     return Columns(tuple(rows), offsets, times, values, histograms, starts)
 
 
-def _targets(
-    begins: np.ndarray[tuple[int], np.dtype[np.int64]], sizes: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Where the samples of each series go: `sizes[i]` of them from `begins[i]` on."""
+def _places(begins: Int64s, offsets: Int64s) -> Iterator[tuple[slice | Int64s, slice]]:
+    """Where the samples of each series go, and where they are: those of series i to `begins[i]` and behind."""
+    if int(offsets[-1]) > _LONG * len(begins):
+        for begin, (first, last) in zip(begins.tolist(), pairwise(offsets.tolist()), strict=True):
+            yield slice(begin, begin + last - first), slice(first, last)
+        return
+    sizes = np.diff(offsets)
     before = np.cumsum(sizes) - sizes
-    return np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()))
+    yield np.repeat(begins - before, sizes) + np.arange(int(sizes.sum())), slice(None)
