@@ -20,6 +20,12 @@ UP = (Matcher("__name__", "=", "up"),)
 RANGE = re.compile(r"(.*?)(?:\[(\d+)ms\])?")
 
 
+def packed(request, encoding):
+    """An answer packed in a way that was not asked for; what is inside does not matter."""
+    assert request.headers["accept-encoding"] == "gzip"
+    return httpx.Response(200, headers={"content-encoding": encoding}, stream=httpx.ByteStream(b"\x1f\x8b"))
+
+
 class FakePrometheus:
     """Answers raw and instant queries of one metric as Prometheus 2.42 does: markers hidden, ranges closed."""
 
@@ -201,6 +207,8 @@ async def test_what_is_too_large_to_remember_is_still_answered(caplog):
     [
         ([lambda r: httpx.Response(503, text="warming up")] * 3, Unavailable, "503: warming up"),
         ([lambda r: httpx.Response(401)], Unavailable, "refuses us"),
+        ([lambda r: packed(r, "gzip, gzip")], Unavailable, "did not ask for"),  # a thousand times a thousand times
+        ([lambda r: packed(r, "deflate")], Unavailable, "did not ask for"),
         ([lambda r: httpx.Response(200, text="<html>Welcome to nginx")], Unavailable, "no Prometheus"),
         ([lambda r: answer(400, {"status": "error", "error": "parse error"})], QueryError, "parse error"),
     ],

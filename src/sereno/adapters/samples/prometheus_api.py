@@ -241,13 +241,15 @@ class PrometheusApi:
         if not self._allowed(url):
             raise Unavailable(f"policy does not allow calling {_shown(url)}")
         self.requests += 1
-        headers = {**self._headers, **(more or {})}
+        headers = {"Accept-Encoding": "gzip", **self._headers, **(more or {})}
         async with (
             asyncio.timeout(self._timeout),
             self._http.stream(
                 method, url, headers=headers, timeout=self._timeout, follow_redirects=False, **options
             ) as response,
         ):
+            if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity", "gzip"):
+                raise Unavailable(f"the answer of {_shown(url)} is packed in a way we did not ask for")
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk

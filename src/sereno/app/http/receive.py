@@ -26,7 +26,7 @@ from sereno.adapters.samples.source import Written
 from sereno.adapters.samples.starts import Starts
 from sereno.app.http.auth import Principal, require
 from sereno.app.http.errors import TooMany, answer
-from sereno.kernel.errors import NotFound, SerenoError
+from sereno.kernel.errors import NotFound, SerenoError, Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import to_ms
 
@@ -38,6 +38,8 @@ Sender = Annotated[Principal, Depends(require("samples"))]
 V1, V2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
 AT_ONCE = 2
 WAITING_MAX = 32
+BODY_SECONDS_MAX = 30.0
+"""How long a body may take to arrive: while it does, it keeps a place that others wait for."""
 NOTED_EVERY = timedelta(days=1)
 _NOTED_MAX = 1000
 _WAIT_SECONDS = 2
@@ -162,12 +164,20 @@ class Receiver:
         if size > limit:
             raise TooLargeRequest(f"the body has {size} bytes: the limit is {limit}", hint="send smaller batches")
         async with self.gate.hold(size):
-            body = bytearray()
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise TooLargeRequest(f"the body has more than {limit} bytes", hint="send smaller batches")
-            yield bytes(body)
+            try:
+                async with asyncio.timeout(BODY_SECONDS_MAX):
+                    body = await self._read(request, limit)
+            except TimeoutError:
+                raise Unavailable(f"the body did not arrive within {BODY_SECONDS_MAX:g} s") from None
+            yield body
+
+    async def _read(self, request: Request, limit: int) -> bytes:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise TooLargeRequest(f"the body has more than {limit} bytes", hint="send smaller batches")
+        return bytes(body)
 
     async def _worked(self, work: Callable[[], T]) -> T:
         async with self.gate.turns:
