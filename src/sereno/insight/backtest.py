@@ -41,6 +41,7 @@ from sereno.promql import Columns, Limits, Select
 from sereno.slo import SloPlan
 from sereno.slo.exact import ratio
 from sereno.slo.planning import scrape_interval
+from sereno.spec.rule_groups import GroupRule, RuleGroup
 
 SCRAPES_LEAST = 4
 """How many scrapes the shortest window of a variant must hold."""
@@ -104,7 +105,7 @@ def _replayed(case: Case, known: Sequence[Seen], question: Question, select: Sel
     if others:
         rest = replay(
             others, question.start_ms, question.end_ms, select,
-            interval_ms=question.interval_ms, settings=question.settings, limits=limits,
+            interval_ms=question.interval_ms, settings=question.settings, limits=limits, keep_recorded=False,
         )  # fmt: skip
         firings += rest.firings
         problems = rest.problems
@@ -241,7 +242,7 @@ def _rule_scores(
                 continue
             name = rule.labels.get("severity", "")
             severity = question.spec.severities.find(name)
-            mine = [_raised(one) for one in fired if one.alert == rule.name]
+            mine = [_raised(one) for one in fired if _is_of(one, group, rule)]
             scores.append(
                 RuleScore(
                     alert=rule.name,
@@ -252,6 +253,13 @@ def _rule_scores(
                 )
             )
     return tuple(scores)
+
+
+def _is_of(one: Fired, group: RuleGroup, rule: GroupRule) -> bool:
+    """Whether `rule` gave the alert: others of the same name may stand beside it, with other labels."""
+    told = {name: text for name, text in rule.labels.items() if text and "{{" not in text}
+    named = one.alert == rule.name and one.group in (group.key, group.name)
+    return named and all(one.labels.get(name) == text for name, text in told.items())
 
 
 def _raised(one: Fired) -> Raised:

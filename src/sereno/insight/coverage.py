@@ -49,13 +49,15 @@ def of_rules(
     for group in groups:
         for rule in group.rules:
             present = _present(rule, grid, recorded, seen, select, question, limits) if rule.kind == "alert" else None
-            if present is None or rule.name in covered:
+            if present is None:
                 continue
-            covered[rule.name] = Covered(rule.name, ratio(Fraction(int(present.sum()), len(present))))
+            # Of rules that share a name the least seen one counts: what the others see does not make it known.
+            one = Covered(rule.name, ratio(Fraction(int(present.sum()), len(present))))
+            covered[rule.name] = min(covered.get(rule.name, one), one, key=lambda each: each.coverage)
             at = grid.instants_ms
             gaps = [(int(at[a]), int(at[min(b, len(at) - 1)])) for a, b in runs(~present)]
             unknown += [Unknown(rule.name, begin, end, "no_samples") for begin, end in gaps[:GAPS_MAX] if end > begin]
-    return tuple(covered.values()), tuple(unknown)
+    return tuple(covered.values()), tuple(dict.fromkeys(unknown))
 
 
 def of_replay(replayed: Replayed) -> tuple[Unknown, ...]:
