@@ -223,6 +223,13 @@ def test_one_failure_at_night_is_told_with_its_hours():
     assert {hour: events for hour, _, events in low.hours}[3] <= 241
 
 
+def test_the_beginning_of_a_history_is_not_thin_traffic():
+    """The hour behind the first minutes is not known: that it holds few events says nothing of the traffic."""
+    young = World(MONDAY, MONDAY + DAY, during(), per_scrape=lambda times: np.full(len(times), 40))
+    found, _ = outcome_of(young)
+    assert found.promises[0].low_traffic == ()
+
+
 def test_two_versions_side_by_side_and_the_gate():
     world = World(
         MONDAY - 3 * DAY,

@@ -117,7 +117,7 @@ def low_traffic(plan: SloPlan, counts: Counts, start_ms: int, end_ms: int, zone:
     """The tiers that page for a single failure at some hours: there total(long) < 1/(factor·budget).
 
     One failure among fewer events than that exceeds the threshold in the long window, and in the short one with it.
-    Idle time pages nobody: it is not counted.
+    Idle time pages nobody: it is not counted. Nor are windows of which too little is known, as at the beginning.
     """
     first, past = counts.place(start_ms), counts.place(end_ms) + 1
     hours = _local_hours(counts.instants_ms[first:past], zone)
@@ -126,9 +126,11 @@ def low_traffic(plan: SloPlan, counts: Counts, start_ms: int, end_ms: int, zone:
         if tier.kind != "page":
             continue
         needed = Fraction(1) / (Fraction(tier.factor) * Fraction(plan.slo.objective.budget))
-        back = counts.back(tier.long // timedelta(milliseconds=1))
+        length = tier.long // timedelta(milliseconds=1)
+        back = counts.back(length)
+        known = (counts.covered_ms - counts.covered_ms[back])[first:past] >= float(COVERED) * length
         total = (counts.total - counts.total[back])[first:past].astype(np.float64)
-        busy = total > 0
+        busy = (total > 0) & known
         thin = busy & (total < float(needed))
         if thin.any():
             share = Fraction(int(thin.sum()), int(busy.sum()))
