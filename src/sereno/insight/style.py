@@ -53,7 +53,7 @@ svg .cell{fill:var(--line);fill-opacity:.35}svg .cell.night{fill-opacity:.8}
 svg .hot{fill:var(--bad)}svg .count{font-weight:600}svg .count.strong{fill:var(--paper)}
 svg .variant{stroke:var(--paper);stroke-width:1}svg .other{fill:var(--soft);fill-opacity:.45}
 svg .best{fill:var(--page)}svg .declared{fill:var(--warn);stroke:var(--ink);stroke-width:1.5}
-svg .missing{fill:none;stroke:var(--bad);stroke-width:2}
+svg .missing{stroke:var(--bad);stroke-width:2}svg .other.missing{fill:none}
 .days{display:flex;flex-wrap:wrap;gap:3px;list-style:none;padding:0;margin:.4rem 0}
 .days li{width:1.15rem;height:1.7rem;border-radius:3px;background:var(--good)}
 .days .broken{background:var(--bad);height:1.7rem}
