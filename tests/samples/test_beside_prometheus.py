@@ -1,9 +1,14 @@
-"""Debian's Prometheus and our scraper read the same targets for a few seconds: they tell the same story."""
+"""Debian's Prometheus and our scraper read the same targets for a few seconds: they tell the same story.
+
+They only can if no answer of a target was late: on a machine so busy that one took longer than an interval, one of them
+notes a failure that the other does not. Then they look again.
+"""
 
 import asyncio
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -21,7 +26,8 @@ from sereno.promql.columns import Grid, Matcher, Selection
 from sereno.spec.model import ScrapeJob
 
 pytestmark = [pytest.mark.prometheus]
-EVERY = 0.25
+EVERY = 0.5
+ATTEMPTS = 4
 BURN = 'sum(rate(requests_total{code=~"5.."}[2s])) / sum(rate(requests_total[2s]))'
 EXPRESSIONS = [
     BURN,
@@ -80,8 +86,7 @@ def town(tmp_path_factory):
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: both_are_scraped(url), "Prometheus scraping both targets")
-        store = SampleStore(None)
-        ended = asyncio.run(live(store, shop, peer.address, node))
+        store, ended = watched(shop, peer.address, node, url)
         yield store, url, ended
         store.close()
     finally:
@@ -90,6 +95,37 @@ def town(tmp_path_factory):
         for process in processes:
             process.wait(10)
         peer.close()
+
+
+def watched(shop, shop_address, node_address, url):
+    """What our scraper saw, and when the series vanished, of a time in which nobody was late."""
+    for _ in range(ATTEMPTS):
+        shop.passing, store = True, SampleStore(None)
+        ended = asyncio.run(live(store, shop, shop_address, node_address))
+        late = [*late_in_ours(store), *late_in_theirs(url, ended)]
+        if not late:
+            return store, ended
+        store.close()
+    pytest.fail(f"in {ATTEMPTS} attempts the machine was too busy to answer within {EVERY} s: {late}")
+
+
+def late_in_ours(store):
+    """The targets that our scraper could not read every time."""
+    found = store.select(Selection((Matcher("__name__", "=", "up"),), 0, to_ms(datetime.now(UTC))))
+    return [labels for i, labels in enumerate(found.labels) if not punctual(*(one.tolist() for one in found.series(i)))]
+
+
+def late_in_theirs(url, ended):
+    """The targets that Prometheus could not read every time."""
+    asked = {"query": "up[6s]", "time": f"{ended.timestamp() + 1.9:.3f}"}
+    answer = httpx.get(f"{url}/api/v1/query", params=asked, trust_env=False).json()["data"]["result"]
+    samples = [(one["metric"], [(at * 1000, float(value)) for at, value in one["values"]]) for one in answer]
+    return [metric for metric, pairs in samples if not punctual(*zip(*pairs, strict=True))]
+
+
+def punctual(times, values):
+    """Whether a target answered each time, and no turn was left out."""
+    return set(values) == {1.0} and all(b - a < 1900 * EVERY for a, b in pairwise(times))
 
 
 def both_are_scraped(url):
@@ -111,7 +147,6 @@ async def live(store, shop, shop_address, node_address):
     await asyncio.sleep(4)
     shop.passing, ended = False, datetime.now(UTC)
     await asyncio.sleep(2)
-    assert {state.health for state in scraper.states()} == {"up"}
     await scraper.close()
     await http.aclose()
     return ended
