@@ -56,18 +56,39 @@ def contains(sorted_numbers: Int64s, asked: Int64s) -> Bools:
 
 def columns_of(pieces: Sequence[Piece], labels: Mapping[int, Labels]) -> Columns:
     """All samples of `pieces` as columns, series by number; at equal timestamps the later piece wins."""
+    if any(piece.histograms is not None for piece in pieces):
+        every = sorted({number for piece in pieces for number in piece.numbers.tolist()})
+        return columns_of_each(pieces, labels, [every])[0]
+    bundles = _bundles(pieces)
+    room = sum(len(numbers) * sum(len(part.times) for part in parts) for numbers, parts in bundles)
+    times, values = np.empty(room, np.int64), np.empty(room, np.float64)
     out_labels: list[Labels] = []
-    sizes: list[int] = []
-    flat: list[_Flat] = []
-    mixed = any(piece.histograms is not None for piece in pieces)
-    for numbers, parts in _bundles(pieces):
-        bundle = joined(numbers, parts)
-        found, counts = _flattened(bundle, mixed)
-        flat.append(found)
-        kept = [(labels[number], count) for number, count in zip(numbers.tolist(), counts, strict=True) if count]
-        out_labels.extend(found for found, _ in kept)
-        sizes.extend(count for _, count in kept)
-    return _columns(out_labels, sizes, flat)
+    offsets = [0]
+    for numbers, parts in bundles:
+        begin = offsets[-1]
+        counts = _fill(times[begin:], values[begin:], numbers, parts)
+        for number, count in zip(numbers.tolist(), counts, strict=True):
+            if count:
+                out_labels.append(labels[number])
+                offsets.append(offsets[-1] + count)
+    end = offsets[-1]
+    if end < room:
+        times, values = times[:end].copy(), values[:end].copy()
+    return Columns(tuple(out_labels), np.array(offsets, dtype=np.int64), times, values)
+
+
+def _fill(times: Int64s, values: Float64s, numbers: Int64s, parts: Sequence[Piece]) -> list[int]:
+    """Write the samples of each of `numbers` in turn to the beginning of `times` and `values`; how many each has."""
+    own = np.concatenate([part.times for part in parts])
+    if any(part.present is not None for part in parts) or not (np.diff(own) > 0).all():
+        flat, counts = _flattened(joined(numbers, parts), False)
+        times[: len(flat.times)], values[: len(flat.times)] = flat.times, flat.values
+        return counts
+    shape = len(numbers), len(own)
+    rows = [part.values[_rows(part, numbers)] for part in parts]
+    np.concatenate(rows, axis=1, out=values[: shape[0] * shape[1]].reshape(shape))
+    times[: shape[0] * shape[1]].reshape(shape)[:] = own
+    return [len(own)] * len(numbers)
 
 
 def columns_of_each(
