@@ -6,10 +6,13 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.insight.worlds import MONDAY, World, spec_of
+from tests.insight.worlds import MONDAY, SHOP, World, spec_of
 
-from sereno.insight.backtest import judge
+from sereno.insight.backtest import judge, report
+from sereno.insight.cases import cases_of
+from sereno.insight.compare import failures
 from sereno.insight.model import Case, Incident, Question
+from sereno.insight.telling import Voice, failure
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import to_ms
 from sereno.spec.rule_groups import GroupRule, RuleGroup
@@ -58,3 +61,17 @@ def test_of_two_rules_of_one_name_the_unseen_one_is_not_quiet() -> None:
     found = judge(case, question, World(MONDAY, MONDAY + HOUR, lambda times: times * 0.0).select)
     assert [(one.what, one.coverage) for one in found.covered] == [("Down", 0)]
     assert [(one.what, one.why) for one in found.unknown] == [("Down", "no_samples")]
+
+
+@pytest.mark.parametrize(("demands", "said"), [("", []), ("backtest: {precision: 80%}\n", ["unseen"])])
+def test_a_gate_without_a_sample_is_not_passed(demands: str, said: list[str]) -> None:
+    spec = spec_of(SHOP.replace("slos:", f"{demands}slos:"))
+    later = MONDAY + 24 * HOUR
+    question = Question(spec, to_ms(MONDAY), to_ms(MONDAY + HOUR), timedelta(minutes=1))
+    world = World(later, later + HOUR, lambda times: times * 0.0)
+    found = report([judge(cases_of(spec, interval=question.interval)[0], question, world.select)], question)
+    wrong = failures(found, spec)
+    assert [one.by for one in wrong] == said
+    for language in ("en", "es"):
+        voice = Voice(language, "UTC")
+        assert all("shop" in failure(one, "", voice) for one in wrong)

@@ -11,7 +11,7 @@ from typing import Literal
 from sereno.insight.model import Outcome, Paged, Report, Score
 from sereno.spec.model import Demands, Spec
 
-Measure = Literal["precision", "recall", "pages_per_week"]
+Measure = Literal["precision", "recall", "pages_per_week", "coverage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A demand that is not met: `limit` is what was demanded by `by` (`spec`, or the base), `found` what came out;
-    None when nothing can be said (no page, no incident)."""
+    None when nothing can be said (no page, no incident). By `unseen` when not a sample was there to judge by."""
 
     service: str
     measure: Measure
     limit: Decimal
     found: Decimal | None
-    by: Literal["spec", "base"]
+    by: Literal["spec", "base", "unseen"]
 
 
 def compared(before: Report, after: Report, base: str) -> Comparison:
@@ -101,7 +101,8 @@ def paired(
 def failures(report: Report, spec: Spec, before: Report | None = None) -> tuple[Failure, ...]:
     """The demands of `spec` that `report` does not meet, and where it is worse than `before` in precision or recall.
 
-    A share of nothing meets every demand: no page is no false page, no incident is none missed. Yet if there were
+    A share of nothing meets every demand: no page is no false page, no incident is none missed. Not so where there
+    was no sample at all of a service of which something is demanded: unknown is not fine. And if there were
     incidents and no page at all, recall is 0; so it is for a service that has lost all its rules.
     """
     found: list[Failure] = []
@@ -151,6 +152,9 @@ def _overlap(one: Paged, other: Paged) -> bool:
 def _below(case: Outcome, demands: Demands) -> list[Failure]:
     score = case.score
     found: list[Failure] = []
+    asked = (demands.precision, demands.recall, demands.max_pages_per_week)
+    if any(one is not None for one in asked) and case.covered and not any(one.coverage for one in case.covered):
+        found.append(Failure(case.name, "coverage", Decimal(1), Decimal(0), "unseen"))
     if demands.precision is not None and score.precision is not None and score.precision < demands.precision:
         found.append(Failure(case.name, "precision", demands.precision, score.precision, "spec"))
     if demands.recall is not None and score.recall is not None and score.recall < demands.recall:

@@ -111,6 +111,11 @@ PHRASES: Phrases = {
         "es": "{service}: {measure} baja de {limit} ({base}) a {found}",
         "en": "{service}: {measure} falls from {limit} ({base}) to {found}",
     },
+    "gate.unseen": {
+        "es": "{service}: no hay ni una muestra; nada de lo que pide el spec se puede juzgar",
+        "en": "{service}: there is not one sample; nothing that the spec demands can be judged",
+    },
+    "measure.coverage": {"es": "la cobertura", "en": "coverage"},
     "measure.precision": {"es": "la precisión", "en": "precision"},
     "measure.recall": {"es": "la exhaustividad", "en": "recall"},
     "measure.pages_per_week": {"es": "avisos por semana", "en": "pages a week"},
