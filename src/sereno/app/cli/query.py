@@ -239,8 +239,14 @@ def _ranges(result: Sequence[dict[str, Any]], grid: Grid) -> tuple[list[str], li
         texts = [(value, text) for _, value, text in series if value == value]
         low, high = (min(texts)[1], max(texts)[1]) if texts else ("NaN", "NaN")
         line = bars([known.get(at) for at in grid.instants_ms.tolist()], WIDTH)
-        rows.append([named(row["metric"]), line, series[-1][2] if series else "", low, high])
+        latest = series[-1][2] if series else ""
+        rows.append([named(row["metric"]), line, *map(_short, (latest, low, high))])
     return ["series", "over time", "latest", "lowest", "highest"], rows
+
+
+def _short(text: str) -> str:
+    """A number beside a line of bars: six digits say enough, --json has them all."""
+    return text if len(text) <= 10 or abs(float(text)) >= 1e6 else f"{float(text):.6g}"
 
 
 def _points(row: dict[str, Any]) -> list[tuple[float, float, str]]:
