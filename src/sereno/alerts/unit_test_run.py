@@ -39,6 +39,8 @@ Series = tuple[Labels, Int64s, Float64s, Objects | None]
 _DUMP_MAX = 10_000
 _FAR = 2**62
 
+EVALUATIONS_MAX = 5_000_000
+
 
 def ordered(groups: Sequence[RuleGroup], file: UnitTestFile) -> tuple[RuleGroup, ...]:
     """The groups as promtool evaluates them: in `group_eval_order` (those not named come with its first), all on the
@@ -74,6 +76,9 @@ def run_test(
     settings = replace(settings or Settings(), subquery_step_ms=every)
     try:
         last_ms = test.start_ms + to_ms(test.length) // every * every
+        evaluations = (last_ms - test.start_ms) // every + 1
+        if evaluations > EVALUATIONS_MAX:
+            raise _BadSeries(f"it has {evaluations:,} evaluations, more than {EVALUATIONS_MAX:,}", test.line)
         given = given_series(test, last_ms)
     except _BadSeries as bad:
         return Verdict(test, (Failure(str(bad), line=bad.line),))
@@ -90,7 +95,7 @@ def run_test(
 
 
 class _BadSeries(ValueError):
-    """A series that cannot be read."""
+    """A test whose series cannot be read, or are too many."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _cpu = time.process_time
 
+DIFFED_MAX = 100
+
 
 @dataclass(frozen=True, slots=True)
 class TestedFile:
@@ -100,7 +102,8 @@ def _rule_files(file: UnitTestFile, folder: Path) -> tuple[list[Path], tuple[str
     found: list[Path] = []
     warnings: list[str] = []
     for pattern in file.rule_files:
-        paths = [Path(path) for path in sorted(glob.glob(str(folder / pattern) if pattern else ""))]
+        named = [Path(path) for path in sorted(glob.glob(str(folder / pattern) if pattern else ""))]
+        paths = [path for path in named if path.is_file()]  # a pipe would be waited for without end
         if not paths:
             warnings.append(f"no file match pattern {folder / pattern}")
         found += paths
@@ -147,10 +150,18 @@ def coverage_of(tested: Sequence[TestedFile]) -> Coverage:
     return Coverage(len(rules) - len(missing), missing)
 
 
+def _apart(expected: Sequence[str], got: Sequence[str]) -> list[str]:
+    """The lines that only one of the two has, with marks, in order."""
+    missing, more = set(expected) - set(got), set(got) - set(expected)
+    return [f"- {line}" for line in expected if line in missing] + [f"+ {line}" for line in got if line in more]
+
+
 def failure_lines(failure: Failure) -> list[str]:
     """The difference between what was expected and what was got, for people: a line each, with marks."""
     if not failure.expected:
         return [f"  got {line}" for line in failure.got]
     from difflib import ndiff
 
+    if len(failure.expected) + len(failure.got) > DIFFED_MAX:  # ndiff compares each line with each, and its letters
+        return _apart(failure.expected, failure.got)
     return [line.rstrip("\n") for line in ndiff(list(failure.expected), list(failure.got))]

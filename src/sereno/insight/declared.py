@@ -47,7 +47,11 @@ def alike(incidents: Iterable[Incident]) -> tuple[tuple[Incident, Incident], ...
 
 def _csv_rows(name: str, text: str, found: list[Diagnostic]) -> list[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    head = [column.strip().lower() for column in reader.fieldnames or ()]
+    try:
+        head = [column.strip().lower() for column in reader.fieldnames or ()]
+    except csv.Error as error:
+        found.append(_wrong(name, 1, f"this is not CSV: {error}"))
+        return []
     for needed in ("start", "end"):
         if needed not in head:
             found.append(_wrong(name, 1, f"there is no column `{needed}`", f"a first line such as {','.join(KEYS)}"))

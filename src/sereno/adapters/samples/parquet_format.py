@@ -145,6 +145,8 @@ class ParquetFile:
         time = next((name for name in ("time_ms", "timestamp") if name in names), None)
         if time is None or "value" not in names:
             raise BadSamples(f"{self._path}: expected the columns time_ms (or timestamp) and value")
+        if len(names) < len(schema.names):
+            raise BadSamples(f"{self._path}: two columns have the same name")
         is_map = "labels" in names and pa.types.is_map(schema.field("labels").type)
         told = (schema.metadata or {}).get(_LABELS_KEY)
         if told is not None:
