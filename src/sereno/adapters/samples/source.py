@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s, Objects, Selection
-from sereno.slo.thinned import WHOLE, Thinned
+
+if TYPE_CHECKING:
+    from sereno.slo.thinned import Thinned
 
 
 class SampleSource(Protocol):
@@ -76,5 +78,7 @@ def notes_of(source: object, selections: Sequence[Selection]) -> tuple[str, ...]
 
 def thinned_of(source: object) -> Thinned:
     """Where `source` holds only a part of its samples. May read a file."""
+    from sereno.slo.thinned import WHOLE  # here: the promises behind it take a while to import
+
     thinned: Callable[[], Thinned] | None = getattr(source, "thinned", None)
     return WHOLE if thinned is None else thinned()

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -48,7 +48,9 @@ from sereno.kernel.errors import Unavailable
 from sereno.kernel.labels import Labels
 from sereno.kernel.moment import from_ms
 from sereno.promql.columns import STALE, STALE_BITS, Columns, Float64s, Matcher, Selection
-from sereno.slo.thinned import Thinned
+
+if TYPE_CHECKING:
+    from sereno.slo.thinned import Thinned
 
 T = TypeVar("T")
 CACHE_BYTES = 48 << 20

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from sereno.adapters.samples.database import note_of, set_note
 from sereno.adapters.samples.thinning import thinned, totals
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import from_ms
-from sereno.slo.thinned import Thinned
+
+if TYPE_CHECKING:
+    from sereno.slo.thinned import Thinned
 
 DAY_MS = 86_400_000
 _COUNTED = ("_total", "_count", "_sum", "_bucket")
@@ -154,6 +157,8 @@ class Resolution:
             found.append((until, step))
             coarser = whole.get(step)
             until = None if coarser is None else min(until, coarser)
+        from sereno.slo.thinned import Thinned  # here: the promises behind it take a while to import
+
         return Thinned(tuple(found))
 
     def note(self, start_ms: int, steps: Collection[int]) -> str | None:
