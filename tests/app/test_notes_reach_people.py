@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.http.conftest import Furnisher, House, house_of  # noqa: F401
 from tests.http.shop import NOW
-from tests.insight.worlds import PEOPLE, SHOP
+from tests.insight.worlds import MONDAY, PEOPLE, SHOP, World, during
 
 from sereno.adapters.samples.source import Scrape
 from sereno.adapters.samples.store import SampleStore
@@ -119,3 +119,32 @@ async def test_names_beside_a_prometheus_are_those_of_both() -> None:
     assert len(await both.series((), 0, END + 1)) == 2
     theirs.close()
     recorded.close()
+
+
+def test_a_backtest_over_thinned_time_counts_what_one_over_all_samples_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reliability").mkdir()
+    (tmp_path / "reliability" / "shop.yaml").write_text(SHOP + PEOPLE)
+    monkeypatch.chdir(tmp_path)
+    day, end = timedelta(days=1), MONDAY + timedelta(hours=12)
+    world = World(MONDAY - 4 * day, end, during((MONDAY - 3 * day, timedelta(minutes=45), 0.6)), per_scrape=1000)
+    told = []
+    for name, kept in (("full", 365 * day), ("thin", day)):
+        store = SampleStore(tmp_path / f"{name}.db", retention=kept)
+        store.backfill_sync(world.series)
+        for _ in range(2):
+            store.maintain_sync(end)
+        store.close()
+        run([
+            "backtest", "--since", "3d", "--until", end.isoformat().replace("+00:00", "Z"), "--interval", "5m", "--json",
+            "--from", "store", str(tmp_path / f"{name}.db"),
+        ])  # fmt: skip
+        told.append(json.loads(capsys.readouterr().out))
+    full, thin = told
+    assert full["cases"][0]["promises"]
+    assert not full["warnings"]
+    assert thin["warnings"]
+    for whole, part in zip(full["cases"][0]["promises"], thin["cases"][0]["promises"], strict=True):
+        assert (part["total"], part["bad"]) == (whole["total"], whole["bad"])
+        assert abs(float(part["coverage"]) - float(whole["coverage"])) < 0.01
