@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from sereno.app.cli.client import print_json, print_line
 from sereno.kernel.duration import parse_duration
@@ -37,7 +37,7 @@ def samples(
     source: str,
     *,
     format: Format | None = None,
-    into: Path | None = None,
+    into: Annotated[Path | None, Parameter(name=["--into", "--store"])] = None,
     match: tuple[str, ...] = (),
     since: str = "30d",
     until: str = "now",
