@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sereno.alerts.notation import parse_values, write_values
+from sereno.kernel.labels import Labels
+from sereno.kernel.template import TemplateContext, expand
 from sereno.kernel.template_functions import humanize_timestamp
 
 
@@ -25,3 +27,8 @@ def test_words_are_written_one_by_one() -> None:
 )
 def test_an_instant_is_cut_towards_zero(seconds: float, said: str) -> None:
     assert humanize_timestamp(seconds) == said
+
+
+def test_nan_is_neither_less_nor_equal_and_so_greater() -> None:
+    text = "{{ gt $value 1.0 }} {{ ge $value 1.0 }} {{ lt $value 1.0 }} {{ le $value 1.0 }}"
+    assert expand(text, Labels(), float("nan"), TemplateContext()) == "true true false false"

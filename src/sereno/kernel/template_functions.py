@@ -317,9 +317,9 @@ PLAIN: dict[str, tuple[str, Callable[..., Value]]] = {
     "ne": ("aa", lambda first, second: not equal(first, second)),
     "lt": ("aa", less),
     "le": ("aa", lambda first, second: less(first, second) or equal(first, second)),
-    "gt": ("aa", lambda first, second: not less(first, second) and not equal(first, second) and first == first
-           and second == second),
-    "ge": ("aa", lambda first, second: not less(first, second) and first == first and second == second),
+    # As in Go, these are the inverse of le and lt: true where one of the two is NaN.
+    "gt": ("aa", lambda first, second: not less(first, second) and not equal(first, second)),
+    "ge": ("aa", lambda first, second: not less(first, second)),
     "len": ("a", length),
     "index": ("am", index),
     "slice": ("am", part),
