@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from time import process_time
 
@@ -14,9 +15,14 @@ from sereno.adapters.samples.intake import BadSamples
 from sereno.adapters.samples.parquet_format import ParquetFile
 from sereno.alerts.unit_tests import Failure
 from sereno.app.rule_tests import failure_lines, judge_file
+from sereno.insight.backtest import report
 from sereno.insight.declared import read_incidents
+from sereno.insight.html import page
+from sereno.insight.model import Question
+from sereno.insight.plots import figure
 from sereno.kernel.errors import SpecError
 from sereno.promql import Settings
+from sereno.spec.model import Spec
 
 RULES = "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up == 0\n"
 
@@ -61,3 +67,12 @@ def test_thousands_of_lines_that_differ_are_told_soon() -> None:
     lines = failure_lines(Failure("differs", expected=(*expected, "same"), got=(*got, "same")))
     assert process_time() - began < 2
     assert (len(lines), lines[0], lines[-1]) == (6000, f"- {expected[0]}", f"+ {got[-1]}")
+
+
+def test_a_report_holds_nothing_that_a_terminal_or_an_eye_obeys() -> None:
+    """Reports are read with `less` too, and a name may turn the direction of reading."""
+    hostile = "<script>alert(1)</script>\x1b]0;owned\a\u202eevil"
+    found = report([], Question(Spec(), 0, 60_000, timedelta(minutes=1)))
+    for html in (page(found, (), None, "en", warnings=[hostile]), figure("p", hostile, hostile, 10, 10, ())):
+        assert "&lt;script&gt;alert(1)" in html
+        assert not [mark for mark in ("<script", "\x1b", "\a", "\u202e") if mark in html]

@@ -12,6 +12,7 @@ from sereno.insight.plots import heat, scatter, timeline
 from sereno.insight.style import CSS, LINES
 from sereno.insight.telling import Voice, blind_spots, failure, suggestion, thin, tiers, verdict, why
 from sereno.insight.whatif import ranked
+from sereno.kernel.inert import inert
 from sereno.kernel.message import Language
 
 ROWS_MAX = 200
@@ -320,4 +321,4 @@ def _wrap(cell: str) -> str:
 
 
 def _e(text: str) -> str:
-    return escape(text)
+    return escape(inert(text))

@@ -6,19 +6,25 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from html import escape
+from html import escape as escaped
 from zoneinfo import ZoneInfo
 
 from sereno.insight.model import Explored, Outcome, TierLine, Tried, Unknown
 from sereno.insight.style import LINES
 from sereno.insight.telling import Voice
 from sereno.kernel.duration import format_duration
+from sereno.kernel.inert import inert
 from sereno.kernel.moment import from_ms
 
 _WIDTH, _LEFT, _RIGHT = 960, 190, 16
 _LANE = 22
 _BURN = 150
 _LOW, _HIGH = -2.0, 2.0
+
+
+def escape(text: str) -> str:
+    """`text` as it may stand in HTML, without what terminals and readers' eyes would obey."""
+    return escaped(inert(text))
 
 
 @dataclass(frozen=True, slots=True)
