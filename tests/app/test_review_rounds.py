@@ -7,6 +7,7 @@ import importlib
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.app.town import SPEC, Town, opened
@@ -14,9 +15,10 @@ from tests.app.town import SPEC, Town, opened
 from sereno.adapters.sql.errors import DatabaseDied
 from sereno.app import evaluate
 from sereno.app.commands import reload_spec
-from sereno.app.evaluate import DUTY, BudgetRound
+from sereno.app.evaluate import DUTY, BudgetRound, fetch
 from sereno.app.outlive import outlive
 from sereno.kernel.errors import QueryError, Unavailable
+from sereno.promql.columns import Columns, Matcher, Selection
 
 SEARCH = """
 ---
@@ -242,3 +244,22 @@ async def test_a_duty_that_we_held_is_free_once_we_have_left(town: Town):
     assert held
     await town.control.database.write(lambda unit: unit.duties.release(town.control.owner))
     assert await _next(town)
+
+
+async def test_one_selection_that_is_refused_costs_a_thousand_others_little():
+    wanted = [Selection((Matcher("__name__", "=", f"m{number}"),), 0, 1) for number in range(1000)]
+    asked = []
+
+    class Source:
+        async def fetch(self, selections):
+            asked.append(len(selections))
+            if wanted[617] in selections:
+                raise QueryError("too many series")
+            return dict.fromkeys(selections, Columns.of([]))
+
+    select = await fetch(SimpleNamespace(samples=Source()), wanted)
+    assert all(len(select(one)) == 0 for one in wanted if one is not wanted[617])
+    with pytest.raises(QueryError, match="too many series"):
+        select(wanted[617])
+    assert len(asked) < 25
+    assert sum(asked) <= 3000

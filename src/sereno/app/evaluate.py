@@ -56,14 +56,7 @@ async def fetch(control: Control, wanted: Iterable[Selection]) -> Select:
     cover = covering(wanted)
     columns: dict[Selection, Columns] = {}
     refused: dict[Selection, QueryError] = {}
-    try:
-        columns = await control.samples.fetch(tuple(cover.values()))
-    except QueryError:  # one of them is wrong, or too large: the others are none the worse for it
-        for one in cover.values():
-            try:
-                columns |= await control.samples.fetch((one,))
-            except QueryError as error:
-                refused[one] = error
+    await _fetch(control, tuple(cover.values()), columns, refused)
 
     def select(selection: Selection) -> Columns:
         one = cover[selection.matchers]
@@ -72,6 +65,24 @@ async def fetch(control: Control, wanted: Iterable[Selection]) -> Select:
         return columns[one]
 
     return select
+
+
+async def _fetch(
+    control: Control,
+    wanted: Sequence[Selection],
+    columns: dict[Selection, Columns],
+    refused: dict[Selection, QueryError],
+) -> None:
+    """Where one of them is wrong, or too large, the others are none the worse for it: half by half it is found."""
+    try:
+        columns.update(await control.samples.fetch(tuple(wanted)))
+    except QueryError as error:
+        if len(wanted) < 2:
+            refused.update(dict.fromkeys(wanted, error))
+            return
+        middle = len(wanted) // 2
+        for half in (wanted[:middle], wanted[middle:]):
+            await _fetch(control, half, columns, refused)
 
 
 @dataclass(frozen=True, slots=True)
