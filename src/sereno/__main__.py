@@ -1,5 +1,6 @@
 """The `sereno` command."""
 
+import os
 import sys
 
 
@@ -10,6 +11,8 @@ def main() -> None:
 
         sys.stdout.write(f"sereno {__version__}\n")
         return
+    # There is no linear algebra here: the threads that NumPy would start for it only make every start slower.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from sereno.app.cli import run
 
     raise SystemExit(run(sys.argv[1:]))
