@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.http.conftest import Furnisher, house_of  # noqa: F401
+from tests.http import conftest
+from tests.http.conftest import Furnisher
 
 from sereno.adapters.samples.store import SampleStore
 from sereno.app import serve
@@ -16,6 +17,8 @@ from sereno.app.cli import run
 from sereno.kernel.labels import Labels
 
 T0 = 1_767_225_600_000
+
+house_of = conftest.house_of
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def test_without_samples_it_says_where_it_looked(
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "Damaged samples: 2 "), ("es", "Muestras dañadas: 2 ")])
-async def test_every_page_says_so(house_of: Furnisher, language: str, said: str) -> None:  # noqa: F811
+async def test_every_page_says_so(house_of: Furnisher, language: str, said: str) -> None:
     house = await house_of("calm", language=language)
     person = await house.visitor("admin")
     assert said not in (await person.get("/")).text
@@ -69,7 +72,7 @@ async def test_every_page_says_so(house_of: Furnisher, language: str, said: str)
 async def test_the_count_is_known_from_the_beginning(
     house_of: Furnisher,
     file: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     damage(file)
     house = await house_of("calm")

@@ -327,7 +327,7 @@ def test_series_that_match_twice_hurt_only_where_there_is_something_to_match():
     right = [series("right", {600: 2}, i="1", copy=copy) for copy in "ab"]
     grid = Grid(0, 660 * S, 60 * S)
     assert evaluate("left * on (i) right", grid, Store.of([left, *right]).select).labels == ()
-    with pytest.raises(QueryError, match="duplicate series for the match group .* on the right hand-side"):
+    with pytest.raises(QueryError, match=r"duplicate series for the match group .* on the right hand-side"):
         evaluate("left * on (i) right", grid, Store.of([series("left", {600: 1}, i="1"), *right]).select)
 
 
