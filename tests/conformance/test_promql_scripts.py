@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench.promqltest import core_cases
 from tests.promql.promqltest import run
+
+from bench.promqltest import core_cases
 
 SCRIPTS = Path(__file__).parents[3] / "shared" / "data" / "promql"
 
