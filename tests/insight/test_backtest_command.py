@@ -62,7 +62,8 @@ def test_the_answer_for_machines_is_complete_and_the_same_each_time(place, capsy
     assert answer(capsys) == first
 
 
-def test_people_read_sentences_and_strips(place, capsys):
+def test_people_read_sentences_and_strips(place, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     assert run([*BASE, "--language", "es"]) == 0
     out = capsys.readouterr().out
     assert "Prueba sobre el pasado" in out
