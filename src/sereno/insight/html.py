@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -253,7 +254,7 @@ def _variants(report: Report, voice: Voice) -> str:
         lead = voice.count("whatif.lead", len(best), tried=len(one.tried), slo=name, front=len(best))
         parts += [
             f'<details class="quiet"{"" if number else " open"}><summary><h3>{_e(name)}</h3></summary>',
-            f"<p>{_e(lead)}</p>",
+            f"<p>{_code(lead)}</p>",
             scatter(f"w{number}", one, voice),
             f'<p class="soft">{_e(voice("whatif.axes"))}</p>',
             _dots(voice),
@@ -322,3 +323,8 @@ def _wrap(cell: str) -> str:
 
 def _e(text: str) -> str:
     return escape(inert(text))
+
+
+def _code(text: str) -> str:
+    """The text, what stands between back-quotes as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", _e(text))
