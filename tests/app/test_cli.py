@@ -186,7 +186,8 @@ def test_what_is_no_control_plane_is_told_kindly(up: Running, neighbour: Neighbo
 
 def test_without_a_token_or_with_a_wrong_one(up: Running, tmp_path: Path):
     done = run(up, "page", "list", code=1, SERENO_DATA_DIR=str(tmp_path))
-    assert "sign in" in done.err
+    assert "does not know who asks" in done.err
+    assert "SERENO_TOKEN" in done.err
     wrong = "sereno_operator_wrong-and-long-enough"
     done = run(up, "page", "list", code=1, SERENO_TOKEN=wrong)
     assert "token" in done.err

@@ -248,7 +248,8 @@ class PrometheusApi:
                 method, url, headers=headers, timeout=self._timeout, follow_redirects=False, **options
             ) as response,
         ):
-            if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity", "gzip"):
+            # Remote read says snappy, whatever is asked for; nothing unpacks that but its own reader, within bounds.
+            if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity", "gzip", "snappy"):
                 raise Unavailable(f"the answer of {_shown(url)} is packed in a way we did not ask for")
             body = bytearray()
             async for chunk in response.aiter_bytes():
