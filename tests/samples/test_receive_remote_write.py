@@ -217,9 +217,12 @@ async def test_native_histograms_of_integers_and_floats(plane: Plane) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"schema": 9, "count_int": 1}, "schema 9 is unknown"),
+        ({"schema": 9, "count_int": 1}, "not 9"),
         ({"schema": 0, "count_int": 1, "positive_deltas": [1]}, "differ in number"),
-        ({"schema": 0, "count_int": 1, "zero_threshold": -1.0}, "zero threshold is negative"),
+        (
+            {"schema": 0, "count_int": 1, "zero_threshold": -1.0},
+            "zero threshold of a native histogram must not be negative",
+        ),
         ({"schema": 0, "count_int": 1, "positive_deltas": [-1], "positive_spans": [(0, 1)]}, "negative"),
         ({"schema": 0, "count_int": 1, "positive_deltas": [5], "positive_spans": [(0, 1)]}, "more than the count"),
         (
@@ -227,7 +230,7 @@ async def test_native_histograms_of_integers_and_floats(plane: Plane) -> None:
             "before the one",
         ),
         ({"schema": 0, "count_int": 1, "positive_deltas": [1], "positive_spans": [(0, 4_000_000_000)]}, "differ"),
-        ({"schema": -53, "count_int": 1, "custom_values": [2.0, 1.0]}, "must be finite and increase"),
+        ({"schema": -53, "count_int": 1, "custom_values": [2.0, 1.0]}, "custom bounds must ascend"),
     ],
 )
 async def test_a_histogram_that_contradicts_itself_is_refused(

@@ -132,6 +132,7 @@ class Control:
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     damaged_samples: int = 0
     """How many chunks and rows of samples were found damaged."""
+    queries: Engine | None = None
     recorded: SampleStore | None = None
     """Where recording rules write: the store, or beside a Prometheus one of their own."""
 
@@ -175,8 +176,6 @@ class Control:
     def rule_diagnostics(self) -> Sequence[Diagnostic]:
         """What was found in the rule files when they were last read."""
         return self.rule_files.diagnostics if self.settings.rule_files else ()
-
-    queries: Engine | None = None
 
     @property
     def targets(self) -> Sequence[TargetState]:

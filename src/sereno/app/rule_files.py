@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sereno.alerts.groups import LiveGroup, prepare
 from sereno.kernel.diagnostics import Diagnostic
-from sereno.kernel.errors import UsageError
 from sereno.promql import Settings
 from sereno.spec.rule_files import RULE_FILE_BYTES_MAX, RuleFile, read_rules
 from sereno.spec.rule_groups import RuleGroup
@@ -108,22 +107,6 @@ def read_file(path: Path, *, strict: bool = True, promql: Settings | None = None
         why = error.strerror or "it cannot be read"
         return RuleFile((), (Diagnostic("SER001", why, str(path), 1, 1),))
     return read_rules(str(path), content, promql=Checker(promql), strict=strict)
-
-
-def read_files(patterns: Sequence[str | Path], folder: Path) -> tuple[tuple[RuleGroup, ...], tuple[Diagnostic, ...]]:
-    """The groups of all files that `patterns` name, and everything wrong in them. Raises UsageError if one names no
-    file."""
-    groups: list[RuleGroup] = []
-    diagnostics: list[Diagnostic] = []
-    for pattern in map(str, patterns):
-        paths = found_files([pattern], folder)
-        if not paths:
-            raise UsageError(f"no file is called {pattern}", hint=f"patterns count from {folder}")
-        for path in paths:
-            file = read_file(path)
-            groups += file.groups
-            diagnostics += file.diagnostics
-    return tuple(groups), tuple(diagnostics)
 
 
 def _stamp(path: Path) -> tuple[str, int, int] | None:

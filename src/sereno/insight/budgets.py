@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -64,14 +63,6 @@ def _exhausts_in(remaining: Fraction | None, burn: Fraction | None, window: int)
         return timedelta(milliseconds=round(remaining * window / burn))
     except OverflowError:
         return None
-
-
-def consumed_by(slo: Slo, counts: Counts, start_ms: int, end_ms: int) -> Decimal | None:
-    """The share of the whole budget of the window that ends at `end_ms` that the bad events of (start, end] are."""
-    part, whole = counts.over(start_ms, end_ms), counts.over(end_ms - window_ms(slo), end_ms)
-    if not whole.total:
-        return None
-    return ratio(Fraction(part.bad) / (Fraction(slo.objective.budget) * Fraction(whole.total)))
 
 
 def shares(slo: Slo, counts: Counts, length_ms: int) -> np.ndarray:

@@ -376,26 +376,6 @@ between(PyObject *self, PyObject *args)
     END;
 }
 
-PyDoc_STRVAR(accumulate_doc, "accumulate(values, present, sums, counts): add values where present, in place.");
-static PyObject *
-accumulate(PyObject *self, PyObject *args)
-{
-    PyObject *a, *b, *c, *d;
-    BEGIN("OOOO", &a, &b, &c, &d);
-    TAKE(double, values, a, 'd', -1);
-    Py_ssize_t count = items(&held, 0);
-    TAKE(char, present, b, 'b', count);
-    TAKE(double, sums, c, 'D', count);
-    TAKE(double, counts, d, 'D', count);
-    Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < count; i++) {
-        sums[i] += present[i] ? values[i] : 0.0;
-        counts[i] += present[i] ? 1.0 : 0.0;
-    }
-    Py_END_ALLOW_THREADS
-    END;
-}
-
 PyDoc_STRVAR(compensate_doc, "compensate(values, present, sums, lows): add values where present with Neumaier's\n"
                              "compensation, in place.");
 static PyObject *
@@ -646,8 +626,8 @@ unxor(PyObject *self, PyObject *args)
 #define METHOD(name) {#name, name, METH_VARARGS, name##_doc}
 static PyMethodDef methods[] = {
     METHOD(windows), METHOD(latest),     METHOD(falls),    METHOD(spacing), METHOD(difference), METHOD(extrapolate),
-    METHOD(running), METHOD(between),    METHOD(accumulate), METHOD(compensate), METHOD(extremes), METHOD(line),
-    METHOD(spread),    METHOD(undelta), METHOD(unxor),      {NULL, NULL, 0, NULL},
+    METHOD(running), METHOD(between),    METHOD(compensate), METHOD(extremes), METHOD(line),
+    METHOD(spread),  METHOD(undelta), METHOD(unxor),      {NULL, NULL, 0, NULL},
 };
 
 static int

@@ -10,10 +10,10 @@ import numpy as np
 
 from sereno.adapters.samples.protocols import wire
 from sereno.promql.columns import STALE_BITS, Float64s
-from sereno.promql.native import CUSTOM_BOUNDS, Buckets, Histogram, ResetHint
+from sereno.promql.native import Buckets, Histogram, ResetHint
+from sereno.promql.native_math import validated
 
 _HINTS: tuple[ResetHint, ...] = ("unknown", "reset", "not_reset", "gauge")
-_SCHEMA_MIN, _SCHEMA_MAX = -4, 8
 _BUCKETS_MAX = 20_000
 
 
@@ -107,25 +107,11 @@ def _built(numbers: dict[int, float], positive: _Side, negative: _Side, bounds: 
 
 def check(found: Histogram) -> None:
     """Raises BadHistogram for a histogram that contradicts itself (as Prometheus's histogram.Validate)."""
-    if found.schema == CUSTOM_BOUNDS:
-        if any(b <= a for a, b in zip(found.bounds, found.bounds[1:], strict=False)) or not all(
-            map(math.isfinite, found.bounds)
-        ):
-            raise BadHistogram("custom bounds of buckets must be finite and increase")
-        if len(found.negative.index) or found.zero_count or found.zero_threshold:
-            raise BadHistogram("with custom bounds there is neither a zero bucket nor a negative one")
-        if len(found.positive.index) and not 0 <= found.positive.index[0] <= found.positive.index[-1] <= len(
-            found.bounds
-        ):
-            raise BadHistogram("a bucket lies beyond the custom bounds")
-    elif not _SCHEMA_MIN <= found.schema <= _SCHEMA_MAX:
-        raise BadHistogram(f"the schema {found.schema} is unknown")
-    if not found.zero_threshold >= 0:
-        raise BadHistogram("the zero threshold is negative")
-    sides = (found.positive.counts, found.negative.counts)
-    if any((side < 0).any() for side in sides) or found.zero_count < 0 or found.count < 0:
-        raise BadHistogram("a count is negative")
-    total = sum(float(side.sum()) for side in sides) + found.zero_count
+    try:
+        validated(found)
+    except ValueError as problem:
+        raise BadHistogram(str(problem)) from None
+    total = sum(float(side.counts.sum()) for side in (found.positive, found.negative)) + found.zero_count
     # Observations of NaN are counted but lie in no bucket; floats may have lost a little.
     if total > found.count * (1 + 1e-9) and not math.isnan(found.count):
         raise BadHistogram(f"{total:g} observations in buckets are more than the count of {found.count:g}")
