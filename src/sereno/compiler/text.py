@@ -1,4 +1,4 @@
-"""YAML written the same way every time: two spaces, keys in the order given, strings that no reader misreads."""
+"""YAML and JSON written the same way every time: two spaces, keys in the order given, no string that is misread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-Value = str | int | Mapping[str, "Value"] | Sequence["Value"]
+Value = str | int | float | bool | None | Mapping[str, "Value"] | Sequence["Value"]
+_Atom = str | int | float | bool | None
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[1-9][0-9]*(?:ms|[smhd])")
 _MEANS_SOMETHING = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
@@ -19,13 +20,18 @@ def yaml(value: Mapping[str, Value]) -> str:
     return "\n".join(_lines(value, 0)) + "\n"
 
 
+def json_text(value: Value) -> str:
+    """`value` as a JSON document that ends in a line feed."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def _lines(value: Value, depth: int) -> list[str]:
     margin = "  " * depth
     lines: list[str] = []
     if isinstance(value, Mapping):
         for key, item in value.items():
             lines += _entry(f"{margin}{_scalar(key)}:", item, depth)
-    elif not isinstance(value, str | int):
+    elif not isinstance(value, _Atom):
         for item in value:
             inner = _lines(item, depth + 1) if _nested(item) else [f"{margin}  {_scalar(item)}"]
             inner[0] = f"{margin}- {inner[0][len(margin) + 2 :]}"
@@ -43,7 +49,7 @@ def _entry(head: str, item: Value, depth: int) -> list[str]:
 
 
 def _nested(value: Value) -> bool:
-    return not isinstance(value, str | int) and bool(value)
+    return not isinstance(value, _Atom) and bool(value)
 
 
 def _blockable(text: str) -> bool:
@@ -52,8 +58,8 @@ def _blockable(text: str) -> bool:
 
 
 def _scalar(value: Value) -> str:
-    if isinstance(value, int):
-        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value, allow_nan=False)
     if not isinstance(value, str):
         return "{}" if isinstance(value, Mapping) else "[]"
     if _PLAIN.fullmatch(value) and value.lower() not in _MEANS_SOMETHING:

@@ -7,7 +7,7 @@ production. Names are the keys: a service refers to its team, a team to its esca
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -67,6 +67,83 @@ class LatencySli:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeLatencySli:
+    """Events that took no longer than `within_seconds`, from a native histogram that `histogram` selects."""
+
+    histogram: str
+    within_seconds: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySli:
+    """Good and bad events by PromQL of one's own; `$window` in it stands for the window of the rates.
+
+    Either `ratio` alone (the share of bad events, 0 … 1), or `total` with exactly one of `bad` and `good` (events a
+    second). What could be told apart as counters has become an `EventsSli` instead.
+    """
+
+    total: str | None = None
+    bad: str | None = None
+    good: str | None = None
+    ratio: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSli:
+    """Time in which a value was good: each series of `value` (PromQL) compared with `threshold`. Counted in slices."""
+
+    value: str
+    operator: Literal["<", "<=", ">", ">=", "==", "!="]
+    threshold: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One objective that a composite is made of. `weight` is above 0 and counts in `weighted` alone."""
+
+    service: str
+    slo: Slo
+    weight: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeSli:
+    """Several objectives as one promise.
+
+    `weighted`: Σ wᵢ·rᵢ / Σ wᵢ. `all`: a slice is bad if any part's is. `product`: Π rᵢ, the upper bound of a serial
+    journey. No part is itself a composite.
+    """
+
+    mode: Literal["weighted", "all", "product"]
+    parts: tuple[Part, ...]
+
+
+Sli = EventsSli | LatencySli | NativeLatencySli | QuerySli | GaugeSli | CompositeSli
+Method = Literal["occurrences", "timeslices", "ratio_timeslices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A window that begins anew with each `unit` of local time in `zone` (IANA), instead of rolling."""
+
+    unit: Literal["day", "week", "month", "quarter", "year"]
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class LowTraffic:
+    """When burn alerts are held back because too little happened to judge.
+
+    `events_min` events and `failures_min` bad ones in both windows. With `budget_fraction` a tier fires when the bad
+    events of its windows are that share of the budget of the whole period, whatever the traffic meanwhile.
+    """
+
+    events_min: Decimal | None = None
+    failures_min: Decimal | None = None
+    budget_fraction: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredTier:
     """A pair of windows of a burn-rate alert that somebody chose: it fires above `factor` in both, after `for_`."""
 
@@ -89,18 +166,119 @@ class Demands:
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """One promise about one service. `tiers` are those declared; without any they follow from the window."""
+    """One promise about one service. `tiers` are those declared; without any they follow from the window.
+
+    `window` is the nominal length where `calendar` is set (a month is 30 days, a quarter 90, a year 365).
+    `method` says what is counted: events, or slices of `slice_length` that are good when at least `slice_target` of
+    their events are (`timeslices`), or the mean of the slices' own ratios (`ratio_timeslices`). `unknown` says what
+    time without any samples counts as, `maintenance` what planned time does. With `alerting` off it only counts.
+    """
 
     name: str
     objective: Objective
     window: timedelta
-    sli: EventsSli | LatencySli
+    sli: Sli
     description: str = ""
     runbook: str | None = None
     page_severity: str = ""
     ticket_severity: str = ""
     source: Source | None = None
     tiers: tuple[DeclaredTier, ...] = ()
+    title: str = ""
+    calendar: Calendar | None = None
+    method: Method = "occurrences"
+    slice_length: timedelta = timedelta(minutes=1)
+    slice_target: Decimal | None = None
+    unknown: Literal["ignore", "bad", "good"] = "ignore"
+    maintenance: Literal["exclude", "good", "count"] = "exclude"
+    low_traffic: LowTraffic | None = None
+    policy: str | None = None
+    keep_firing_for: timedelta = timedelta(0)
+    alerting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStep:
+    """What is done once `consumed` of a budget is spent (1 is 100 %): `do` in words; `freeze` stops releases, and
+    only `override` (people, teams) may let one through. A `ticket` opens by itself."""
+
+    consumed: Decimal
+    do: tuple[str, ...]
+    notify: tuple[str, ...] = ()
+    freeze: bool = False
+    override: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An error-budget policy: steps in the order of `consumed`."""
+
+    name: str
+    title: str
+    steps: tuple[PolicyStep, ...]
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A level of saturation that asks for people once it has held for `for_`."""
+
+    at: Decimal
+    for_: timedelta
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """How full something is: `used` (PromQL, 0 … 1) against levels; `ahead` warns when its trend over `over` will
+    reach 1 within that time."""
+
+    name: str
+    used: str
+    levels: tuple[Threshold, ...]
+    title: str = ""
+    ahead: timedelta | None = None
+    over: timedelta = timedelta(days=1)
+    runbook: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Planned time of work on `services` (none named: all): `duration` from `start` (local time in `zone`), again by
+    `rrule` (RFC 5545) until it ends."""
+
+    name: str
+    title: str
+    services: tuple[str, ...]
+    start: datetime
+    duration: timedelta
+    zone: str = "UTC"
+    rrule: str = ""
+    description: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A Markdown file of the workspace: what its front matter says, its sections' titles, and its text."""
+
+    path: str
+    title: str
+    sections: tuple[str, ...]
+    text: str
+    front: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where people find things: the bases of links in alerts and dashboards, each without a last slash; "" unknown."""
+
+    console: str = ""
+    grafana: str = ""
+    prometheus: str = ""
+    alertmanager: str = ""
+    runbooks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +316,7 @@ class Service:
     component: str | None = None
     source: Source | None = None
     backtest: Demands | None = None
+    saturation: tuple[Saturation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +421,13 @@ class Spec:
     status_pages: dict[str, StatusPage] = field(default_factory=dict)
     digest: str = ""
     backtest: Demands | None = None
+    name: str = ""
+    environment: str = ""
+    addresses: Addresses = field(default_factory=Addresses)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    maintenances: dict[str, Maintenance] = field(default_factory=dict)
+    runbooks: dict[str, Runbook] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
 
     def demands_of(self, service: str) -> Demands:
         """What a backtest of `service` must come to: its own demands, or those of the workspace."""

@@ -1,0 +1,48 @@
+"""Collects what the checks find in one file."""
+
+from __future__ import annotations
+
+from sereno.kernel.diagnostics import Diagnostic
+from sereno.lint.codes import CODES
+from sereno.lint.model import Edit, Finding
+from sereno.spec.reading import node_length
+from sereno.spec.source import File, Node
+
+
+class Report:
+    """Findings in the order of their places, the same one once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int, str, str], Finding] = {}
+
+    def complain(
+        self, code: str, node: Node, message: str, *,
+        expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (),
+    ) -> None:  # fmt: skip
+        """Report what is wrong at `node`; `edits` put it right and are given only where that is safe."""
+        self.complain_at(
+            code, node.file, node.start, node_length(node), message, expected=expected, hint=hint, edits=edits
+        )
+
+    def complain_at(
+        self, code: str, file: File, index: int, length: int, message: str, *,
+        expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (),
+    ) -> None:  # fmt: skip
+        """Report what is wrong at character `index` of `file`."""
+        line, column = file.place(index)
+        excerpt = file.excerpt(line, column)
+        length = max(1, min(length, len(excerpt) - column + 1))
+        message = "".join(c if c.isprintable() else " " for c in message)
+        found = Diagnostic(
+            code, message, file.shown, line, column, length, excerpt, expected, hint, CODES[code].level
+        )  # fmt: skip
+        self._found.setdefault((file.shown, index, code, message), Finding(found, edits))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything found, by file, line, column and code."""
+
+        def place(finding: Finding) -> tuple[str, int, int, str]:
+            d = finding.diagnostic
+            return d.file, d.line, d.column, d.code
+
+        return tuple(sorted(self._found.values(), key=place))
