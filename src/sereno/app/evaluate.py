@@ -24,10 +24,11 @@ from sereno.kernel.errors import QueryError
 from sereno.kernel.events import Event, ServiceObserved
 from sereno.kernel.moment import EPOCH, to_ms
 from sereno.kernel.rule import Rule
-from sereno.promql import Result, Settings, evaluate_all, matchers_of, parse, selections
+from sereno.promql import Result, Settings, evaluate_all, parse, selections
 from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
 from sereno.slo import Budget, SloPlan, budget, budget_selections
-from sereno.spec.model import EventsSli, Service
+from sereno.slo.selectors import selections_between
+from sereno.spec.model import Service
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=30)
@@ -222,8 +223,7 @@ def signs_of_life(service: Service, now: datetime, settings: Settings) -> tuple[
             )
             for job in service.scrape
         )
-    texts = [slo.sli.total if isinstance(slo.sli, EventsSli) else slo.sli.count for slo in service.slos]
-    matchers = [matchers_of(text) for text in texts]
+    matchers = [one.matchers for slo in service.slos for one in selections_between(slo, end, end)[:1]]
     trees = [parsed(rule.expr, settings.language) for rule in service.alerts]
     matchers += [one.matchers for tree in trees for one in selections(tree, Grid.at(end), settings=settings)]
     return tuple(Selection(one, end - 300_000, end) for one in matchers)

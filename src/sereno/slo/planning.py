@@ -91,7 +91,7 @@ def _rule(service: Service, slo: Slo, tier: Tier, language: Language) -> Rule:
     severity = declared or fallback
     return Rule(
         name=f"{camel(service.name)}{camel(slo.name)}Burn{long}",
-        expr=burns(slo.sli, tier, threshold),
+        expr=burns(slo, tier, threshold),
         service=service.name,
         severity=severity,
         for_=tier.for_,

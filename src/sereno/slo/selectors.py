@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
-from sereno.promql import Selection, matchers_of
-from sereno.spec.model import LatencySli, Slo
+from sereno.kernel.errors import UsageError
+from sereno.promql import Selection, matchers_of, selections
+from sereno.slo.queries import queries_of
+from sereno.spec.model import CompositeSli, EventsSli, LatencySli, NativeLatencySli, Slo
 
 LOOKBACK_MS = 5 * 60_000
 """How far before a window its first sample may lie: Prometheus's own lookback."""
 
 
+def counted(slo: Slo) -> bool:
+    """Whether the objective's events are counted by two counters, one of all and one of a part of them."""
+    return isinstance(slo.sli, EventsSli | LatencySli)
+
+
 def total_selector(slo: Slo) -> str:
-    """The selector of all events."""
-    return slo.sli.count if isinstance(slo.sli, LatencySli) else slo.sli.total
+    """The selector of all events. Raises UsageError where counters do not tell them (see `counted`)."""
+    match slo.sli:
+        case EventsSli(total=total):
+            return total
+        case LatencySli(count=count):
+            return count
+    raise _uncounted(slo)
 
 
 def part_selector(slo: Slo) -> str:
-    """The selector of the events on one side: the bad ones, or the good ones where `counts_good` says so."""
-    if isinstance(slo.sli, LatencySli):
-        return slo.sli.buckets
-    return slo.sli.bad if slo.sli.bad is not None else slo.sli.good or ""
+    """The selector of the events on one side: the bad ones, or the good ones where `counts_good` says so.
+
+    Raises UsageError where counters do not tell them (see `counted`).
+    """
+    match slo.sli:
+        case EventsSli(bad=bad, good=good):
+            return bad if bad is not None else good or ""
+        case LatencySli(buckets=buckets):
+            return buckets
+    raise _uncounted(slo)
 
 
 def counts_good(slo: Slo) -> bool:
     """Whether `part_selector` counts good events, so that bad is total − good."""
-    return isinstance(slo.sli, LatencySli) or slo.sli.bad is None
-
-
-def selections_between(slo: Slo, start_ms: int, end_ms: int) -> tuple[Selection, Selection]:
-    """The samples of all events and of one side of them that tell what happened in (start, end]."""
-    since_ms = start_ms - LOOKBACK_MS
-    return (
-        Selection(matchers_of(total_selector(slo)), since_ms, end_ms),
-        Selection(matchers_of(part_selector(slo)), since_ms, end_ms),
+    return isinstance(slo.sli, LatencySli | NativeLatencySli) or (
+        isinstance(slo.sli, EventsSli) and slo.sli.bad is None
     )
+
+
+def selections_between(slo: Slo, start_ms: int, end_ms: int) -> tuple[Selection, ...]:
+    """The samples that tell what happened in (start, end]: of all events and of one side of them, of a histogram, or
+    of whatever the objective's queries ask for."""
+    since_ms = start_ms - LOOKBACK_MS
+    match slo.sli:
+        case EventsSli() | LatencySli():
+            texts = (total_selector(slo), part_selector(slo))
+            return tuple(Selection(matchers_of(text), since_ms, end_ms) for text in texts)
+        case NativeLatencySli(histogram=histogram):
+            return (Selection(matchers_of(histogram), since_ms, end_ms),)
+        case CompositeSli(parts=parts):
+            found = (one for part in parts for one in selections_between(part.slo, start_ms, end_ms))
+            return tuple(dict.fromkeys(found))
+    asked = queries_of(slo)
+    grid = asked.grid(start_ms, end_ms)
+    return tuple(dict.fromkeys(one for text in asked.texts for one in selections(text, grid)))
 
 
 def jobs_of(slo: Slo) -> frozenset[str]:
     """The scrape jobs that the objective names."""
-    return frozenset(m.value for m in matchers_of(total_selector(slo)) if m.name == "job" and m.op == "=")
+    asked = (one.matchers for one in selections_between(slo, 0, 0))
+    return frozenset(m.value for matchers in asked for m in matchers if m.name == "job" and m.op == "=")
+
+
+def _uncounted(slo: Slo) -> UsageError:
+    return UsageError(
+        f"{slo.name}: its events are not counted by two counters",
+        hint="this can be done for indicators of `events` and of `latency` with classic histograms",
+    )
+

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sereno.kernel.language import Phrases, number, say, span
 from sereno.kernel.message import Language
 from sereno.slo.model import DroppedTier, Tier
-from sereno.spec.model import EventsSli, Service, Slo
+from sereno.spec.model import LatencySli, NativeLatencySli, Service, Slo
 
 PHRASES: Phrases = {
     "summary": {
@@ -75,7 +75,7 @@ def explain_dropped(dropped: DroppedTier, slo: Slo, language: Language) -> str:
 
 
 def _failed(slo: Slo, language: Language) -> str:
-    if isinstance(slo.sli, EventsSli):
+    if not isinstance(slo.sli, LatencySli | NativeLatencySli):
         return say(PHRASES, "failed", language)
     within = timedelta(seconds=float(slo.sli.within_seconds))
     milliseconds = slo.sli.within_seconds * 1000
