@@ -6,28 +6,9 @@ SER5xx manifests, SER6xx the quality of alerts, SER7xx Prometheus's own configur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from sereno.lint.code import Code as Code
+from sereno.lint.documents_codes import TABLE as DOCUMENTS
 
-from sereno.lint.model import Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A kind of mistake. `wrong` is the text of a whole small file of `kind` in which exactly this is found, `right`
-    the same file put right, in which nothing is; `why` tells what happens to those who leave it (with what was
-    measured), `fixable` whether `--fix` turns `wrong` into `right`."""
-
-    id: str
-    title: str
-    why: str
-    kind: Kind
-    wrong: str
-    right: str
-    level: Literal["error", "warning"] = "warning"
-    fixable: bool = False
-
-
-_TABLES: tuple[tuple[Code, ...], ...] = ()
+_TABLES: tuple[tuple[Code, ...], ...] = (DOCUMENTS,)
 
 CODES: dict[str, Code] = {code.id: code for table in _TABLES for code in table}

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.lint.codes import CODES
 from sereno.lint.model import Edit, Finding
+from sereno.lint.secrets import masked
 from sereno.spec.reading import node_length
 from sereno.spec.source import File, Node
+
+
+def level_of(code: str) -> Literal["error", "warning"]:
+    """Whether `code`, the linter's or the spec's, is an error or a warning. Raises KeyError if there is none such."""
+    if code in CODES:
+        return CODES[code].level
+    from sereno.spec.codes import CODES as SPEC
+
+    return SPEC[code].level
 
 
 class Report:
@@ -30,11 +42,11 @@ class Report:
     ) -> None:  # fmt: skip
         """Report what is wrong at character `index` of `file`."""
         line, column = file.place(index)
-        excerpt = file.excerpt(line, column)
+        excerpt = masked(file.excerpt(line, column))
         length = max(1, min(length, len(excerpt) - column + 1))
         message = "".join(c if c.isprintable() else " " for c in message)
         found = Diagnostic(
-            code, message, file.shown, line, column, length, excerpt, expected, hint, CODES[code].level
+            code, message, file.shown, line, column, length, excerpt, expected, hint, level_of(code)
         )  # fmt: skip
         self._found.setdefault((file.shown, index, code, message), Finding(found, edits))
 
