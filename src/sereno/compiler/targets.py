@@ -35,13 +35,39 @@ class Output:
 
 Target = Callable[[Request], Output]
 
-TARGETS: Mapping[str, str] = {}
+TARGETS: Mapping[str, str] = {
+    "prometheus": "prometheus_target:build",
+}
+"""Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
+
+DEFAULT_TARGETS = ("prometheus", "alertmanager", "grafana")
+"""What a workspace gets that names no `targets`, as far as present."""
 
 
 def build(name: str, request: Request) -> Output:
     """What target `name` makes of `request`: the same bytes every time. Raises UsageError for an unknown name."""
+    return _function(name)(request)
+
+
+def described(name: str) -> str:
+    """What target `name` writes, in one line. Raises UsageError for an unknown name."""
+    return (_function(name).__doc__ or "").strip().partition("\n")[0]
+
+
+def wanted_of(spec: Spec) -> tuple[str, ...]:
+    """The targets that `spec` names, in the order of `TARGETS`; without any the default ones that there are.
+
+    Raises UsageError for a name that is not a target.
+    """
+    for name in spec.targets:
+        _function(name)
+    wanted = spec.targets or DEFAULT_TARGETS
+    return tuple(name for name in TARGETS if name in wanted)
+
+
+def _function(name: str) -> Target:
     place = TARGETS.get(name)
     if place is None:
         raise UsageError(f"there is no target {name!r}", hint=f"one of {', '.join(TARGETS)}")
     module, _, function = place.partition(":")
-    return cast(Target, getattr(import_module(f"sereno.compiler.{module}"), function))(request)
+    return cast(Target, getattr(import_module(f"sereno.compiler.{module}"), function))
