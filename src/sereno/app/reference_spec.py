@@ -9,16 +9,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-MODULES = ("service", "sli", "tiers", "people", "public", "workspace")
+MODULES = (
+    "service", "objectives", "sli", "tiers", "saturation", "policies", "people", "public", "workspace",
+)  # fmt: skip
 HEADINGS = {
     "a service": "service",
     "a scrape job": "service · scrape[]",
     "an alert": "service · alerts[]",
     "a service's status": "service · status",
     "an objective": "service · slos[]",
+    "a calendar window": "service · slos[] · window",
+    "a guard of low traffic": "service · slos[] · low_traffic",
     "an indicator": "service · slos[] · sli",
     "an indicator of events": "service · slos[] · sli · events",
     "an indicator of latency": "service · slos[] · sli · latency",
+    "a promise": "service · slos[] · sli · latency · promises[]",
+    "an indicator in PromQL": "service · slos[] · sli · query",
+    "an indicator of a gauge": "service · slos[] · sli · gauge",
+    "a composite": "service · slos[] · sli · composite",
+    "a part of a composite": "service · slos[] · sli · composite · of[]",
+    "a saturation": "service · saturation[]",
+    "a level": "service · saturation[] · levels[]",
+    "a policy": "policy",
+    "a step of a policy": "policy · steps[]",
+    "a maintenance": "maintenance",
+    "the addresses": "workspace · addresses",
     "a tier": "service · slos[] · tiers[]",
     "the demands of a backtest": "backtest (of a service, or the workspace)",
     "the workspace": "workspace",
@@ -48,6 +63,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "alerts": "rules of your own",
         "status": "where the public sees it",
         "backtest": "what `sereno backtest` holds it to; by default what the workspace demands",
+        "saturation": "what may fill up",
         **dict.fromkeys(
             ("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
             "understood, not read yet: skipped with a warning",
@@ -74,16 +90,45 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a service's status": {"page": "a status page", "component": "one of its components"},
     "an objective": {
         "name": NAME,
-        "objective": "a percentage above 0 and below 100, with its sign, exactly as meant: `99.95%`",
-        "window": "a rolling window, 5m to 400d",
+        "objective": "a percentage above 0 and below 100, with its sign, exactly as meant: `99.95%`. Needed, unless "
+        "each of several `promises` has its own",
+        "title": TITLE,
+        "window": "a rolling window, 5m to 400d, or a calendar",
         "sli": "what is counted",
+        "method": "what is counted up: `occurrences` (events, the default), `timeslices` (slices of time that are good "
+        "or bad; the default of a gauge), or `ratio_timeslices` (the mean of the slices' own ratios)",
+        "slice": "how long a slice is, 10s to 1d; `1m` by default",
+        "slice_objective": "a slice is good when at least so many of its events are; `timeslices` needs it",
+        "unknown": "what time without any samples counts as: `ignore` (the default; it shows as less coverage), `bad` or "
+        "`good`",
+        "maintenance": "what planned time counts as: `exclude` (the default), `good`, or `count` (as any other)",
+        "low_traffic": "when burn alerts are held back because too little happened to judge",
+        "policy": "what is done as the budget goes: the name of a `policy`",
+        "keep_firing_for": "how long its alerts go on after they have become false; `0s` by default",
+        "alerting": "`false`: its budget is counted, but it alerts nobody",
         "description": "one sentence for people",
         "runbook": "as in an alert",
         "severity": "of a fast burn, which pages; the second of the scale by default",
         "ticket": "of a slow burn; the third of the scale by default",
         "tiers": "its burn-rate tiers; by default those that follow from its window",
     },
-    "an indicator": {"events": "good and bad events; or", "latency": "events that were fast enough. Exactly one"},
+    "a calendar window": {
+        "calendar": "`day`, `week` (from Monday), `month`, `quarter` or `year`: the budget begins anew with each",
+        "zone": ZONE,
+    },
+    "a guard of low traffic": {
+        "min_events": "at least so many events in both windows of a burn alert",
+        "min_failures": "at least so many bad ones",
+        "budget_fraction": "`true`: a tier fires when its windows' bad events are that share of the whole period's "
+        "budget, whatever the traffic meanwhile",
+    },
+    "an indicator": {
+        "events": "good and bad events; or",
+        "latency": "events that were fast enough; or",
+        "query": "PromQL of one's own; or",
+        "gauge": "time in which a value was good; or",
+        "composite": "several objectives as one. Exactly one of all these",
+    },
     "an indicator of events": {
         "total": "the counter of all events: one metric with matchers",
         "bad": "the bad ones: matchers added to `total`, or a counter of its own; or",
@@ -91,9 +136,73 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "except": "events that do not count: one condition, or a list (what matches any is left out)",
     },
     "an indicator of latency": {
-        "histogram": "a classic histogram, without `_bucket`",
-        "within": "the threshold; it must be a boundary (`le`) of the histogram",
+        "histogram": "the histogram, without `_bucket`",
+        "within": "the threshold; it must be a boundary (`le`) of a classic histogram; or",
+        "promises": "several percentiles, each an objective of its own: NAME-p95, NAME-p99. Exactly one of the two",
+        "native": "`true`: a native histogram; `false` by default",
         "except": "events that do not count, as above",
+    },
+    "a promise": {
+        "objective": "the share of events: 95 % within 300 ms is what people call p95 under 300 ms",
+        "within": "the threshold, as above",
+    },
+    "an indicator in PromQL": {
+        "total": "all events, a second; with `[$window]` as the ranges",
+        "bad": "the bad ones; or",
+        "good": "the good ones. Exactly one of the two",
+        "ratio": "instead of all these: the share of bad events, 0 … 1",
+    },
+    "an indicator of a gauge": {
+        "value": "PromQL; each series of the result is judged",
+        "is": "when it is good: `== 1`, `<= 0.8`",
+    },
+    "a composite": {
+        "mode": "`weighted` (the mean of the parts), `all` (a slice is bad when any part's is) or `product` (the parts "
+        "multiplied: a serial journey at best)",
+        "of": "its parts, at least two: `service/objective`, or `objective` of the same service",
+    },
+    "a part of a composite": {
+        "slo": "`service/objective`, or `objective` of the same service",
+        "weight": "how much it counts in the mode `weighted`; 1 by default",
+    },
+    "a saturation": {
+        "name": NAME,
+        "used": "PromQL of how full it is, 0 … 1",
+        "title": TITLE,
+        "levels": "what is too full, lowest first. This or `ahead` is needed",
+        "ahead": "say so when the trend will reach 100 % within that time, 1h to 365d",
+        "over": "how long the trend is that is looked at; `1d` by default",
+        "runbook": "as in an alert",
+    },
+    "a level": {
+        "at": "a percentage, up to 100%",
+        "severity": "a name or alias of the scale",
+        "for": "how long it must be above; `0s` by default",
+    },
+    "a policy": {"policy": NAME, "steps": "what is done, in the order in which the budget goes", "title": TITLE},
+    "a step of a policy": {
+        "at": "the share of the budget that is consumed: `80%`, `100%`",
+        "do": "what is done, in words; one or a list",
+        "notify": "teams and people who are told",
+        "freeze": "`true`: releases stop, `sereno gate` says no",
+        "override": "teams and people who may let one through all the same",
+    },
+    "a maintenance": {
+        "maintenance": NAME,
+        "start": "a local time in `zone`: `2026-01-04T02:00`",
+        "duration": "how long it takes, 1m to 30d",
+        "title": TITLE,
+        "description": "one sentence for people",
+        "services": "what is worked on; without it everything is",
+        "zone": ZONE,
+        "rrule": "when it happens again, by RFC 5545: `FREQ=WEEKLY;BYDAY=SU`; without it once",
+    },
+    "the addresses": {
+        "console": "Sereno's console",
+        "grafana": "Grafana",
+        "prometheus": "Prometheus",
+        "alertmanager": "Alertmanager",
+        "runbooks": "where the spec's folder is read by people: a runbook's path is put behind it",
     },
     "a tier": {
         "long": "the window that says how much was spent",
@@ -109,6 +218,12 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "the workspace": {
         "workspace": NAME,
+        "title": TITLE,
+        "addresses": "where people find things; links in alerts and dashboards begin with these",
+        "targets": "what `sereno build` writes when it is not told",
+        "variables": "words that `${name}` stands for anywhere in the spec",
+        "environments": "what differs in each: variables and whole keys",
+        "defaults": "what services, objectives and alerts say when they do not say otherwise",
         "backtest": "what `sereno backtest` holds every service to that does not say otherwise",
     },
     "a team": {
@@ -128,7 +243,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "email": "a mail address",
         "slack": "an incoming webhook of Slack: a secret, write `env:NAME`",
         "webhook": "an https address that takes signed JSON",
-        "terminal": "`true` (standard error of `sereno up`), or a path. Any of the four may be `env:NAME`. Exactly one",
+        "terminal": "`true` (standard error of `sereno up`), or a path. Exactly one of these keys; any may be `env:NAME`",
+        "sms": "a telephone number with its country; a short text, through the gateway of the settings",
+        "phone": "a telephone number that is called; the summary is spoken",
+        "push": "a device, as the gateway for notifications knows it",
     },
     "a schedule": {
         "schedule": NAME,
@@ -145,6 +263,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "repeat_every": "how long after the last step it all begins again; `15m` by default",
     },
     "a step": {
+        "via": "channels of each person that are tried at once; by default their contacts one after the other",
         "page": "a role of the schedule, or a person; or a list of them, paged together",
         "after": "counted from the opening of the page, or of its round; `0s` by default, later at each step",
     },
@@ -242,7 +361,10 @@ def _severities() -> str:
 
 TITLES = {
     "service": "Services",
-    "sli": "Objectives",
+    "objectives": "Objectives",
+    "sli": "Indicators",
+    "saturation": "Saturation",
+    "policies": "Policies and maintenance",
     "tiers": "Burn-rate tiers",
     "workspace": "The workspace",
     "people": "Teams, people, schedules, escalations",

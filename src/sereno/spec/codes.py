@@ -95,6 +95,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER080", "Secret in the file (warning)", "A chat webhook's address, or a password in an address, is a secret. "
      "Write `env:NAME` where that is possible and keep the value in the environment."),
     # Unused
+    ("SER081", "Not an address of that channel", "A telephone number is written with its country, `+51 999 000 111`; "
+     "a device as its gateway knows it. Any of them may be `env:NAME`."),
     ("SER090", "Never used (warning)", "Nothing refers to it. Perhaps a name is misspelt elsewhere."),
     ("SER091", "Component of no service (warning)", "No service's `status` names it, so its state will be unknown."),
     ("SER092", "Nothing to watch (warning)", "The service has neither objectives nor alerts; it can break unnoticed."),
@@ -107,6 +109,30 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "one."),
     ("SER112", "Bad incident", "A file of incidents is a list of mappings, or a CSV table, with `start` and `end` as "
      "instants with their zone, and if need be `service` and `name`."),
+    # Objectives, policies, plans
+    ("SER113", "No `$window` in the query", "The PromQL of an indicator is computed over many windows: its ranges are "
+     "written `[$window]`. With a fixed range every burn rate would be the same."),
+    ("SER114", "Unknown service", "No document declares a service of that name."),
+    ("SER115", "Unknown policy", "No document declares a policy of that name."),
+    ("SER116", "Unknown objective", "No service has an objective of that name. It is written `service/objective`; a "
+     "promise of several percentiles is several objectives: `latency-p95`, `latency-p99`."),
+    ("SER117", "Promise that means nothing", "A composite has at least two parts, each once, none of them a composite, "
+     "and weights only in the mode `weighted`. Of several percentiles the higher takes longer."),
+    ("SER118", "Method that does not fit", "`timeslices` needs `slice_objective` (when a slice is good), and two "
+     "slices fit into the window; `occurrences` has no slices; a gauge has no events, so it is counted in slices."),
+    ("SER119", "Bad comparison", "A gauge is good when it compares with a number: `== 1`, `<= 0.8`."),
+    ("SER120", "Bad percentage", "A percentage with its sign was expected: `80%`. Some places also bound it."),
+    ("SER121", "Steps do not go up", "Each step of a policy, and each level of saturation, is above the one before it; "
+     "and only what freezes can be overridden."),
+    ("SER122", "Bad local time", "A date and a time of day on the clock of the zone: `2026-01-04T02:00`, without an "
+     "offset."),
+    ("SER123", "Bad rule of recurrence", "A rule follows RFC 5545: `FREQ=WEEKLY;BYDAY=SU`. Known are FREQ (HOURLY to "
+     "YEARLY), INTERVAL, COUNT, UNTIL (local), BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSETPOS and WKST."),
+    ("SER124", "Front matter cannot be read (warning)", "What stands between `---` and `---` at the top of a Markdown "
+     "file is YAML: a mapping of words to texts."),
+    ("SER125", "Nobody of that name", "Neither a team nor a person has that name."),
+    ("SER126", "Bad number", "A number within the bounds that the message names was expected."),
+    ("SER131", "Start is not on the rule's weekday (warning)", "Nothing happens at a start that the rule leaves out."),
     # Prometheus's rule files
     ("SER100", "Not a rule file", "A rule file has `groups`, or is a PrometheusRule, or a List of them."),
     ("SER101", "Bad name of a series", "A recording rule is called as the series that it makes: not empty, without "
@@ -116,6 +142,51 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "uses a function or variable that there is not."),
     ("SER104", "Rule given twice (warning)", "Two rules have the same name and the same labels: their series or "
      "alerts would be each other's."),
+    # Other dialects
+    ("SER150", "Dialect, version or kind that is not read", "OpenSLO is read as `openslo/v1` and `openslo/v1alpha`, "
+     "Sloth as `prometheus/v1` and `sloth.slok.dev/v1`, Pyrra as `pyrra.dev/v1alpha1`."),
+    ("SER151", "Reference that leads nowhere", "An OpenSLO document refers to another by its name; none in the folder "
+     "has it."),
+    ("SER152", "Bad name in this dialect", "Names there are lower-case letters, digits and dashes, at most 63."),
+    ("SER153", "Data that is not read (warning)", "The indicator asks something other than a Prometheus. The document "
+     "is right, but its objective is not watched."),
+    ("SER154", "Bad duration in this dialect", "OpenSLO writes a whole number with m (minutes), h, d, w, M (months), "
+     "Q or Y."),
+    ("SER155", "Number out of range", "A plain decimal number within the bounds of the message was expected."),
+    ("SER156", "Text too long", "The dialect limits its texts: titles to 63 characters, descriptions to 1,050."),
+    ("SER157", "Keys that do not go together", "Of the keys of this mapping one forbids, or demands, another."),
+    ("SER158", "Query that cannot be counted", "An indicator is computed over many windows, so its query names the "
+     "window: `{{.window}}`. Or what is asked has no equal here; the message says what."),
+    ("SER159", "Understood a little differently (warning)", "What is written has no exact equal; the message says how "
+     "it is taken."),
+    ("SER160", "Nobody to page (warning)", "A service that only other dialects name belongs to the team of its labels "
+     "`team` or `owner`, or to the only team; there is neither."),
+    ("SER161", "Plugin that cannot be expressed", "Sloth's plugins are programs. The common ones are known; this one "
+     "is not, or its options are wrong. Write the queries it would give."),
+    ("SER162", "Left out (warning)", "The key has no equal here and changes no number; the message says what is lost."),
+    ("SER163", "Condition or objective left out (warning)", "An alerting condition that would fire inside the budget, "
+     "or an objective that promises nothing, is left out."),
+    ("SER164", "Bad label or annotation", "Names of labels and annotations follow the rules of the dialect."),
+    ("SER165", "Document given twice (warning)", "The same document stands in the folder again; the first counts."),
+    # How a service is run and released
+    ("SER700", "Not a name in Kubernetes", "Names of things in a cluster are letters a to z, digits and `-`, at most "
+     "63, beginning and ending with a letter or digit."),
+    ("SER701", "Image that moves", "An image needs a tag that says a version, or a digest. With `latest`, or no tag, "
+     "two replicas may run two programs and a rollback may roll back to the same."),
+    ("SER702", "Impossible number", "An amount, share or count is out of bounds: CPU is cores or thousandths (`500m`), "
+     "memory has a unit (`512Mi`), a limit is at least what is asked for."),
+    ("SER703", "Bad port, path or host", "Ports are 1 to 65535 with a name of at most 15 characters, each once; paths "
+     "begin with `/`; hosts are names such as `shop.example`."),
+    ("SER704", "Liveness and readiness ask the same (warning)", "Liveness restarts, readiness only sends no work. If "
+     "they ask the same, a slow dependency restarts every replica at once."),
+    ("SER705", "Impossible replicas", "`max` is not below `min`, and above it something (`cpu`, `events`) says when."),
+    ("SER706", "Unknown service to talk to", "The network is opened to services of the workspace by their name."),
+    ("SER707", "Bad steps of a canary", "Steps send a rising whole percentage of the traffic, from 1% to 99%; after "
+     "the last comes everything. By hand (`istio`) the new version's `image` is needed."),
+    ("SER708", "Canary that nothing judges", "The objectives that judge a new version are the service's own."),
+    ("SER709", "Bad variable", "A variable is a name and a text, or a key of a Secret. Passwords, tokens and keys are "
+     "always the latter."),
+    ("SER710", "Bad range of addresses", "A range is written `203.0.113.0/24`, its host bits zero."),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -1,8 +1,7 @@
 """From a folder of YAML to one consistent workspace, or to every mistake in it.
 
-A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page` or
-`severities` (the first of these that it has, since a service also has a `team`). The keys of each are shown at the
-top of service.py, sli.py, people.py and public.py.
+A document's kind is the first of `KINDS` that is one of its keys (a service also has a `team`). The keys of each are
+shown at the top of the module that reads it.
 """
 
 from __future__ import annotations
@@ -10,18 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import UsageError
-from sereno.spec import people, public
+from sereno.spec import dialects, public
 from sereno.spec import workspace as shared
 from sereno.spec.fields import expect
-from sereno.spec.model import Spec, StatusPage
+from sereno.spec.model import Runbook, Service, Spec, StatusPage
+from sereno.spec.objectives import compose
 from sereno.spec.ports import FileExists, PromqlChecker
 from sereno.spec.reading import Reading, nearest
-from sereno.spec.service import service
 from sereno.spec.source import File, Node, Scalar, Sequence
 from sereno.spec.source import Mapping as MappingNode
 from sereno.spec.tree import documents
@@ -29,8 +29,22 @@ from sereno.spec.values import scalars
 
 FILE_BYTES_MAX = 1_000_000
 FILES_MAX = 2_000
-KINDS = ("service", "team", "escalation", "schedule", "person", "status_page", "severities", "workspace")
-_PLANNED = ("maintenance", "dashboard", "experiment", "readiness", "flags", "runbook")
+READERS: Mapping[str, tuple[str, str]] = {
+    "team": ("people:team", "teams"),
+    "person": ("people:person", "people"),
+    "schedule": ("people:schedule", "schedules"),
+    "escalation": ("people:escalation", "escalations"),
+    "status_page": ("public:status_page", "status_pages"),
+    "policy": ("policies:policy", "policies"),
+    "service": ("service:service", "services"),
+    "maintenance": ("policies:maintenance", "maintenances"),
+}
+"""Who reads each kind of document that has a name, and where in the Spec it goes; read in this order."""
+KINDS = (
+    "maintenance", "policy", "service", "team", "escalation", "schedule", "person", "status_page", "severities",
+    "workspace",
+)  # fmt: skip
+_PLANNED = ("dashboard", "experiment", "readiness", "flags", "runbook")
 _FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
     "team": "owns no service",
@@ -38,6 +52,7 @@ _UNUSED = {
     "schedule": "is in no escalation",
     "escalation": "is walked by no team",
     "status_page": "is fed by no service",
+    "policy": "judges no objective",
 }
 
 T = TypeVar("T")
@@ -54,7 +69,7 @@ class Loaded:
 
 
 def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
-    """Read every `*.yaml` and `*.yml` below `folder`.
+    """Read every `*.yaml` and `*.yml` below `folder`, and every `*.md` for the runbooks.
 
     Args:
         folder: the spec's folder; diagnostics show its files as `folder/…`, as an editor would open them.
@@ -65,7 +80,7 @@ def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="`sereno init` writes a first spec")
     reading = Reading(promql, lambda name: _is_file(folder / name))
-    paths = _files_in(folder)
+    paths = _files_in(folder, ".yaml", ".yml")
     files = []
     for path in paths[:FILES_MAX]:
         name = path.relative_to(folder).as_posix()
@@ -73,7 +88,8 @@ def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
         files.append(_decode(reading, name, str(path), content))
     if len(paths) > FILES_MAX:
         _refuse(reading, File.of(".", "", str(folder)), "SER002", f"the folder holds {len(paths)} files")
-    return _load(reading, files, str(folder), tuple(paths))
+    pages = (_page(folder, path) for path in _files_in(folder, ".md")[:FILES_MAX])
+    return _load(reading, files, str(folder), tuple(paths), [page for page in pages if page is not None])
 
 
 def load_text(
@@ -82,19 +98,28 @@ def load_text(
     """Read a workspace from texts.
 
     Args:
-        files: text by file name, counted from the folder.
+        files: text by file name, counted from the folder; those that end in `.md` may be runbooks.
         promql: knows PromQL.
         exists: whether a runbook's file is there; None skips that check.
         folder: what to call the place when there is nothing in it.
     """
     reading = Reading(promql, exists)
-    ordered = [_decode(reading, name, name, files[name].encode("utf-8", "surrogatepass")) for name in sorted(files)]
-    return _load(reading, ordered, folder, ())
+    texts = [name for name in sorted(files) if not name.endswith(".md")]
+    ordered = [_decode(reading, name, name, files[name].encode("utf-8", "surrogatepass")) for name in texts]
+    return _load(reading, ordered, folder, (), [File.of(name, files[name]) for name in sorted(set(files) - set(texts))])
 
 
-def _files_in(folder: Path) -> list[Path]:
-    """The YAML files below `folder` in a fixed order, hidden ones left out."""
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in (".yaml", ".yml")]
+def _page(folder: Path, path: Path) -> File | None:
+    """A Markdown file, or None if it cannot be a runbook: it is too large, or cannot be read."""
+    content = _read(path)
+    if isinstance(content, OSError) or len(content) > FILE_BYTES_MAX:
+        return None
+    return File.of(path.relative_to(folder).as_posix(), content.decode("utf-8-sig", "replace"), str(path))
+
+
+def _files_in(folder: Path, *suffixes: str) -> list[Path]:
+    """The files below `folder` with one of the suffixes in a fixed order, hidden ones left out."""
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes]
     visible = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     return sorted(path for path in visible if _is_file(path))
 
@@ -137,7 +162,7 @@ def _refuse(reading: Reading, file: File, code: str, message: str) -> File:
     return file
 
 
-def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, ...]) -> Loaded:
+def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, ...], pages: list[File]) -> Loaded:
     declared: Documents = []
     for file in files:
         declared += _documents_of(reading, file)
@@ -147,11 +172,23 @@ def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, .
             hint="`sereno init` writes a first spec",
         )  # fmt: skip
     spec = _build(reading, declared)
+    books, read = _runbooks(reading, pages, spec)
     _warn_of_unused(reading, declared)
     found = reading.diagnostics()
     if any(diagnostic.level == "error" for diagnostic in found):
         return Loaded(None, found, paths)
-    return Loaded(replace(spec, digest=digest_of(files)), found, paths)
+    return Loaded(replace(spec, runbooks=books, digest=digest_of([*files, *read])), found, paths)
+
+
+def _runbooks(reading: Reading, pages: list[File], spec: Spec) -> tuple[dict[str, Runbook], list[File]]:
+    """The pages that are runbooks: those that say so at their top, and those that something refers to."""
+    if not pages:
+        return {}, []
+    from sereno.spec import runbooks
+
+    referred = runbooks.referred(spec.services)
+    chosen = [page for page in pages if page.name in referred or runbooks.has_front(page)]
+    return {page.name: runbooks.runbook_of(reading, page) for page in chosen}, chosen
 
 
 def digest_of(files: list[File]) -> str:
@@ -176,7 +213,9 @@ def _documents_of(reading: Reading, file: File) -> Documents:
         if isinstance(node, Scalar) and (node.kind == "null" or node.broken):
             continue
         first = node.items[0] if isinstance(node, Sequence) and node.items else None
-        if isinstance(first, MappingNode) and first.get("apiVersion"):
+        if foreign := dialects.foreign_documents(node):
+            found += [("foreign", document) for document in foreign]
+        elif isinstance(first, MappingNode) and first.get("apiVersion"):
             reading.complain("SER011", first, "a list of documents with `apiVersion` is not read yet; it is skipped")
         elif not isinstance(node, MappingNode):
             expect(reading, node, "a document that begins with a key such as `service:`")
@@ -227,29 +266,40 @@ def _build(reading: Reading, declared: Documents) -> Spec:
     workspaces = [node for kind, node in declared if kind == "workspace"]
     for extra in workspaces[1:]:
         reading.complain_twice(extra, workspaces[0], "workspace")
+    foreign = [node for kind, node in declared if kind == "foreign"]
     for kind, node in declared:
         _note_names(reading, kind, node)
-    teams = _read_all(reading, declared, "team", people.team)
-    persons = _read_all(reading, declared, "person", people.person)
-    schedules = _read_all(reading, declared, "schedule", people.schedule)
-    escalations = _read_all(reading, declared, "escalation", people.escalation)
-    pages = _read_all(reading, declared, "status_page", public.status_page)
-    services = _read_all(reading, declared, "service", service)
-    return Spec(
-        services=services,
-        teams=teams,
-        people=persons,
-        schedules=schedules,
-        escalations=escalations,
+    dialects.note_names(reading, foreign)
+    found = {field: _read_all(reading, declared, kind, _reader(place)) for kind, (place, field) in READERS.items()}
+    services = cast(dict[str, Service], found.pop("services"))
+    pages = cast(dict[str, StatusPage], found.pop("status_pages"))
+    whole = next((shared.workspace(reading, node) for node in workspaces), shared.Workspace())
+    spec = Spec(
+        services=compose(reading, services),
         severities=reading.severities,
         status_pages={name: _fed(reading, page) for name, page in pages.items()},
-        backtest=next((shared.workspace(reading, node) for node in workspaces), None),
+        name=whole.name,
+        backtest=whole.backtest,
+        addresses=whole.addresses,
+        targets=whole.targets,
+        **cast(dict[str, Any], found),
     )
+    return dialects.joined(reading, spec, foreign)
+
+
+def _reader(place: str) -> Callable[[Reading, Node], object]:
+    """The function at `module:name` of this room, imported when a document needs it."""
+
+    def read(reading: Reading, node: Node) -> object:
+        module, _, name = place.partition(":")
+        return getattr(import_module(f"sereno.spec.{module}"), name)(reading, node)
+
+    return read
 
 
 def _note_names(reading: Reading, kind: str, node: MappingNode) -> None:
     """Names are known before anything refers to them, whatever the order of files."""
-    if kind in ("severities", "workspace"):
+    if kind in ("severities", "workspace", "foreign"):
         return
     name = node.get(kind) or next((value for key, value in node.entries if _meant_kind(key.value) == kind), None)
     if not isinstance(name, Scalar) or name.kind in ("null", "boolean") or not reading.declare(kind, name):

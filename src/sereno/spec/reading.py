@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from difflib import get_close_matches
 
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
 from sereno.spec.codes import CODES
-from sereno.spec.model import Source
+from sereno.spec.model import Slo, Source
 from sereno.spec.ports import FileExists, PromqlChecker
 from sereno.spec.source import File, Node, Scalar
 
@@ -20,7 +21,10 @@ _REFERENCES = {
     "escalation": "SER052",
     "schedule": "SER053",
     "status_page": "SER054",
+    "service": "SER114",
+    "policy": "SER115",
 }
+_NAMED = ("maintenance", "experiment", "readiness", "flags", "dashboard", "template")
 _TITLES = {"status_page": "status page"}
 
 
@@ -28,9 +32,10 @@ class Reading:
     """Collects every mistake of one reading, and answers what is declared.
 
     `roles` are those of each schedule, `components` those of each status page, `fed` the services behind each
-    component, `scraped` the targets of each job. `partial` is set when some text could not be read: then a name
-    that seems missing may only be unread, and nothing is said about unknown or unused names. `mistakes` counts the
-    errors so far. With `overlooks` keys that mean nothing are no mistakes.
+    component, `scraped` the targets of each job, `objectives` all that were read so far, and `composites` those made
+    of others: service, name, and the nodes that name the parts with their weights. `partial` is set when some text
+    could not be read: then a name that seems missing may only be unread, and nothing is said about unknown or unused
+    names. `mistakes` counts the errors so far. With `overlooks` keys that mean nothing are no mistakes.
     """
 
     def __init__(
@@ -42,10 +47,12 @@ class Reading:
         self.mistakes = 0
         self.overlooks = overlooks
         self.severities: Severities = DEFAULT_SEVERITIES
-        self.names: dict[str, dict[str, Scalar]] = {kind: {} for kind in ("service", *_REFERENCES)}
+        self.names: dict[str, dict[str, Scalar]] = {kind: {} for kind in (*_REFERENCES, *_NAMED)}
         self.roles: dict[str, tuple[str, ...]] = {}
         self.components: dict[str, tuple[str, ...]] = {}
         self.fed: dict[tuple[str, str], list[str]] = {}
+        self.objectives: dict[tuple[str, str], Slo] = {}
+        self.composites: list[tuple[str, str, tuple[tuple[Node, Decimal], ...]]] = []
         self.scraped: dict[tuple[str, str], Node] = {}
         self.used: dict[str, set[str]] = {kind: set() for kind in _REFERENCES}
         self._found: dict[tuple[str, int, str, str], Diagnostic] = {}

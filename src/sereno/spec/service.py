@@ -12,7 +12,8 @@ scrape:                      # only for those without a Prometheus
     every: 15s               # 1s … 1h; 15s by default
     timeout: 10s             # at most `every`; by default 10s or `every`, whichever is shorter
     labels: {region: south}
-slos: […]                    # see sli.py
+slos: […]                    # see Objectives below
+saturation: […]              # see Saturation below
 alerts:
   - alert: PaymentsDown
     expr: max(up{job="payments"}) == 0 or absent(up{job="payments"})
@@ -35,15 +36,22 @@ from datetime import timedelta
 from sereno.kernel.duration import format_duration
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
-from sereno.spec import values
+from sereno.spec import objectives, values
+from sereno.spec.deployment import deployment
 from sereno.spec.fields import Fields, expect
-from sereno.spec.model import Link, ScrapeJob, Service
+from sereno.spec.model import Link, ScrapeJob, Service, Slo
 from sereno.spec.paths import runbook
+from sereno.spec.queries import expression
 from sereno.spec.reading import Reading, closest
-from sereno.spec.sli import expression, slo
+from sereno.spec.saturation import saturation
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 from sereno.spec.workspace import demands
 
+_NAMED = (
+    ("alerts", "alert", "alert"),
+    ("scrape", "job", "job"),
+    ("saturation", "name", "saturation"),
+)
 _EVERY = values.duration_within("1s", "1h")
 _WAIT = values.duration_within("0s", "30d")
 _LABELS = values.labels(*sorted(values.RESERVED_LABELS))
@@ -57,9 +65,10 @@ def service(reading: Reading, node: Node) -> Service:
         node,
         "a service",
         required=("service", "team"),
-        optional=("title", "description", "links", "scrape", "slos", "alerts", "status", "backtest"),
+        optional=("title", "description", "links", "scrape", "slos", "alerts", "status", "backtest", "saturation",
+                  "deployment"),
         planned=("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
-    )
+    )  # fmt: skip
     name = fields.read("service", values.name) or ""
     team = fields.read("team", reading.reference("team")) or ""
 
@@ -69,10 +78,11 @@ def service(reading: Reading, node: Node) -> Service:
     page, component = fields.read("status", _status) or (None, None)
     if page is not None and component is not None:
         reading.fed.setdefault((page, component), []).append(name)
-    for key, inner, what in (("slos", "name", "objective"), ("alerts", "alert", "alert"), ("scrape", "job", "job")):
+    for key, inner, what in _NAMED:
         _complain_of_repeats(reading, fields.value(key), inner, what)
     if isinstance(node, Mapping) and not fields.has("slos") and not fields.has("alerts"):
         reading.complain("SER092", node, f"the service `{name}` has neither objectives nor alerts")
+    slos = _objectives(reading, fields, name)
     return Service(
         name=name,
         team=team,
@@ -80,13 +90,25 @@ def service(reading: Reading, node: Node) -> Service:
         title=fields.read("title", values.text) or name,
         links=fields.read("links", _links) or (),
         scrape=fields.read("scrape", values.items(_scrape, what="jobs", empty=True)) or (),
-        slos=fields.read("slos", values.items(slo, what="objectives", empty=True)) or (),
+        slos=slos,
         alerts=fields.read("alerts", values.items(alert, what="alerts", empty=True)) or (),
         status_page=page,
         component=component,
         source=reading.source(node),
         backtest=fields.read("backtest", demands),
+        saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
+        deployment=fields.read("deployment", lambda r, n: deployment(r, n, name, tuple(s.name for s in slos))),
     )
+
+
+def _objectives(reading: Reading, fields: Fields, service: str) -> tuple[Slo, ...]:
+    """The service's objectives; note is taken of them for those that are composed of others."""
+    first = len(reading.composites)
+    found = fields.read("slos", objectives.slos) or ()
+    reading.composites[first:] = [(service, name, parts) for _, name, parts in reading.composites[first:]]
+    for slo in found:
+        reading.objectives.setdefault((service, slo.name), slo)
+    return found
 
 
 def _complain_of_repeats(reading: Reading, node: Node | None, key: str, what: str) -> None:

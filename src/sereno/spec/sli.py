@@ -1,95 +1,97 @@
-"""Reads objectives and what they measure.
+"""Reads what objectives measure.
 
 ```yaml
-slos:
-  - name: availability
-    description: People can pay      # optional
-    objective: 99.95%                # exactly as written, decimals and all
-    window: 30d                      # 5m … 400d
-    sli:
-      events:
-        total: http_requests_total{job="payments"}
-        bad: status=~"5..|429"       # or `good`; a matcher list is added to `total`, or a whole selector
-        except: endpoint=~"/health.*"   # left out of all; a list leaves out what matches any
-    runbook: runbooks/payments.md    # counts from this file; or a web address
-    severity: P1                     # of the pages of a fast burn; by default the second of the scale
-    ticket: P3                       # of a slow burn; by default the third
-    tiers:                           # by default they follow from the window
-      - {long: 1h, short: 5m, burn: 14.4}
-      - {long: 6h, short: 30m, burn: 6, for: 2m}
-      - {long: 3d, short: 6h, burn: 1.5, kind: ticket}
-  - name: latency
-    objective: 95%                   # "p95 under 500 ms" is: 95 % within 500 ms
-    window: 7d
-    sli:
-      latency:
-        histogram: http_request_duration_seconds{job="api"}   # without _bucket
-        within: 500ms                # must be one of the histogram's boundaries
-        except: endpoint="/report"
+sli:                                 # of an objective: exactly one of
+  events:                            # counters of good and bad events
+    total: http_requests_total{job="payments"}
+    bad: status=~"5..|429"           # or `good`; a matcher list is added to `total`, or a whole selector
+    except: endpoint=~"/health.*"    # left out of all; a list leaves out what matches any
+  latency:                           # "p95 under 500 ms" is: objective 95 %, within 500 ms
+    histogram: http_request_duration_seconds{job="api"}   # without _bucket
+    within: 500ms                    # must be one of a classic histogram's boundaries
+    native: false                    # true: a native histogram
+    except: endpoint="/report"
+    promises: […]                    # instead of `within`: several percentiles, see Objectives
+  query:                             # PromQL of one's own; $window is the window of its rates
+    total: sum(rate(jobs_total[$window]))
+    bad: sum(rate(jobs_failed_total[$window]))   # or `good`; or `ratio` alone, the share that is bad
+  gauge:                             # time in which a value is good, counted in slices
+    value: probe_success{job="shop"}
+    is: == 1                         # or !=, <, <=, >, >=
+  composite:                         # several objectives as one
+    mode: weighted                   # or `all` (bad when any is), `product` (of a serial journey)
+    of: [{slo: api/availability, weight: 2}, {slo: payments/availability}]
 ```
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
+from typing import Literal, cast
 
-from sereno.kernel.duration import to_ms
-from sereno.kernel.errors import QueryError, UnsupportedQuery
-from sereno.spec import values
-from sereno.spec.fields import Fields
-from sereno.spec.model import EventsSli, LatencySli, Objective, Slo
-from sereno.spec.paths import runbook
+from sereno.kernel.duration import format_duration, to_ms
+from sereno.spec import queries, values
+from sereno.spec.fields import Fields, Reader
+from sereno.spec.model import CompositeSli, EventsSli, LatencySli, NativeLatencySli, Objective, Sli
 from sereno.spec.ports import MatcherTuple
+from sereno.spec.queries import Matchers, expression, selector, selector_text
 from sereno.spec.reading import Reading
-from sereno.spec.source import Node, Scalar, locate
-from sereno.spec.tiers import tiers
+from sereno.spec.source import Node, Scalar
 
 _BARE_MATCHERS = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*\s*(=~|!~|!=|=)")
 _NEGATED = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
-_WINDOW = values.duration_within("5m", "400d")
 _WITHIN = values.duration_within("1ms", "1d")
 _PARTS = ("_bucket", "_count", "_sum")
+_MODE = values.one_of("weighted", "all", "product")
+_WEIGHT = values.number_within("0.000001", "1e6")
+_QUERY: Reader[Sli] = queries.query
+KINDS = ("events", "latency", "query", "gauge", "composite")
 
-Matchers = tuple[MatcherTuple, ...]
-
-
-def slo(reading: Reading, node: Node) -> Slo:
-    """The objective declared by `node`."""
-    fields = Fields(
-        reading,
-        node,
-        "an objective",
-        required=("name", "objective", "window", "sli"),
-        optional=("description", "runbook", "severity", "ticket", "tiers"),
-    )
-    scale = reading.severities.scale
-    page = fields.read("severity", values.severity) or scale[min(1, len(scale) - 1)].name
-    found = reading.severities.find(page)
-    if found is not None and found.page == "never":
-        place = fields.value("severity") or node
-        reading.complain("SER076", place, f"a fast burn would page nobody: severity `{page}` never pages")
-    return Slo(
-        name=fields.read("name", values.name) or "",
-        objective=fields.read("objective", values.objective) or Objective("50%", Decimal("0.5")),
-        window=fields.read("window", _WINDOW) or timedelta(days=30),
-        sli=fields.read("sli", _sli) or EventsSli("", "", None),
-        description=fields.read("description", values.text) or "",
-        runbook=fields.read("runbook", runbook),
-        page_severity=page,
-        ticket_severity=fields.read("ticket", values.severity) or scale[min(2, len(scale) - 1)].name,
-        source=reading.source(node),
-        tiers=fields.read("tiers", tiers) or (),
-    )
+__all__ = ["Indicator", "Matchers", "Promised", "boundary", "expression", "indicator", "latency_sli", "metric",
+           "selector_text"]  # fmt: skip
 
 
-def _sli(reading: Reading, node: Node) -> EventsSli | LatencySli | None:
-    fields = Fields(reading, node, "an indicator", optional=("events", "latency"))
-    kind = fields.exactly_one("events", "latency")
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """One of several percentiles that an objective promises."""
+
+    objective: Objective
+    sli: Sli
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """What an objective measures: the `sli`; or, with several percentiles, each of them; or, for a composite, `parts`:
+    the node of each reference with its weight, to be resolved once all objectives are known."""
+
+    sli: Sli
+    promised: tuple[Promised, ...] = ()
+    parts: tuple[tuple[Node, Decimal], ...] | None = None
+
+
+def indicator(reading: Reading, node: Node) -> Indicator | None:
+    """What the objective measures."""
+    fields = Fields(reading, node, "an indicator", optional=KINDS)
+    kind = fields.exactly_one(*KINDS)
+    if kind is None:
+        return None
     if kind == "events":
-        return fields.read("events", _events)
-    return fields.read("latency", _latency) if kind == "latency" else None
+        return _alone(fields.read("events", _events))
+    if kind == "latency":
+        return fields.read("latency", _latency)
+    if kind == "query":
+        return _alone(fields.read("query", _QUERY))
+    if kind == "gauge":
+        return _alone(fields.read("gauge", queries.gauge))
+    return fields.read("composite", _composite)
+
+
+def _alone(sli: Sli | None) -> Indicator | None:
+    return None if sli is None else Indicator(sli)
 
 
 def _events(reading: Reading, node: Node) -> EventsSli | None:
@@ -112,22 +114,99 @@ def _events(reading: Reading, node: Node) -> EventsSli | None:
     )
 
 
-def _latency(reading: Reading, node: Node) -> LatencySli | None:
-    fields = Fields(reading, node, "an indicator of latency", required=("histogram", "within"), optional=("except",))
+def _latency(reading: Reading, node: Node) -> Indicator | None:
+    fields = Fields(
+        reading,
+        node,
+        "an indicator of latency",
+        required=("histogram",),
+        optional=("within", "promises", "native", "except"),
+    )
     histogram = fields.read("histogram", _histogram)
+    native = fields.read("native", values.flag) or False
+    kind = fields.exactly_one("within", "promises")
     within = fields.read("within", _WITHIN)
+    promises = fields.read("promises", values.items(_promise, what="promises"))
+    _complain_of_promises(reading, promises or ())
     excluded = _excluded(reading, fields)
-    if histogram is None or within is None:
+    if histogram is None or kind is None:
         return None
-    name, rest = histogram[0][2], (*histogram[1:], *excluded)
+
+    def sli(within: timedelta) -> LatencySli | NativeLatencySli:
+        return latency_sli((*histogram, *excluded), within, native=native)
+
+    if within is not None:
+        return Indicator(sli(within))
+    promised = tuple(Promised(objective, sli(longest)) for objective, longest, _ in promises or ())
+    return Indicator(promised[0].sli, promised) if promised else None
+
+
+def latency_sli(histogram: Matchers, within: timedelta, *, native: bool = False) -> LatencySli | NativeLatencySli:
+    """What counts as fast enough in the histogram that `histogram` selects, its name first."""
+    name, rest = histogram[0][2], histogram[1:]
     seconds = Decimal(to_ms(within)).scaleb(-3)
     seconds = seconds.quantize(Decimal(1)) if seconds == seconds.to_integral_value() else seconds.normalize()
+    selected = selector_text(histogram)
+    if native:
+        return NativeLatencySli(selected, seconds)
     return LatencySli(
-        histogram=selector_text((("__name__", "=", name), *rest)),
+        histogram=selected,
         buckets=selector_text((("__name__", "=", name + "_bucket"), *rest, boundary(seconds))),
         count=selector_text((("__name__", "=", name + "_count"), *rest)),
         within_seconds=seconds,
     )
+
+
+def _promise(reading: Reading, node: Node) -> tuple[Objective, timedelta, Node] | None:
+    fields = Fields(reading, node, "a promise", required=("objective", "within"))
+    objective, within = fields.read("objective", values.objective), fields.read("within", _WITHIN)
+    return (objective, within, node) if objective and within else None
+
+
+def _complain_of_promises(reading: Reading, promises: tuple[tuple[Objective, timedelta, Node], ...]) -> None:
+    """A higher percentile that is promised to be faster says that the lower promise means nothing."""
+    ordered = sorted(promises, key=lambda promise: promise[0].ratio)
+    for (lower, longer, _), (higher, within, place) in pairwise(ordered):
+        if lower.ratio == higher.ratio:
+            reading.complain("SER012", place, f"the percentile {higher.text} is promised twice", expected="one of them")
+        elif within <= longer:
+            reading.complain(
+                "SER117",
+                place,
+                f"{higher.text} within {format_duration(within)} already promises {lower.text} within "
+                f"{format_duration(longer)}",
+                expected=f"longer than {format_duration(longer)}, or the other promise left out",
+            )
+
+
+def _composite(reading: Reading, node: Node) -> Indicator | None:
+    fields = Fields(reading, node, "a composite", required=("mode", "of"))
+    mode = fields.read("mode", _MODE)
+
+    def part(reading: Reading, node: Node) -> tuple[Node, Decimal] | None:
+        return _part_of(reading, node, weighted=mode in ("weighted", None))
+
+    parts = fields.read("of", values.items(part, what="objectives"))
+    if mode is None or parts is None:
+        return None
+    if len(parts) == 1:
+        place = fields.value("of") or node
+        reading.complain("SER117", place, "one objective alone is no composite", expected="at least two")
+    return Indicator(CompositeSli(cast(Literal["weighted", "all", "product"], mode), ()), parts=parts)
+
+
+def _part_of(reading: Reading, node: Node, *, weighted: bool) -> tuple[Node, Decimal] | None:
+    if isinstance(node, Scalar):
+        return None if values.text(reading, node) is None else (node, Decimal(1))
+    fields = Fields(reading, node, "a part of a composite", required=("slo",), optional=("weight",))
+    weight = fields.read("weight", _WEIGHT)
+    key = fields.key("weight")
+    if key is not None and not weighted:
+        reading.complain("SER117", key, "weights count in the mode `weighted` alone", expected="no `weight`")
+    name = fields.value("slo")
+    if name is None or fields.read("slo", values.text) is None:
+        return None
+    return name, weight or Decimal(1)
 
 
 def boundary(seconds: Decimal) -> MatcherTuple:
@@ -155,7 +234,7 @@ def _histogram(reading: Reading, node: Node) -> Matchers | None:
 
 def metric(reading: Reading, node: Node) -> Matchers | None:
     """The matchers of a selector of one metric, its name first."""
-    found = _selector(reading, node)
+    found = selector(reading, node)
     if found is None:
         return None
     named = [matcher for matcher in found if matcher[0] == "__name__"]
@@ -170,7 +249,7 @@ def metric(reading: Reading, node: Node) -> Matchers | None:
 def _part(reading: Reading, node: Node, total: Matchers | None) -> Matchers | None:
     """`bad` or `good`: matchers added to `total`, or a selector of its own."""
     if isinstance(node, Scalar) and _BARE_MATCHERS.match(node.value):
-        found = _selector(reading, node, bare=True)
+        found = selector(reading, node, bare=True)
         return None if found is None or total is None else (*total, *found)
     return metric(reading, node)
 
@@ -181,7 +260,7 @@ def _excluded(reading: Reading, fields: Fields) -> Matchers:
 
 
 def _negated(reading: Reading, node: Node) -> MatcherTuple | None:
-    found = _selector(reading, node, bare=True)
+    found = selector(reading, node, bare=True)
     if found is None:
         return None
     if len(found) != 1 or found[0][0] in ("__name__", "le"):
@@ -195,56 +274,3 @@ def _negated(reading: Reading, node: Node) -> MatcherTuple | None:
         return None
     label, operator, value = found[0]
     return label, _NEGATED[operator], value
-
-
-def _selector(reading: Reading, node: Node, *, bare: bool = False) -> Matchers | None:
-    """The matchers in `node`. A bare list is read inside the braces of a selector that always has a name."""
-    written = values.text(reading, node)
-    if written is None:
-        return None
-    assert isinstance(node, Scalar)
-    before, after = ('{__name__="x",', "}") if bare else ("", "")
-    try:
-        found = reading.promql.selector(before + node.value + after)
-    except QueryError as error:
-        expected = 'matchers such as status=~"5.."' if bare else 'a selector such as http_requests_total{job="api"}'
-        complain_of_query(reading, node, error, "SER061", skip=len(before), expected=expected)
-        return None
-    return found[1:] if bare else found
-
-
-def expression(reading: Reading, node: Node) -> str | None:
-    """A PromQL expression."""
-    written = values.text(reading, node)
-    if written is None:
-        return None
-    assert isinstance(node, Scalar)
-    try:
-        reading.promql.check(node.value)
-    except QueryError as error:
-        complain_of_query(reading, node, error, "SER060")
-        return None
-    return written
-
-
-def complain_of_query(
-    reading: Reading, node: Scalar, error: QueryError, code: str, *, skip: int = 0, expected: str | None = None
-) -> None:
-    """Report `error` at its place inside the text of `node`, whose first character is at `skip` of what was parsed."""
-    if isinstance(error, UnsupportedQuery):
-        code, expected = "SER064", None
-    if error.position is None:
-        reading.complain(code, node, error.message, expected=expected, hint=error.hint)
-        return
-    index = locate(node, min(max(0, error.position - skip), len(node.value)))
-    reading.complain_at(code, node.file, index, 1, error.message, expected=expected, hint=error.hint)
-
-
-def selector_text(matchers: Matchers) -> str:
-    """The selector of `matchers`, the first of which is the metric's name."""
-    inside = ",".join(f'{label}{operator}"{_escaped(value)}"' for label, operator, value in matchers[1:])
-    return matchers[0][2] + (f"{{{inside}}}" if inside else "")
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,6 +22,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LABEL = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?)\s*%")
 _BARE_PERCENT = re.compile(r"[0-9]{1,3}([.,][0-9]{1,12})?\s*%?")
+_SHARE = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,12})?)\s*%")
+_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
+_LOCAL_TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_TELEPHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_DEVICE = re.compile(r"\S{1,200}")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$&'*+/=?^_`{|}~%-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
                     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+")  # fmt: skip
 _ENVIRONMENT = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
@@ -153,6 +158,52 @@ def objective(reading: Reading, node: Node) -> Objective | None:
     return Objective(written, percentage.scaleb(-2))
 
 
+def share_within(above: str, most: str) -> Reader[Decimal]:
+    """A reader of percentages above `above` and up to `most`, as shares (1 is 100 %)."""
+    low, high = Decimal(above.rstrip("%")), Decimal(most.rstrip("%"))
+    expected = f"a percentage above {above} and up to {most}, such as 80%"
+
+    def read(reading: Reading, node: Node) -> Decimal | None:
+        if not isinstance(node, Scalar):
+            expect(reading, node, expected)
+            return None
+        written = node.value.strip()
+        found = _SHARE.fullmatch(written)
+        if found is not None and low < Decimal(found[1]) <= high:
+            return Decimal(found[1]).scaleb(-2)
+        hint = None
+        if found is None and _BARE_PERCENT.fullmatch(written):
+            hint = f"write `{_percent(Decimal(written.rstrip('% ').replace(',', '.')))}`"
+        reading.complain("SER120", node, f"`{written[:40]}` is not possible here", expected=expected, hint=hint)
+        return None
+
+    return read
+
+
+def _percent(number: Decimal) -> str:
+    """A number without its sign as the percentage that was most likely meant: 0.8 is 80 %, 80 is too."""
+    return f"{number * 100:f}".rstrip("0").rstrip(".") + "%" if 0 < number < 1 else f"{number:f}%"
+
+
+def number_within(least: str, most: str) -> Reader[Decimal]:
+    """A reader of numbers from `least` to `most`, exactly as written."""
+    low, high = Decimal(least), Decimal(most)
+
+    def read(reading: Reading, node: Node) -> Decimal | None:
+        if not isinstance(node, Scalar):
+            expect(reading, node, "a number")
+            return None
+        written = node.value.strip()
+        found = Decimal(written) if _NUMBER.fullmatch(written) else None
+        if found is not None and low <= found <= high:
+            return found
+        expected = f"a number from {low:f} to {high:f}"
+        reading.complain("SER126", node, f"`{written[:40]}` is not possible here", expected=expected)
+        return None
+
+    return read
+
+
 def url(reading: Reading, node: Node) -> str | None:
     """An absolute http or https address."""
     return _url(reading, node, secret=False)
@@ -218,6 +269,29 @@ def terminal(reading: Reading, node: Node) -> str | None:
     reading.complain(
         "SER040", node, f"`{found[:80]}` is not a terminal", expected="true, or a path such as /dev/stderr"
     )
+    return None
+
+
+def telephone(reading: Reading, node: Node) -> str | None:
+    """A telephone number with its country (E.164, spaces and dashes left out), or `env:NAME`."""
+    found = text(reading, node)
+    if found is None or _is_environment(reading, node, found):
+        return found
+    number = re.sub(r"[\s().-]", "", found)
+    if _TELEPHONE.fullmatch(number):
+        return number
+    reading.complain(
+        "SER081", node, f"`{found[:40]}` is not a telephone number", expected="such as +51 999 000 111, or env:NAME"
+    )
+    return None
+
+
+def device(reading: Reading, node: Node) -> str | None:
+    """What a push gateway knows a device by, or `env:NAME`."""
+    found = text(reading, node)
+    if found is None or _is_environment(reading, node, found) or _DEVICE.fullmatch(found):
+        return found
+    reading.complain("SER081", node, "this is no name of a device", expected="up to 200 characters without blanks")
     return None
 
 
@@ -293,6 +367,25 @@ def day(reading: Reading, node: Node) -> date | None:
         reading.complain("SER036", node, f"`{written[:40]}` is not a date", expected="year-month-day: 2026-01-05")
     else:
         expect(reading, node, "a date: 2026-01-05")
+    return None
+
+
+def local_time(reading: Reading, node: Node) -> datetime | None:
+    """A date and a time of day on the clock of some zone that is named elsewhere."""
+    expected = "a date and a local time: 2026-01-04T02:00"
+    if not isinstance(node, Scalar):
+        expect(reading, node, expected)
+        return None
+    written = node.value.strip()
+    found = _LOCAL_TIME.fullmatch(written)
+    try:
+        if found:
+            return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
+    except ValueError:
+        pass
+    zoned = _LOCAL_TIME.match(written) is not None and re.search(r"(?:[zZ]|[-+]\d\d:?\d\d)$", written)
+    hint = "write the time on the clock of `zone`, without an offset" if zoned else None
+    reading.complain("SER122", node, f"`{written[:40]}` is not a local time", expected=expected, hint=hint)
     return None
 
 

@@ -1,7 +1,18 @@
-"""Reads what the workspace demands of all services.
+"""Reads what holds for the whole workspace.
 
 ```yaml
 workspace: shop
+title: The shop            # optional, the name by default
+addresses:                 # where people find things: links in alerts and dashboards begin with these
+  console: https://sereno.shop.example
+  grafana: https://grafana.shop.example
+  prometheus: https://prometheus.shop.example
+  alertmanager: https://alerts.shop.example
+  runbooks: https://git.shop.example/shop/blob/main/reliability
+targets: [prometheus, alertmanager, grafana]   # what `sereno build` writes when not told
+variables: {…}             # see Variables below, as for `environments` and `defaults`
+environments: {…}
+defaults: {…}
 backtest:                  # what `sereno backtest` holds every service to; a service may say otherwise
   precision: 80%           # of its pages, at least so many were about an incident
   recall: 95%              # of its incidents, at least so many were paged about
@@ -12,11 +23,12 @@ backtest:                  # what `sereno backtest` holds every service to; a se
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
-from sereno.spec.model import Demands
+from sereno.spec.model import Addresses, Demands
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node, Scalar
 
@@ -24,11 +36,54 @@ _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?)\s*%")
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
-def workspace(reading: Reading, node: Node) -> Demands | None:
-    """What the document `node` demands of backtests."""
-    fields = Fields(reading, node, "the workspace", required=("workspace",), optional=("backtest",))
-    fields.read("workspace", values.name)
-    return fields.read("backtest", demands)
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What holds for all services."""
+
+    name: str = ""
+    title: str = ""
+    addresses: Addresses = field(default_factory=Addresses)
+    targets: tuple[str, ...] = ()
+    backtest: Demands | None = None
+
+
+def workspace(reading: Reading, node: Node) -> Workspace:
+    """What the document `node` says of the whole. Its variables, environments and defaults have been applied."""
+    fields = Fields(
+        reading,
+        node,
+        "the workspace",
+        required=("workspace",),
+        optional=("title", "addresses", "targets", "variables", "environments", "defaults", "backtest"),
+    )
+    name = fields.read("workspace", values.name) or ""
+    return Workspace(
+        name=name,
+        title=fields.read("title", values.text) or name,
+        addresses=fields.read("addresses", _addresses) or Addresses(),
+        targets=fields.read("targets", values.items(values.name, what="targets")) or (),
+        backtest=fields.read("backtest", demands),
+    )
+
+
+def _addresses(reading: Reading, node: Node) -> Addresses:
+    fields = Fields(
+        reading,
+        node,
+        "the addresses",
+        optional=("console", "grafana", "prometheus", "alertmanager", "runbooks"),
+    )
+
+    def address(key: str) -> str:
+        return (fields.read(key, values.url) or "").rstrip("/")
+
+    return Addresses(
+        console=address("console"),
+        grafana=address("grafana"),
+        prometheus=address("prometheus"),
+        alertmanager=address("alertmanager"),
+        runbooks=address("runbooks"),
+    )
 
 
 def demands(reading: Reading, node: Node) -> Demands:
