@@ -90,12 +90,13 @@ class PlainSettings:
     smtp_password = None
     smtp_from = "sereno@localhost"
     webhook_secret = None
+    sms_gateway = phone_gateway = push_gateway = gateway_token = None
     allow_private = False
     allowed_hosts: tuple[str, ...] = ()
 
 
 async def test_every_channel_has_a_notifier_whatever_is_set() -> None:
     notifiers = notifiers_of(PlainSettings())  # type: ignore[arg-type]
-    assert set(notifiers) == {"terminal", "email", "webhook", "slack"}
+    assert set(notifiers) == {"terminal", "email", "webhook", "slack", "sms", "phone", "push"}
     with pytest.raises(DeliveryError):
         await notifiers["email"].send(a_message())

@@ -4,7 +4,7 @@
     zone America/Lima                        of the schedule and the team (else UTC)
     begins 2026-03-06 22:30                  the wall clock (UTC) at 0m (else Monday 2026-03-02 12:00)
     contacts ana: slack, email               in the order in which they are tried (else slack); `none`
-    steps primary 0m, secondary+bo 5m        whom, and how long after the round began
+    steps primary 0m, secondary+bo 5m        whom, and how long after the round began; `primary 0m via sms+phone`
     repeat 15m                               how long after its last step a round begins again
     at 0m    alert ApiDown fires P1          … `of search` for another service than checkout
     at 9m    alert ApiDown resolves
@@ -39,6 +39,11 @@ REASONS = {
     "nobody reachable": "nobody_reachable",
     "another round": "repeated",
 }
+
+
+def _step(who: str, after: str, _via: str = "", channels: str = "") -> Step:
+    via = tuple(channels.split("+")) if channels else ()
+    return Step(tuple(who.split("+")), parse_duration(after), via)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -110,8 +115,7 @@ class Story:
         self.world.with_contacts(person, *(c.strip() for c in channels.split(",") if c.strip() != "none"))
 
     def steps(self, steps: str) -> None:
-        pairs = (step.split() for step in steps.split(","))
-        self._escalation(steps=tuple(Step(tuple(who.split("+")), parse_duration(after)) for who, after in pairs))
+        self._escalation(steps=tuple(_step(*step.split()) for step in steps.split(",")))
 
     def repeat(self, every: str) -> None:
         self._escalation(repeat_every=parse_duration(every))

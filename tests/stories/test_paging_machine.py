@@ -16,7 +16,7 @@ from sereno.oncall.model import Page
 from sereno.spec.model import Step
 
 PEOPLE = ("ana", "bo", "carla")
-CHANNELS = ("slack", "email")
+CHANNELS = ("slack", "email", "sms")
 ALERTS = st.sampled_from(("ApiDown", "ErrorRate", "Slow"))
 SEVERITIES = st.sampled_from(("SEV1", "P2", "SEV3", "SEV4", "unheard-of"))
 SERVICES = st.sampled_from(("checkout", "search", "nowhere"))
@@ -42,12 +42,14 @@ class Paging(RuleBasedStateMachine):
         contacts=st.lists(st.sets(st.sampled_from(CHANNELS)), min_size=3, max_size=3),
         minutes=st.lists(st.integers(0, 30), min_size=1, max_size=3, unique=True).map(sorted),
         pairs=st.booleans(),
+        via=st.sampled_from(((), ("sms",), ("email", "sms"))),
     )
-    def begin(self, contacts: list[set[str]], minutes: list[int], pairs: bool) -> None:
+    def begin(self, contacts: list[set[str]], minutes: list[int], pairs: bool, via: tuple[str, ...]) -> None:
         people = tuple(a_person(n, *sorted(c, reverse=True)) for n, c in zip(PEOPLE, contacts, strict=True))
         roles = ("primary", "secondary", "backup")
         steps = tuple(
-            Step((roles[i], "ana") if pairs else (roles[i],), timedelta(minutes=m)) for i, m in enumerate(minutes)
+            Step((roles[i], "ana") if pairs else (roles[i],), timedelta(minutes=m), via)  # type: ignore[arg-type]
+            for i, m in enumerate(minutes)
         )
         self.world.spec = a_spec(people, steps=steps)
 

@@ -127,6 +127,14 @@ class Settings(BaseSettings):
     """The key that signs links and protects sessions; without it one is made in the data folder. Replicas share it."""
     webhook_secret: SecretStr | None = None
     """The key that signs webhooks; without it they are not signed."""
+    sms_gateway: SecretStr | None = None
+    """The address that short texts are posted to. Without it SMS fails at once and the next contact is tried."""
+    phone_gateway: SecretStr | None = None
+    """The address that calls are posted to: it speaks the text to the number."""
+    push_gateway: SecretStr | None = None
+    """The address that notifications for devices are posted to."""
+    gateway_token: SecretStr | None = None
+    """What these gateways are told as `Authorization: Bearer …`."""
     allow_private: bool = False
     """Let webhooks go to private and loopback addresses. Off, so that nobody steers them at inner services."""
     allowed_hosts: tuple[str, ...] = ()

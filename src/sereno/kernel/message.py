@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Channel = Literal["terminal", "email", "webhook", "slack"]
+Channel = Literal["terminal", "email", "webhook", "slack", "sms", "phone", "push"]
 Purpose = Literal["page", "closed", "notice"]
 MessageState = Literal["pending", "sent", "failed", "cancelled"]
 Language = Literal["es", "en"]

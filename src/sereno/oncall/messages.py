@@ -138,10 +138,10 @@ class Writer:
         return self._line("also", to, alerts=names)
 
     def _why(self, person: Person, demand: Demand) -> str:
-        if demand.contact == 0:
+        if demand.failed is None:
             return say(PHRASES, f"why_{demand.reason}", person.language)
-        failed = person.contacts[demand.contact - 1].channel
-        return say(PHRASES, "why_contact", person.language, channel=say(PHRASES, f"channel_{failed}", person.language))
+        failed = say(PHRASES, f"channel_{demand.failed}", person.language)
+        return say(PHRASES, "why_contact", person.language, channel=failed)
 
     def _next(self, person: Person) -> str:
         due_at = self.page.due_at

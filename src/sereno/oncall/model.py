@@ -6,15 +6,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from sereno.kernel.message import Channel
+
 PageState = Literal["open", "acknowledged", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyStep:
-    """A step of the escalation as it stood when the page opened: roles are resolved when it is taken."""
+    """A step of the escalation as it stood when the page opened: roles are resolved when it is taken.
+
+    `via` are channels that are tried at once; without any a person's contacts are tried one after the other.
+    """
 
     targets: tuple[str, ...]
     after: timedelta
+    via: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sereno.kernel.errors import Conflict
 from sereno.kernel.events import AlertFired, AlertResolved, Event, PageStepTaken
+from sereno.kernel.message import Channel
 from sereno.kernel.severity import Severity
 from sereno.oncall.hours import next_working_moment
 from sereno.oncall.model import Page, Policy, PolicyStep, Signal
@@ -25,13 +26,15 @@ DEFAULT_REPEAT = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A person is to be paged: for which step of which round, why, and at which of their addresses."""
+    """A person is to be paged: for which step of which round, why, and at which of their addresses; `failed` is the
+    channel that did not reach them, if this is in its stead."""
 
     person: str
     round: int
     step: int
     reason: str
     contact: int = 0
+    failed: Channel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def policy_of(spec: Spec, service: str, severity: Severity | None) -> Policy:
     return Policy(
         escalation=escalation.name,
         schedule=escalation.schedule,
-        steps=tuple(PolicyStep(step.targets, step.after) for step in escalation.steps),
+        steps=tuple(PolicyStep(step.targets, step.after, step.via) for step in escalation.steps),
         repeat_every=max(escalation.repeat_every, REPEAT_MIN),
         working_zone=zone if severity is not None and severity.page == "working_hours" else None,
     )
@@ -80,6 +83,12 @@ def people_of(page: Page, step: int, spec: Spec, at: datetime) -> tuple[str, ...
     return tuple(dict.fromkeys(name for name in named if name in spec.people and spec.people[name].contacts))
 
 
+def first_contacts(spec: Spec, person: str, via: tuple[Channel, ...]) -> tuple[int, ...]:
+    """Which of the person's contacts a step tries at once: those of the channels `via`, or else the first."""
+    wanted = [i for i, contact in enumerate(spec.people[person].contacts) if contact.channel in via]
+    return tuple(wanted) or (0,)
+
+
 def advance(page: Page, spec: Spec, now: datetime) -> Decision:
     """Page whoever is due at `now`, and name the next moment to look.
 
@@ -94,7 +103,12 @@ def advance(page: Page, spec: Spec, now: datetime) -> Decision:
             break
         people = people_of(page, page.step, spec, now)
         reason = page.reason if people else "nobody_reachable"
-        demands += [Demand(person, page.round, page.step, reason) for person in people]
+        via = page.policy.steps[page.step].via if page.policy.steps else ()
+        demands += [
+            Demand(person, page.round, page.step, reason, contact)
+            for person in people
+            for contact in first_contacts(spec, person, via)
+        ]
         events.append(
             PageStepTaken(at=now, page=page.id, service=page.service, step=page.step, people=people, reason=reason)
         )

@@ -99,12 +99,16 @@ def message_failed(
     place = step_of(failed) if failed is not None else None
     if failed is None or place is None:
         return []
-    if event.contact + 1 < _contacts(spec, event.person):
+    step = [message for message in told if message.purpose == "page" and step_of(message) == place]
+    own = [message for message in step if message.person == event.person]
+    if any(message.state in ("pending", "sent") for message in own if message.id != event.message):
+        return []
+    untried = _untried(own, event.person, spec)
+    if untried is not None:
         reason = str(failed.data.get("reason") or "opened")
-        demand = Demand(event.person, place[0], place[1], reason, event.contact + 1)
+        demand = Demand(event.person, place[0], place[1], reason, untried, failed.channel)
         _post(outbox, Writer(page, spec, now, ids, links), [demand])
         return []
-    step = [message for message in told if message.purpose == "page" and step_of(message) == place]
     if _anyone_left(step, event.message, spec) or (page.round, page.step) != (place[0], place[1] + 1):
         return []
     return advance_page(pages, outbox, spec, _saved(pages, page, rules.hurry(page, now)), now, ids, links)
@@ -147,19 +151,21 @@ def _anyone_left(step: Iterable[Message], failed: str, spec: Spec) -> bool:
     """Whether someone of the step has a page, may get it, or has an address that was not tried yet."""
     return any(
         message.state in ("pending", "sent")
-        or (message.state == "failed" and message.person is not None and _untried(message, step, spec))
+        or (message.state == "failed" and message.person is not None and _has_untried(message.person, step, spec))
         for message in step
         if message.id != failed
     )
 
 
-def _untried(message: Message, step: Iterable[Message], spec: Spec) -> bool:
-    reached = max(other.contact for other in step if other.person == message.person)
-    return reached + 1 < _contacts(spec, message.person or "")
+def _has_untried(person: str, step: Iterable[Message], spec: Spec) -> bool:
+    return _untried([message for message in step if message.person == person], person, spec) is not None
 
 
-def _contacts(spec: Spec, person: str) -> int:
-    return len(spec.people[person].contacts) if person in spec.people else 0
+def _untried(told: Iterable[Message], person: str, spec: Spec) -> int | None:
+    """The first contact of `person` that none of the messages `told` went to."""
+    tried = {message.contact for message in told}
+    contacts = len(spec.people[person].contacts) if person in spec.people else 0
+    return next((contact for contact in range(contacts) if contact not in tried), None)
 
 
 def _heard(pages: Pages, event: AlertFired) -> bool:

@@ -52,6 +52,9 @@ PHRASES: Phrases = {
     "channel_email": {"es": "correo", "en": "e-mail"},
     "channel_webhook": {"es": "webhook", "en": "webhook"},
     "channel_slack": {"es": "Slack", "en": "Slack"},
+    "channel_sms": {"es": "SMS", "en": "SMS"},
+    "channel_phone": {"es": "teléfono", "en": "phone"},
+    "channel_push": {"es": "notificación", "en": "push"},
     "next": {
         "es": "Si nadie lo reconoce, {time} se avisa a {people}.",
         "en": "If nobody acknowledges it, {people} will be paged {time}.",

@@ -15,6 +15,7 @@ from sereno.kernel.labels import Labels
 from sereno.kernel.message import Channel, Language
 from sereno.kernel.rule import Rule
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
+from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +318,9 @@ class Service:
     source: Source | None = None
     backtest: Demands | None = None
     saturation: tuple[Saturation, ...] = ()
+    deployment: Deployment | None = None
+    logs: Logs | None = None
+    traces: Traces | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,10 +373,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Whom to page, and how long after the page opened (or its round began)."""
+    """Whom to page, and how long after the page opened (or its round began). `via` are the channels tried at once;
+    without any, a person's contacts are tried one after the other."""
 
     targets: tuple[str, ...]
     after: timedelta
+    via: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +434,8 @@ class Spec:
     maintenances: dict[str, Maintenance] = field(default_factory=dict)
     runbooks: dict[str, Runbook] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+    pipelines: Pipelines | None = None
 
     def demands_of(self, service: str) -> Demands:
         """What a backtest of `service` must come to: its own demands, or those of the workspace."""

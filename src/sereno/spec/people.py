@@ -15,6 +15,9 @@ contacts:                  # tried in this order
   - slack: env:SLACK_JUAN  # any address may be env:NAME
   - webhook: https://hooks.shop.example/juan
   - terminal: true         # or a path
+  - phone: +51 999 000 111 # spoken; sms: a short text. Both, and push, leave through gateways (see the settings)
+  - sms: env:SMS_JUAN
+  - push: device-7f3a      # whatever the gateway knows the device by
 ---
 schedule: shop
 zone: America/Lima
@@ -28,7 +31,7 @@ schedule: shop             # optional if every target is a person
 steps:                     # a target is a role of the schedule, or a person
   - page: primary
   - {page: [secondary], after: 5m}
-  - {page: backup, after: 15m}
+  - {page: backup, after: 15m, via: [phone, sms]}   # these at once; by default contacts one after the other
 repeat_every: 15m          # after the last step; optional, 15m by default
 ```
 """
@@ -37,6 +40,7 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 from itertools import pairwise
+from typing import cast
 
 from sereno.kernel.duration import format_duration
 from sereno.kernel.message import Channel
@@ -51,8 +55,12 @@ _CHANNELS: dict[Channel, Reader[str]] = {
     "slack": values.secret_url,
     "webhook": values.secret_url,
     "terminal": values.terminal,
+    "sms": values.telephone,
+    "phone": values.telephone,
+    "push": values.device,
 }
 _INTERVAL = values.duration_within("1s", "7d")
+_CHANNEL = values.one_of(*_CHANNELS)
 
 
 def team(reading: Reading, node: Node) -> Team:
@@ -197,11 +205,13 @@ def escalation(reading: Reading, node: Node) -> Escalation:
 
 def _step(reading: Reading, node: Node, target: Reader[str]) -> tuple[Step, Node, bool]:
     """A step, the place to complain of its moment, and whether that moment could be read."""
-    fields = Fields(reading, node, "a step", required=("page",), optional=("after",))
+    fields = Fields(reading, node, "a step", required=("page",), optional=("after", "via"))
     targets = fields.read("page", values.one_or_more(target, what="roles or people")) or ()
     after = fields.read("after", values.duration)
     understood = after is not None or not fields.has("after")
-    return Step(targets, after or timedelta(0)), fields.value("after") or node, understood
+    via = fields.read("via", values.one_or_more(_CHANNEL, what="channels")) or ()
+    step = Step(targets, after or timedelta(0), cast("tuple[Channel, ...]", via))
+    return step, fields.value("after") or node, understood
 
 
 def _target(reading: Reading, node: Node, roles: tuple[str, ...], *, known: bool) -> str | None:

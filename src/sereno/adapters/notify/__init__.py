@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TextIO
 from sereno.adapters.clock import SystemClock
 from sereno.adapters.notify.egress import Policy
 from sereno.adapters.notify.email import EmailNotifier, Smtp
+from sereno.adapters.notify.gateway import GatewayNotifier
 from sereno.adapters.notify.slack import SlackNotifier
 from sereno.adapters.notify.terminal import TerminalNotifier
 from sereno.adapters.notify.webhook import WebhookNotifier
@@ -53,6 +54,14 @@ class NotifySettings(Protocol):
     @property
     def webhook_secret(self) -> Secret | None: ...  # noqa: D102
     @property
+    def sms_gateway(self) -> Secret | None: ...  # noqa: D102
+    @property
+    def phone_gateway(self) -> Secret | None: ...  # noqa: D102
+    @property
+    def push_gateway(self) -> Secret | None: ...  # noqa: D102
+    @property
+    def gateway_token(self) -> Secret | None: ...  # noqa: D102
+    @property
     def allow_private(self) -> bool: ...  # noqa: D102
     @property
     def allowed_hosts(self) -> tuple[str, ...]: ...  # noqa: D102
@@ -71,7 +80,12 @@ def notifiers_of(
             host=settings.smtp_host, port=settings.smtp_port, security=settings.smtp_security,
             sender=settings.smtp_from, user=settings.smtp_user, password=_revealed(settings.smtp_password),
         )  # fmt: skip
+    token = _revealed(settings.gateway_token) or ""
+    gateways: dict[Channel, Secret | None] = {
+        "sms": settings.sms_gateway, "phone": settings.phone_gateway, "push": settings.push_gateway,
+    }  # fmt: skip
     return {
+        **{name: GatewayNotifier(name, _revealed(url), token, policy, clock) for name, url in gateways.items()},
         "terminal": TerminalNotifier(terminal or sys.stderr),
         "email": EmailNotifier(smtp, clock),
         "webhook": WebhookNotifier(policy, clock, (_revealed(settings.webhook_secret) or "").encode()),
