@@ -19,7 +19,7 @@ _PLACES: dict[Kind, tuple[str, ...]] = {
     "rules": (),
     "alertmanager": (),
     "prometheus": (),
-    "dashboard": (),
+    "dashboard": ("dashboards:check",),
     "kubernetes": (),
     "compose": (),
     "pipeline": (),

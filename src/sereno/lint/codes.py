@@ -7,8 +7,9 @@ SER5xx manifests, SER6xx the quality of alerts, SER7xx Prometheus's own configur
 from __future__ import annotations
 
 from sereno.lint.code import Code as Code
+from sereno.lint.dashboards_codes import TABLE as DASHBOARDS
 from sereno.lint.documents_codes import TABLE as DOCUMENTS
 
-_TABLES: tuple[tuple[Code, ...], ...] = (DOCUMENTS,)
+_TABLES: tuple[tuple[Code, ...], ...] = (DOCUMENTS, DASHBOARDS)
 
 CODES: dict[str, Code] = {code.id: code for table in _TABLES for code in table}
