@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from sereno.app import reference_delivery as delivery
+
 MODULES = (
     "service", "objectives", "sli", "tiers", "saturation", "policies", "people", "public", "workspace",
+    *delivery.MODULES,
 )  # fmt: skip
 HEADINGS = {
     "a service": "service",
@@ -47,6 +50,7 @@ HEADINGS = {
     "a severity": "severities[]",
     "a status page": "status_page",
     "a component": "status_page · components[]",
+    **delivery.HEADINGS,
 }
 NAME = "its name: letters a-z, digits, `-`, `_`, `.`; at most 63"
 TITLE = "what people read; its name by default"
@@ -64,6 +68,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "status": "where the public sees it",
         "backtest": "what `sereno backtest` holds it to; by default what the workspace demands",
         "saturation": "what may fill up",
+        **delivery.SERVICE,
         **dict.fromkeys(
             ("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
             "understood, not read yet: skipped with a warning",
@@ -291,6 +296,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "component": "its name, any text; a plain word instead of a mapping will do",
         "description": "one sentence for the public",
     },
+    **delivery.MEANINGS,
 }
 
 
@@ -369,6 +375,7 @@ TITLES = {
     "workspace": "The workspace",
     "people": "Teams, people, schedules, escalations",
     "public": "Severities and status pages",
+    **delivery.TITLES,
 }
 INTRODUCTION = """\
 # The spec

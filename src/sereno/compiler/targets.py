@@ -37,6 +37,7 @@ Target = Callable[[Request], Output]
 
 TARGETS: Mapping[str, str] = {
     "prometheus": "prometheus_target:build",
+    "kubernetes": "kubernetes:kubernetes",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
 
