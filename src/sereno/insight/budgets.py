@@ -12,7 +12,7 @@ from sereno.insight.model import BudgetAt
 from sereno.promql.columns import Int64s
 from sereno.slo.budgets import burn_window_ms
 from sereno.slo.exact import ratio
-from sereno.slo.tally import Span
+from sereno.slo.spans import Span
 from sereno.spec.model import Slo
 
 GRID_MS = 60_000

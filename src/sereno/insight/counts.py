@@ -6,7 +6,6 @@ increase over a gap belongs to the instant at which it was seen, wherever the wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -17,10 +16,11 @@ import numpy.typing as npt
 from sereno.kernel.errors import QueryLimit
 from sereno.kernel.labels import Labels
 from sereno.promql.columns import Columns, Float64s, Int64s, Select, Selection
-from sereno.slo.counters import Counter
+from sereno.slo.counters import seen
 from sereno.slo.coverage import covered_until
 from sereno.slo.selectors import LOOKBACK_MS, counts_good
-from sereno.slo.tally import Span, tally
+from sereno.slo.spans import Span
+from sereno.slo.tally import tally
 from sereno.slo.thinned import WHOLE, Thinned
 from sereno.spec.model import Slo
 
@@ -28,7 +28,6 @@ TILE_SAMPLES = 2_000_000
 _TILE_FIRST_MS = 2 * 3_600_000
 _TILE_LEAST_MS = 5 * 60_000
 _DAY_MS = 86_400_000
-_WHOLE_MAX = float(2**53)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +93,8 @@ def count(
             continue
         carry.keep()
         for kept, counters in ((total, found.totals), (bad, found.parts)):
-            seen = _seen(counters, at)
-            kept.append(kept[-1][-1:] + (seen[1:] - seen[0]))
+            so_far = seen(counters, at)
+            kept.append(kept[-1][-1:] + (so_far[1:] - so_far[0]))
         passed = np.array(covered_until(found.known, at), np.int64)
         covered.append(covered[-1][-1:] + (passed[1:] - passed[0]))
         length = _next_length(length, int(at[-1]) - max(start, carry.first_ms), carry.samples, tile_samples)
@@ -120,29 +119,6 @@ def _next_length(length: int, seen_ms: int, samples: int, wanted: int) -> int:
 
 def _plain(value: Any) -> int | Fraction:
     return value if isinstance(value, Fraction) else int(value)
-
-
-def _seen(counters: Sequence[Counter], at: Int64s) -> npt.NDArray[Any]:
-    """How many events all `counters` had counted by each instant."""
-    seen: npt.NDArray[Any] = np.zeros(len(at), np.int64)
-    for counter in counters:
-        values = counter.values
-        if len(values) and values.max() < _WHOLE_MAX and (np.floor(values) == values).all():
-            seen = seen + _whole(counter, at)
-        else:
-            seen = seen + np.array(counter.until(at), dtype=object)
-    return seen
-
-
-def _whole(counter: Counter, at: Int64s) -> Int64s:
-    """`Counter.until` for whole numbers, all instants at once."""
-    values = counter.values.astype(np.int64)
-    lost = np.zeros(len(values), np.int64)
-    lost[counter.resets] = values[counter.resets - 1]
-    base = 0 if counter.from_zero else values[0]
-    so_far = values - base + np.cumsum(lost)
-    places = np.searchsorted(counter.times, at, side="right") - 1
-    return np.where(places >= 0, so_far[np.maximum(places, 0)], 0)
 
 
 class _Carry:

@@ -17,7 +17,7 @@ from sereno.insight.model import Candidate, Day, LowTraffic, Suggestion
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.slo import SloPlan
 from sereno.slo.exact import ratio, terminating
-from sereno.slo.tally import Span
+from sereno.slo.spans import Span
 from sereno.spec.model import Slo
 
 LADDER = tuple(

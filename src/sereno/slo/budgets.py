@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
+from operator import add
 
 from sereno.kernel.duration import to_ms as length_ms
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.promql.columns import Columns, Select, Selection
-from sereno.slo.exact import Exact, ratio, terminating
-from sereno.slo.model import Budget, BudgetState, BurnChart, SloCost
+from sereno.slo.account import account
+from sereno.slo.exact import ratio, written
+from sereno.slo.exclusions import NONE, Exclusions
+from sereno.slo.model import Budget, BudgetState, BurnChart, PartShare, SloCost
+from sereno.slo.outlook import counts_of, outlook
+from sereno.slo.periods import Period, period_of
 from sereno.slo.selectors import selections_between
-from sereno.slo.tally import Span, tally
+from sereno.slo.spans import AnySpan, JoinedSpan
 from sereno.slo.thinned import WHOLE, Thinned
 from sereno.slo.tiers import STEPS_MS
-from sereno.spec.model import Slo
+from sereno.spec.model import CompositeSli, Slo
 
 _HOUR_MS = 3_600_000
 _AT_RISK_BELOW = Fraction(20, 100)
 
 
-def budget(service: str, slo: Slo, select: Select, at: datetime, thinned: Thinned = WHOLE) -> Budget:
-    """Where `slo` stands at `at`: exact counts of events in (at − window, at], weighted by nothing else.
+def budget(
+    service: str, slo: Slo, select: Select, at: datetime, thinned: Thinned = WHOLE, exclusions: Exclusions = NONE
+) -> Budget:
+    """Where `slo` stands at `at`: exact counts of events in (at − window, at], or since its calendar's period began.
 
     - An increase belongs to the instant at which it was seen; nothing is extrapolated. The baseline of a series is
       its last sample at or before the window's start, at most 5 minutes older.
@@ -39,44 +46,67 @@ def budget(service: str, slo: Slo, select: Select, at: datetime, thinned: Thinne
     - Where samples are `thinned`, windows begin (and end) at the border of a step before the instant asked for: all
       counts are exact, of a window that is longer by less than a step.
 
+    - Slices (see `sereno.slo.slices`) and composites (`sereno.slo.spans`) are counted likewise; of a calendar's period
+      all slices that it will have are the whole. What `exclusions` leave out is in none of the figures.
+
     `at_risk`: less than 20 % remains, or the burn rate is above 1 and at it the rest would be gone within a window.
     Ratios are rounded once, to 24 decimal places. Raises UsageError for an objective that has no budget.
     """
-    allowed = _allowed(slo)
+    allowed, period = _allowed(slo), period_of(slo, at)
     now_ms = to_ms(at)
-    start_ms, at_ms = thinned.floor(now_ms - length_ms(slo.window)), thinned.floor(now_ms)
-    found = tally(slo, select, start_ms, at_ms, thinned)
+    start_ms, at_ms = thinned.floor(to_ms(period.start)), thinned.floor(now_ms)
+    burn_ms = thinned.floor(now_ms - burn_window_ms(slo))
+    found = account(service, slo, select, min(start_ms, burn_ms), at_ms, thinned, exclusions)
     whole = found.over(start_ms, at_ms)
-    burn = _burn(found.over(thinned.floor(now_ms - burn_window_ms(slo)), at_ms), allowed)
-    consumed = _burn(whole, allowed)
+    burn = _burn(found.over(burn_ms, at_ms), allowed)
+    ahead = outlook(service, slo, period, whole, exclusions)
+    consumed = None if whole.share is None or not ahead.stretch else _burn(whole, allowed)
+    if consumed is not None and ahead.slices is not None:
+        consumed = Fraction(whole.bad) / (allowed * ahead.slices) if ahead.slices else None
+    consumed = Fraction(0) if whole.idle else consumed
     remaining = None if consumed is None else 1 - consumed
-    exhausts_at = _exhausts_at(slo, at, remaining, burn)
+    projected = ahead.projected(consumed)
+    left = remaining if projected is None else 1 - projected
+    exhausts_at = _exhausts_at(period, left if remaining is None or remaining > 0 else remaining, burn)
     known = whole.known
+    composite = isinstance(whole, JoinedSpan)
     return Budget(
         service=service,
         slo=slo.name,
         at=at,
         window=slo.window,
         objective=slo.objective.ratio,
-        total=terminating(whole.total) if known else None,
-        bad=terminating(whole.bad) if known else None,
+        total=written(whole.total) if known and not composite else None,
+        bad=written(whole.bad) if known and not composite else None,
         sli=None if whole.share is None else ratio(1 - whole.share),
         consumed=_decimal(consumed),
         remaining=_decimal(remaining),
         coverage=ratio(whole.coverage),
         burn_rate=_decimal(burn),
         exhausts_at=exhausts_at,
-        state="idle" if whole.idle else _state(slo, at, remaining, burn, exhausts_at),
+        state="idle" if whole.idle else _state(period, remaining, burn, exhausts_at),
+        counts=counts_of(slo),
+        allowed=None if not known or composite else ratio(allowed * (ahead.slices or whole.total)),
+        starts_at=from_ms(start_ms),
+        ends_at=period.end,
+        projected=_decimal(projected),
+        excluded=ahead.excluded,
+        time_budget=ahead.time_budget(allowed),
+        parts=_parts(slo, whole, allowed),
     )
 
 
 def budget_selections(slo: Slo, at: datetime, thinned: Thinned = WHOLE) -> tuple[Selection, ...]:
     """The samples that `budget` and `burn_chart` will ask for."""
-    at_ms = to_ms(at)
-    return selections_between(slo, thinned.floor(at_ms - length_ms(slo.window)), thinned.floor(at_ms))
+    start_ms = to_ms(period_of(slo, at).start)
+    since_ms = min(start_ms, to_ms(at) - burn_window_ms(slo)) if slo.calendar else start_ms
+    return selections_between(slo, thinned.floor(since_ms), thinned.floor(to_ms(at)))
 
 
-def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetime, thinned: Thinned = WHOLE) -> SloCost:
+def impact(
+    service: str, slo: Slo, select: Select, start: datetime, end: datetime, thinned: Thinned = WHOLE,
+    exclusions: Exclusions = NONE,
+) -> SloCost:  # fmt: skip
     """What [start, end] cost `slo`: its events, and its share of the whole budget of the window that ends at `end`.
 
     Counted as `budget` counts. Where samples are `thinned`, all whole steps that [start, end] touches are counted:
@@ -87,7 +117,7 @@ def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetim
         raise UsageError(f"an impact cannot end ({end}) before it starts ({start})")
     allowed = _allowed(slo)
     start_ms, end_ms, begin_ms = _touched(slo, start, end, thinned)
-    found = tally(slo, select, min(start_ms, begin_ms), end_ms, thinned)
+    found = account(service, slo, select, min(start_ms, begin_ms), end_ms, thinned, exclusions)
     cost, whole = found.over(start_ms, end_ms), found.over(begin_ms, end_ms)
     spent = _burn(whole, allowed)
     known = cost.known
@@ -96,8 +126,8 @@ def impact(service: str, slo: Slo, select: Select, start: datetime, end: datetim
         slo=slo.name,
         start=start if start_ms == to_ms(start) else from_ms(start_ms),
         end=end if end_ms == to_ms(end) else from_ms(end_ms),
-        total=terminating(cost.total) if known else None,
-        bad=terminating(cost.bad) if known else None,
+        total=written(cost.total) if known and not isinstance(cost, JoinedSpan) else None,
+        bad=written(cost.bad) if known and not isinstance(cost, JoinedSpan) else None,
         share=_decimal(cost.share),
         consumed=_decimal(_consumed_by(cost, whole, allowed)),
         remaining=None if spent is None else ratio(1 - spent),
@@ -114,12 +144,14 @@ def impact_selections(slo: Slo, start: datetime, end: datetime, thinned: Thinned
 def _touched(slo: Slo, start: datetime, end: datetime, thinned: Thinned) -> tuple[int, int, int]:
     """The steps that [start, end] touches, and the beginning of the window that ends there."""
     end_ms = thinned.ceil(to_ms(end))
-    return thinned.floor(to_ms(start)), end_ms, thinned.floor(end_ms - length_ms(slo.window))
+    begin_ms = to_ms(period_of(slo, from_ms(end_ms)).start)
+    return thinned.floor(to_ms(start)), end_ms, thinned.floor(begin_ms)
 
 
 def burn_chart(
-    service: str, slo: Slo, select: Select, at: datetime, points: int = 120, thinned: Thinned = WHOLE
-) -> BurnChart:
+    service: str, slo: Slo, select: Select, at: datetime, points: int = 120, thinned: Thinned = WHOLE,
+    exclusions: Exclusions = NONE,
+) -> BurnChart:  # fmt: skip
     """How the budget of (at − window, at] was spent, at `points` (≥ 2) evenly spaced instants, both ends among them.
 
     Costs O(samples + points). An instant is unknown when nothing was known since the one
@@ -128,21 +160,21 @@ def burn_chart(
     if points < 2:
         raise UsageError("a chart needs at least two points")
     allowed = _allowed(slo)
-    at_ms, window_ms = to_ms(at), length_ms(slo.window)
+    at_ms, window_ms = to_ms(at), to_ms(at) - to_ms(period_of(slo, at).start)
     instants = [thinned.floor(at_ms - window_ms + window_ms * i // (points - 1)) for i in range(points)]
     instants = list(dict.fromkeys(instants)) if thinned.steps else instants
     if len(instants) < 2:  # a window within one step: nothing is known of it
         instants = [at_ms - window_ms, at_ms]
         select = _nothing
-    found = tally(slo, select, instants[0], instants[-1], thinned)
+    found = account(service, slo, select, instants[0], instants[-1], thinned, exclusions)
     buckets = found.between(instants)
     whole = found.over(instants[0], instants[-1])
+    stretch = outlook(service, slo, period_of(slo, at), whole, exclusions).stretch
     remaining: list[Decimal | None] = [Decimal(1) if buckets[0].known else None]
-    bad: Exact = 0
-    for bucket in buckets:
-        bad += bucket.bad
-        so_far = _consumed_by(replace(bucket, bad=bad), whole, allowed) if bucket.known else None
-        remaining.append(None if so_far is None else ratio(1 - so_far))
+    sums = accumulate(buckets, add)
+    for bucket, until in zip(buckets, sums, strict=True):
+        so_far = _consumed_by(until, whole, allowed) if bucket.known else None
+        remaining.append(None if so_far is None else ratio(1 - so_far * stretch))
     return BurnChart(
         service=service,
         slo=slo.name,
@@ -170,38 +202,53 @@ def _allowed(slo: Slo) -> Fraction:
     return allowed
 
 
-def _burn(span: Span, allowed: Fraction) -> Fraction | None:
+def _burn(span: AnySpan, allowed: Fraction) -> Fraction | None:
     """How many times faster than allowed: 0 while idle, None while unknown (or bad events without any event)."""
     if span.idle:
         return Fraction(0)
     return None if span.share is None else span.share / allowed
 
 
-def _consumed_by(part: Span, whole: Span, allowed: Fraction) -> Fraction | None:
+def _consumed_by(part: AnySpan, whole: AnySpan, allowed: Fraction) -> Fraction | None:
     """The share of the whole window's budget that the bad events of `part` are."""
-    if not part.known or whole.share is None:
-        return Fraction(0) if part.known and whole.idle else None
-    return Fraction(part.bad) / (allowed * Fraction(whole.total))
+    share = part.part_of(whole)  # type: ignore[arg-type]  # both are spans of one objective
+    return None if share is None else share / allowed
 
 
-def _exhausts_at(slo: Slo, at: datetime, remaining: Fraction | None, burn: Fraction | None) -> datetime | None:
-    if remaining is None or burn is None or remaining <= 0 or burn <= 0:
+def _exhausts_at(period: Period, left: Fraction | None, burn: Fraction | None) -> datetime | None:
+    if left is None or burn is None or left <= 0 or burn <= 0:
         return None
     try:
-        return at + timedelta(milliseconds=round(remaining * length_ms(slo.window) / burn))
+        found = period.at + timedelta(milliseconds=round(left * length_ms(period.length) / burn))
     except OverflowError:
         return None  # in thousands of years: not being spent
+    return found if period.rolling or found < period.end else None
 
 
 def _state(
-    slo: Slo, at: datetime, remaining: Fraction | None, burn: Fraction | None, exhausts_at: datetime | None
+    period: Period, remaining: Fraction | None, burn: Fraction | None, exhausts_at: datetime | None
 ) -> BudgetState:
     if remaining is None:
         return "unknown"
     if remaining <= 0:
         return "exhausted"
-    burning = burn is not None and burn > 1 and exhausts_at is not None and exhausts_at <= at + slo.window
+    soon = exhausts_at is not None and exhausts_at <= period.at + period.length
+    burning = burn is not None and burn > 1 and soon
     return "at_risk" if remaining < _AT_RISK_BELOW or burning else "ok"
+
+
+def _parts(slo: Slo, whole: AnySpan, allowed: Fraction) -> tuple[PartShare, ...]:
+    """What each part adds to a composite's figures."""
+    if not isinstance(slo.sli, CompositeSli) or not isinstance(whole, JoinedSpan):
+        return ()
+    counted = [weight for weight, share in zip(whole.weights, whole.shares, strict=True) if share is not None]
+    every = sum(counted, Fraction(0))
+    found = []
+    for part, weight, share in zip(slo.sli.parts, whole.weights, whole.shares, strict=True):
+        mine = Fraction(1) if slo.sli.mode != "weighted" else weight / every if share is not None else Fraction(0)
+        burn = None if share is None else mine * share / allowed
+        found.append(PartShare(part.service, part.slo.name, ratio(mine), _decimal(share), _decimal(burn)))
+    return tuple(found)
 
 
 def _decimal(value: Fraction | None) -> Decimal | None:

@@ -6,9 +6,9 @@ reset) had happened by t₂. So windows side by side add up to the window that c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from sereno.slo.exact import Exact, exact
 from sereno.slo.thinned import WHOLE, Thinned
 
 Bools = npt.NDArray[np.bool_]
+Exacts = npt.NDArray[Any]
+"""Exact numbers: 64-bit integers, or objects that are `int` or `Fraction`."""
+_WHOLE_MAX = float(2**53)
 
 
 class Target(NamedTuple):
@@ -60,6 +63,29 @@ class Counter:
             exact(value) - base + lost[resets] if position >= 0 else 0
             for position, value, resets in zip(positions.tolist(), seen.tolist(), before.tolist(), strict=True)
         ]
+
+
+def seen(counters: Sequence[Counter], instants_ms: Int64s) -> Exacts:
+    """How many events all `counters` together had counted by each instant, exactly."""
+    found: Exacts = np.zeros(len(instants_ms), np.int64)
+    for counter in counters:
+        values = counter.values
+        whole = type(counter) is Counter  # others count what their values do not say
+        if whole and len(values) and values.max() < _WHOLE_MAX and (np.floor(values) == values).all():
+            found = found + _whole(counter, instants_ms)
+        else:
+            found = found + np.array(counter.until(instants_ms), dtype=object)
+    return found
+
+
+def _whole(counter: Counter, at: Int64s) -> Int64s:
+    values = counter.values.astype(np.int64)
+    lost = np.zeros(len(values), np.int64)
+    lost[counter.resets] = values[counter.resets - 1]
+    base = 0 if counter.from_zero else values[0]
+    so_far = values - base + np.cumsum(lost)
+    places = np.searchsorted(counter.times, at, side="right") - 1
+    return np.where(places >= 0, so_far[np.maximum(places, 0)], 0)
 
 
 def counters_of(columns: Columns) -> list[Counter]:

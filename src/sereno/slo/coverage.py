@@ -23,7 +23,7 @@ def known_intervals(counters: Iterable[Counter], end_ms: int, thinned: Thinned =
     known is too long by less than a step for each of those.
     """
     scrapes = _times_by_target(counters).values()
-    return _union([interval for times in scrapes for interval in _known_of(times, end_ms, thinned)])
+    return list(union([interval for times in scrapes for interval in _known_of(times, end_ms, thinned)]))
 
 
 def covered_until(intervals: list[Interval], instants_ms: Int64s) -> list[int]:
@@ -73,11 +73,12 @@ def _known_of(times: Int64s, end_ms: int, thinned: Thinned) -> list[Interval]:
     return list(zip(starts, ends, strict=True))
 
 
-def _union(intervals: list[Interval]) -> list[Interval]:
+def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same time as sorted, disjoint intervals."""
     merged: list[Interval] = []
     for start, end in sorted(intervals):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    return merged
+    return tuple(merged)

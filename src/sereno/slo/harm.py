@@ -9,7 +9,8 @@ from fractions import Fraction
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.promql.columns import Select, Selection
 from sereno.slo.selectors import selections_between
-from sereno.slo.tally import Span, Tally, tally
+from sereno.slo.spans import Span
+from sereno.slo.tally import Tally, tally
 from sereno.slo.thinned import WHOLE, Thinned
 from sereno.spec.model import Slo
 

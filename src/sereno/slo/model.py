@@ -65,6 +65,18 @@ class SloPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PartShare:
+    """What one part adds to a composite: its share of bad events (None: none of it counts), its weight as a part of
+    1, and how much of the composite's burn over its whole window is its own (`product`: by its own share alone)."""
+
+    service: str
+    slo: str
+    weight: Decimal
+    bad: Decimal | None
+    burn: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """Where one objective stands at `at`, over its own window. Exact; never clamped; None means unknown.
 
@@ -73,6 +85,14 @@ class Budget:
     `state`: `idle` when there was data but no event; `unknown` when there was no data.
     `burn_rate` is over the last hour (or the longest tier below the window); `exhausts_at` follows from it:
     at + remaining·window/burn_rate, None when the budget is not being spent or is already gone.
+
+    Counted in `slices`, `total` and `bad` are slices (bad ones in fractions, where each counts as its ratio); a
+    composite counts neither, its `parts` say what they are. `allowed` is how many bad ones the budget is: of what has
+    been, and where slices of a calendar's period are counted, of the whole period. `starts_at` and `ends_at` bound the
+    period; a rolling one ends at `at`. `projected` is the share of the period's whole budget that is gone if traffic
+    goes on as so far and nothing fails any more (calendars alone; there `exhausts_at` is at + (1 − projected)·period/
+    burn_rate, None where the period ends before). `excluded` is the time that was left out. `time_budget` is the
+    budget as time, budget·(period − excluded), where slices are counted.
     """
 
     service: str
@@ -89,6 +109,14 @@ class Budget:
     burn_rate: Decimal | None
     exhausts_at: datetime | None
     state: BudgetState
+    counts: Literal["events", "slices", "ratios", "parts"] = "events"
+    allowed: Decimal | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    projected: Decimal | None = None
+    excluded: timedelta = timedelta(0)
+    time_budget: timedelta | None = None
+    parts: tuple[PartShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

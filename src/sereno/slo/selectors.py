@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from sereno.kernel.duration import to_ms
 from sereno.kernel.errors import UsageError
 from sereno.promql import Selection, matchers_of, selections
+from sereno.slo.composites import parts_of
 from sereno.slo.queries import queries_of
+from sereno.slo.slices import method_of
 from sereno.spec.model import CompositeSli, EventsSli, LatencySli, NativeLatencySli, Slo
 
 LOOKBACK_MS = 5 * 60_000
@@ -49,15 +52,16 @@ def counts_good(slo: Slo) -> bool:
 def selections_between(slo: Slo, start_ms: int, end_ms: int) -> tuple[Selection, ...]:
     """The samples that tell what happened in (start, end]: of all events and of one side of them, of a histogram, or
     of whatever the objective's queries ask for."""
-    since_ms = start_ms - LOOKBACK_MS
+    slice_ms = to_ms(slo.slice_length) if method_of(slo) != "occurrences" else 1
+    since_ms = start_ms // slice_ms * slice_ms - LOOKBACK_MS
     match slo.sli:
         case EventsSli() | LatencySli():
             texts = (total_selector(slo), part_selector(slo))
             return tuple(Selection(matchers_of(text), since_ms, end_ms) for text in texts)
         case NativeLatencySli(histogram=histogram):
             return (Selection(matchers_of(histogram), since_ms, end_ms),)
-        case CompositeSli(parts=parts):
-            found = (one for part in parts for one in selections_between(part.slo, start_ms, end_ms))
+        case CompositeSli():
+            found = (one for part in parts_of(slo) for one in selections_between(part, start_ms, end_ms))
             return tuple(dict.fromkeys(found))
     asked = queries_of(slo)
     grid = asked.grid(start_ms, end_ms)
@@ -75,4 +79,3 @@ def _uncounted(slo: Slo) -> UsageError:
         f"{slo.name}: its events are not counted by two counters",
         hint="this can be done for indicators of `events` and of `latency` with classic histograms",
     )
-

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
-from sereno.promql.columns import Select
-from sereno.slo.counters import Counter, counters_of, judge_births, pair
+from sereno.promql.columns import Int64s, Select
+from sereno.slo.counters import Counter, Exacts, counters_of, interval_ms, judge_births, pair, seen
 from sereno.slo.coverage import Interval, covered_until, known_intervals
-from sereno.slo.exact import Exact
+from sereno.slo.native import native_counters
 from sereno.slo.selectors import counts_good, selections_between
+from sereno.slo.spans import Span
 from sereno.slo.thinned import WHOLE, Thinned
-from sereno.spec.model import LatencySli, Slo
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Events in (start, end] and how much of it was watched. `total` and `bad` are exact."""
-
-    total: Exact
-    bad: Exact
-    covered_ms: int
-    length_ms: int
-
-    @property
-    def coverage(self) -> Fraction:
-        """The share of the span about which something is known."""
-        return Fraction(self.covered_ms, self.length_ms) if self.length_ms else Fraction(0)
-
-    @property
-    def known(self) -> bool:
-        """Whether any of it was watched, or events that happened unwatched were seen by its end."""
-        return bool(self.covered_ms or self.total)
-
-    @property
-    def share(self) -> Fraction | None:
-        """bad/total; None when nothing is known, or there was no event to take a share of."""
-        if not self.total:
-            return None
-        return Fraction(self.bad) / Fraction(self.total)
-
-    @property
-    def idle(self) -> bool:
-        """Whether it was watched and nothing happened."""
-        return self.known and not self.total and not self.bad
+from sereno.spec.model import LatencySli, NativeLatencySli, Slo
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +26,31 @@ class Tally:
     counts_good: bool
     known: list[Interval]
 
+    def columns(self, instants_ms: Int64s) -> tuple[Exacts, Exacts, list[int]]:
+        """All events, bad events and milliseconds watched by each instant."""
+        total = seen(self.totals, instants_ms)
+        part = seen(self.parts, instants_ms)
+        return total, total - part if self.counts_good else part, covered_until(self.known, instants_ms)
+
     def between(self, instants_ms: Sequence[int]) -> list[Span]:
         """The spans from each instant to the next."""
-        at = np.array(instants_ms, dtype=np.int64)
-        total = _sum_until(self.totals, at)
-        part = _sum_until(self.parts, at)
-        covered = covered_until(self.known, at)
-        spans = []
-        for i in range(1, len(at)):
-            all_, one = total[i] - total[i - 1], part[i] - part[i - 1]
-            bad = all_ - one if self.counts_good else one
-            spans.append(Span(all_, bad, covered[i] - covered[i - 1], instants_ms[i] - instants_ms[i - 1]))
-        return spans
+        columns = self.columns(np.array(instants_ms, dtype=np.int64))
+        total, bad, covered = columns[0].tolist(), columns[1].tolist(), columns[2]
+        return [
+            Span(total[i] - total[i - 1], bad[i] - bad[i - 1], covered[i] - covered[i - 1], at - instants_ms[i - 1])
+            for i, at in enumerate(instants_ms)
+            if i
+        ]
+
+    def settled(self, at_ms: int) -> int:
+        """The first instant at or after `at_ms` by which every target was seen again, as far as they go on."""
+        return max((_next(counter, at_ms) for counter in self.totals), default=at_ms)
+
+    def instants(self, start_ms: int, end_ms: int, *, at_most: int) -> list[int]:
+        """The instants in (start, end) at which something was seen; thinned out when there are too many."""
+        longest = max(self.totals, key=lambda counter: len(counter.times), default=None)
+        inside = [] if longest is None else [int(t) for t in longest.times if start_ms < t < end_ms]
+        return inside[:: len(inside) // at_most + 1]
 
     def over(self, start_ms: int, end_ms: int) -> Span:
         """The one span (start, end]."""
@@ -77,19 +58,24 @@ class Tally:
 
 
 def tally(slo: Slo, select: Select, start_ms: int, end_ms: int, thinned: Thinned = WHOLE) -> Tally:
-    """Everything known about the events of `slo` in (start, end]; asks `select` for two selections.
+    """Everything known about the events of `slo` in (start, end], counted by counters or by native histograms.
 
     Where samples are `thinned`, spans must begin and end at its steps: what happened within one is not known.
     """
     wanted = selections_between(slo, start_ms, end_ms)
+    if isinstance(slo.sli, NativeLatencySli):
+        totals, parts = native_counters(select(wanted[0]), float(slo.sli.within_seconds), thinned)
+        return Tally(totals, parts, True, known_intervals(totals, end_ms, thinned))
     totals, parts = judge_births(*(counters_of(select(selection)) for selection in wanted), thinned=thinned)
     if isinstance(slo.sli, LatencySli):
         totals, parts = pair(totals, parts, thinned)
     return Tally(totals, parts, counts_good(slo), known_intervals(totals, end_ms, thinned))
 
 
-def _sum_until(counters: list[Counter], instants_ms: np.ndarray) -> list[Exact]:
-    sums: list[Exact] = [0] * len(instants_ms)
-    for counter in counters:
-        sums = [a + b for a, b in zip(sums, counter.until(instants_ms), strict=True)]
-    return sums
+def _next(counter: Counter, at_ms: int) -> int:
+    """When `counter` was next seen; `at_ms` itself where it was not for longer than two of its scrapes."""
+    place = int(np.searchsorted(counter.times, at_ms))
+    if place in (0, len(counter.times)):
+        return at_ms
+    before, after = int(counter.times[place - 1]), int(counter.times[place])
+    return after if after - before <= 2 * interval_ms(counter.times) else at_ms
