@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from sereno.kernel.errors import UsageError
 from tests.compiler.delivered import CANARY, PAY, WEB, made, mistakes
 from tests.oracles import kubernetes as oracle
+
+from sereno.kernel.errors import UsageError
 
 
 def kinds(files: dict[str, str], kind: str) -> list[dict]:
@@ -197,9 +197,10 @@ def test_a_mistake_is_found_where_it_stands(right: str, wrong: str, code: str) -
 
 
 def test_a_secret_is_never_quoted() -> None:
+    from tests.compiler.delivered import SHARED
+
     from sereno.app.promql_checker import Checker
     from sereno.spec.loader import load_text
-    from tests.compiler.delivered import SHARED
 
     text = SHARED + PAY.replace("{secret: pay-db, key: password}", "hunter2") + WEB
     found = load_text({"a.yaml": text}, promql=Checker()).diagnostics

@@ -16,7 +16,6 @@ from typing import Any
 
 import kubernetes_validate
 import yaml
-
 from tests.oracles import npm_packages
 
 OLDEST, NEWEST = "1.30.0", kubernetes_validate.latest_version()

@@ -38,6 +38,7 @@ Target = Callable[[Request], Output]
 TARGETS: Mapping[str, str] = {
     "prometheus": "prometheus_target:build",
     "kubernetes": "kubernetes:kubernetes",
+    "prometheus-operator": "operator:prometheus_operator",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
 

@@ -1,0 +1,146 @@
+"""For those who run the Prometheus operator: rules and what is to be scraped, as objects of the cluster."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+
+from sereno.compiler import prometheus_target
+from sereno.compiler.kubernetes_objects import (
+    NOTICE,
+    Object,
+    deployed,
+    documents,
+    every_pod,
+    labels,
+    metadata,
+    selector,
+    shortened,
+)
+from sereno.compiler.targets import Output, Request
+from sereno.compiler.text import Value, yaml
+from sereno.kernel.duration import format_duration
+from sereno.slo.selectors import jobs_of
+from sereno.spec.model import Service, Spec
+from sereno.spec.model_delivery import Deployment
+
+HASH_LABEL = "rollouts-pod-template-hash"
+_NAMESPACE = "monitoring"
+_RULES = "prometheus/rules/"
+_TIMEOUT = timedelta(seconds=10)
+
+
+def prometheus_operator(request: Request) -> Output:
+    """PrometheusRule objects with the rules of target prometheus, and a ServiceMonitor or PodMonitor for each service
+    that says where its metrics are."""
+    written = prometheus_target.build(request)
+    files: dict[str, str] = {}
+    notes = list(written.notes)
+    by_path = {prometheus_target.rule_path(name): name for name in request.spec.services}
+    for path in sorted(written.files):
+        if path.startswith(_RULES):
+            service = request.spec.services.get(by_path.get(path, ""))
+            name = object_name(service.name if service else path.removeprefix(_RULES).removesuffix(".yml"))
+            files[f"prometheus-operator/rules/{name}.yml"] = _rule_object(
+                request.spec, service, name, written.files[path]
+            )
+    for service, deployment in deployed(request.spec):
+        if deployment.metrics is None:
+            notes.append(f"{service.name}: its deployment does not say where its `metrics` are; nothing scrapes it")
+            continue
+        monitor = _monitor(request.spec, service, deployment)
+        files[f"prometheus-operator/monitors/{deployment.namespace}.{deployment.name}.yml"] = documents([monitor])
+        notes += _notes(service, deployment)
+    return Output(files, tuple(notes))
+
+
+def _rule_object(spec: Spec, service: Service | None, name: str, rules: str) -> str:
+    """A PrometheusRule around the text of a rule file: the very same groups, two spaces further in."""
+    namespace = service.deployment.namespace if service and service.deployment else _NAMESPACE
+    marks = labels(spec, service) if service else {"app.kubernetes.io/managed-by": "sereno"}
+    if service and not service.deployment:
+        marks = {key: value for key, value in marks.items() if key in ("app.kubernetes.io/managed-by", "team")}
+    head = yaml(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": name, "namespace": namespace, "labels": marks},
+        }
+    )
+    body = [line for line in rules.splitlines() if not line.startswith("#")]
+    return NOTICE + head + "spec:\n" + "".join(f"  {line}\n" if line else "\n" for line in body)
+
+
+def object_name(name: str) -> str:
+    """A name that the cluster takes, different for different names."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9-]+", "-", plain).strip("-")
+    if slug == name and len(name) <= 50:
+        return slug
+    mark = sha256(name.encode()).hexdigest()[:8]
+    return shortened(slug, f"-{mark}").lstrip("-") if slug else f"x-{mark}"
+
+
+def _monitor(spec: Spec, service: Service, deployment: Deployment) -> Object:
+    """Flagger makes Services of its own for both versions, so its pods are read directly, as are those without one."""
+    assert deployment.metrics is not None
+    by_flagger = deployment.canary is not None and deployment.canary.by == "flagger"
+    kind, endpoints = ("PodMonitor", "podMetricsEndpoints") if by_flagger else ("ServiceMonitor", "endpoints")
+    wanted = every_pod(deployment) if by_flagger else selector(deployment)
+    endpoint: dict[str, Value] = {
+        "port": deployment.metrics.port,
+        "path": deployment.metrics.path,
+        "interval": format_duration(deployment.metrics.every),
+        "scrapeTimeout": format_duration(min(deployment.metrics.every, _TIMEOUT)),
+        "honorLabels": False,
+    }
+    job = job_of(service, deployment)
+    endpoint["relabelings"] = [{"action": "replace", "targetLabel": "job", "replacement": job}]
+    found: dict[str, Value] = {
+        "selector": {"matchLabels": wanted},
+        "namespaceSelector": {"matchNames": [deployment.namespace]},
+        "sampleLimit": 50_000,
+        endpoints: [endpoint],
+    }
+    if marks := list(_pod_labels(deployment)):
+        found["podTargetLabels"] = marks
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": kind,
+        "metadata": metadata(spec, service, deployment.name, deployment.namespace),
+        "spec": found,
+    }
+
+
+def _pod_labels(deployment: Deployment) -> Iterator[str]:
+    """The labels of pods that tell a new version's samples from the old one's."""
+    by = deployment.canary.by if deployment.canary else ""
+    if by == "argo":
+        yield HASH_LABEL
+    elif by == "istio":
+        yield "track"
+
+
+def job_of(service: Service, deployment: Deployment) -> str:
+    """The label `job` that its objectives select, where all select the same; else its name."""
+    jobs = sorted({job for slo in service.slos for job in jobs_of(slo)})
+    return jobs[0] if len(jobs) == 1 else deployment.name
+
+
+def _notes(service: Service, deployment: Deployment) -> Iterator[str]:
+    jobs = sorted({job for slo in service.slos for job in jobs_of(slo)})
+    if len(jobs) > 1:
+        yield f"{service.name}: its objectives select the jobs {', '.join(jobs)}; it is scraped as {deployment.name}"
+    assert deployment.metrics is not None
+    peers = deployment.access.incoming if deployment.access else ()
+    port = deployment.metrics.port
+    number = next((each.number for each in deployment.ports if each.name == port), None)
+    open_to = [peer for peer in peers if port in peer.ports or number in peer.ports]
+    if deployment.access is not None and not open_to:
+        yield (
+            f"{service.name}: its `access` lets nobody in to the port {port}; Prometheus cannot read it: "
+            f"add {{namespace: {_NAMESPACE}, ports: [{port}]}}"
+        )
