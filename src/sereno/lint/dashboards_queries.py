@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
-from sereno.kernel.errors import QueryError
 from sereno.lint.dashboards_model import Dashboard, named, queries, source_type
 from sereno.lint.dashboards_substitution import readable, variables_in
 from sereno.lint.expressions import metric_of, walk
@@ -12,21 +12,17 @@ from sereno.lint.model import Context, Edit
 from sereno.lint.paths import text
 from sereno.lint.query import Query, check_query
 from sereno.lint.reporting import Report
-from sereno.promql import parse
-from sereno.promql.ast import Aggregate, Binary, Call, Expr, Number, RangeSelector, Selector, bare
+from sereno.promql.ast import Aggregate, Binary, Call, Expr, RangeSelector, Selector
 from sereno.spec.source import File, Mapping, Scalar, locate
 
 _RATES = ("rate", "irate")
-_GROWTH = ("rate", "irate", "increase")
 _LENGTH_MAX = 20_000
 _WINDOW_LEAST_MS = 30 * 60_000
 """A fixed window at least this long is meant, as that of a burn rate is."""
-_TRAILING_BY = re.compile(
-    r"histogram_quantile\s*\((?P<q>[^(),]+),\s*(?P<rate>(?:rate|irate|increase)\s*\((?:[^()]|\{[^{}]*\})*\))\s*\)"
-    r"\s*by\s*\((?P<labels>[\w\s,]+)\)"
-)
 _FIXED = re.compile(r"\[(?P<window>\d+[smh])\]")
-_PLACES = ("instance", "pod", "node", "host", "container", "device", "exported_instance", "server", "shard")
+_PLACES = re.compile(r"\b(?:instance|pod|node|host|container|device|exported_instance|server|shard)\b")
+_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_STAND_IN = re.compile(r"0\d*5m|0+1|vv|xx")
 _TOTAL = re.compile(
     r"per second|per minute|/ ?s\b|\brps\b|\bqps\b|\brate\b|por segundo|por minuto|throughput|tasa|total"
     r"|today|hoy|requests|applications|solicitudes",
@@ -45,16 +41,32 @@ def check_queries(dashboard: Dashboard, context: Context, report: Report) -> Non
             if source == "loki":
                 _check_logs(panel, expr, report)
             elif source in ("", "prometheus"):
-                _check_metrics(dashboard, panel, target, expr, report)
+                _check_metrics(dashboard, panel, target, expr, context, report)
 
 
-def query_in(expr: Scalar) -> Query:
-    """The expression of a panel, its variables replaced; places are those of the file."""
-    return Query(readable(expr.value), expr.file, lambda offset: locate(expr, offset), "panel")
+@dataclass(frozen=True, slots=True)
+class _Quoted(Query):
+    """A query in a text that may be quoted: what is written into it is escaped as its quotes want."""
+
+    style: str = "plain"
+
+    def edit(self, start: int, end: int, text: str) -> Edit:
+        """Characters `start` … `end` of the query become `text`."""
+        return self._escaped(Query.edit(self, start, end, text))
+
+    def after(self, end: int, text: str) -> Edit:
+        """`text` right after the character before `end`."""
+        return self._escaped(Query.after(self, end, text))
+
+    def _escaped(self, edit: Edit) -> Edit:
+        if self.style == "double":
+            return replace(edit, text=edit.text.replace("\\", "\\\\").replace('"', '\\"'))
+        return replace(edit, text=edit.text.replace("'", "''")) if self.style == "single" else edit
 
 
-class _Unmended(Report):
-    """Hands on what is found without the edits: they were made for a query whose variables had been replaced."""
+class _Cautious(Report):
+    """Hands on what is found in a query whose variables had been replaced, with those edits only that hold none of what
+    took their place."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()
@@ -64,57 +76,42 @@ class _Unmended(Report):
         self, code: str, file: File, index: int, length: int, message: str, *,
         expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (),
     ) -> None:  # fmt: skip
-        self._report.complain_at(code, file, index, length, message, expected=expected, hint=hint)
+        safe = all(
+            "$" not in file.text[e.start : e.end]
+            and "[[" not in file.text[e.start : e.end]
+            and not _STAND_IN.search(e.text)
+            for e in edits
+        )
+        expected = None if expected and _STAND_IN.search(expected) else expected
+        self._report.complain_at(
+            code, file, index, length, message, expected=expected, hint=hint, edits=edits if safe else ()
+        )
 
 
-def _check_metrics(dashboard: Dashboard, panel: Mapping, target: Mapping, expr: Scalar, report: Report) -> None:
-    if _check_trailing_by(panel, expr, report):
-        return
+def _check_metrics(
+    dashboard: Dashboard, panel: Mapping, target: Mapping, expr: Scalar, context: Context, report: Report
+) -> None:  # fmt: skip
     plain = "$" not in expr.value and "[[" not in expr.value
-    query = query_in(expr)
-    tree = check_query(query, report if plain else _Unmended(report))
+    shown = frozenset(_LABEL.findall(text(target.get("legendFormat"))))
+    query = _Quoted(
+        readable(expr.value), expr.file, lambda offset: locate(expr, offset), "panel", shown,
+        _one_is_meant(panel, target), text(panel.get("title")), expr.style,
+    )  # fmt: skip
+    tree = check_query(query, report if plain else _Cautious(report), context)
     if tree is None:
         return
     _check_window(panel, query, tree, expr, report)
     _check_counter(panel, query, tree, report)
-    _check_heatmap(panel, query, tree, report)
-    _check_per_series(panel, target, query, tree, report)
-    _check_budget(query, tree, report)
     _check_matchers(dashboard, panel, query, tree, expr, report)
 
 
-def _check_trailing_by(panel: Mapping, expr: Scalar, report: Report) -> bool:
-    """`histogram_quantile(q, rate(b[w])) by (x)`: no PromQL, and it is known what was meant."""
-    found = _TRAILING_BY.search(expr.value)
-    if found is None or _parses(expr.value):
+def _one_is_meant(panel: Mapping, target: Mapping) -> bool:
+    """Whether a panel shows the whole, in one number or one line for each of few labels: not one for each process."""
+    expr, legend = text(target.get("expr")), text(target.get("legendFormat"))
+    if _PLACES.search(expr) or _PLACES.search(legend) or legend == "__auto" or text(panel.get("repeat")):
         return False
-    names = [name.strip() for name in found["labels"].split(",") if name.strip() and name.strip() != "le"]
-    right = f"histogram_quantile({found['q'].strip()}, sum by ({', '.join(('le', *names))}) ({found['rate']}))"
-    start, end = locate(expr, found.start()), locate(expr, found.end() - 1) + 1
-    by = locate(expr, found.start("labels") - 1)
-    report.complain_at(
-        "SER440", expr.file, start, end - start,
-        f"a function is not grouped with `by`: this is no PromQL, {named(panel)} shows an error",
-        expected=right, edits=_rewritten(expr, found.start(), found.end(), right) if by else (),
-    )  # fmt: skip
-    return True
-
-
-def _rewritten(expr: Scalar, start: int, end: int, new: str) -> tuple[Edit, ...]:
-    """The edit of a part of a quoted text, as its quotes want it."""
-    if expr.style == "double":
-        new = new.replace("\\", "\\\\").replace('"', '\\"')
-    elif expr.style == "single":
-        new = new.replace("'", "''")
-    return (Edit(locate(expr, start), locate(expr, end - 1) + 1, new),)
-
-
-def _parses(query: str) -> bool:
-    try:
-        parse(readable(query))
-    except QueryError:
-        return False
-    return True
+    whole = text(panel.get("type")) in ("stat", "gauge", "bargauge", "singlestat")
+    return whole or "{{" in legend or bool(_TOTAL.search(text(panel.get("title"))))
 
 
 def _check_window(panel: Mapping, query: Query, tree: Expr, expr: Scalar, report: Report) -> None:
@@ -139,95 +136,18 @@ def _check_window(panel: Mapping, query: Query, tree: Expr, expr: Scalar, report
 
 
 def _check_counter(panel: Mapping, query: Query, tree: Expr, report: Report) -> None:
+    """A counter drawn as it is; one that is summed or compared is a trap everywhere, not only in pictures."""
     for node, above in walk(tree):
         if not isinstance(node, Selector) or not metric_of(node).endswith("_total"):
             continue
-        around = above[-1] if above else None
-        if isinstance(around, RangeSelector):
-            continue
-        if any(isinstance(a, Call) and a.function in ("absent", "timestamp", "count_values", "resets") for a in above):
-            continue
-        if any(isinstance(a, Aggregate) and a.op in ("count", "group") for a in above):
+        judged = any(isinstance(a, RangeSelector | Call | Aggregate) for a in above)
+        if judged or any(isinstance(a, Binary) and a.op not in "*/" for a in above):
             continue
         query.complain(
             report, "SER442", node.position, node.end,
             f"{metric_of(node)} counts since its process began: {named(panel)} shows when that was, and falls to zero "
             "with each restart", expected="rate(…[$__rate_interval]) or increase(…)",
         )  # fmt: skip
-
-
-def _check_heatmap(panel: Mapping, query: Query, tree: Expr, report: Report) -> None:
-    if text(panel.get("type")) != "heatmap":
-        return
-    for node, above in walk(tree):
-        if isinstance(node, Selector) and metric_of(node).endswith("_bucket") and not _growing(above):
-            query.complain(
-                report, "SER443", node.position, node.end,
-                "a heatmap of the buckets as they are counted shows everything since the processes began, not what "
-                "happens", expected=f"sum by (le) (increase({metric_of(node)}[$__rate_interval]))",
-            )  # fmt: skip
-
-
-def _growing(above: tuple[Expr, ...]) -> bool:
-    return any(isinstance(a, Call) and a.function in (*_GROWTH, "delta", "idelta", "histogram_quantile") for a in above)
-
-
-def _check_per_series(panel: Mapping, target: Mapping, query: Query, tree: Expr, report: Report) -> None:
-    """A number or line of the whole that is one of each process instead."""
-    inner = _scaled(tree)
-    if not (isinstance(inner, Call) and inner.function in _GROWTH):
-        return
-    selectors = [n for n, _ in walk(inner) if isinstance(n, Selector)]
-    if any(m.name in _PLACES for s in selectors for m in s.matchers):
-        return
-    legend = text(target.get("legendFormat"))
-    if any(re.search(r"\{\{\s*" + place + r"\s*\}\}", legend) for place in _PLACES) or legend == "__auto":
-        return
-    whole = text(panel.get("type")) in ("stat", "gauge", "bargauge", "singlestat")
-    if not (whole or "{{" in legend or _TOTAL.search(text(panel.get("title")))):
-        return
-    query.complain(
-        report, "SER444", inner.position, inner.position + len(inner.function),
-        f"{inner.function}() gives one series for each process and combination of labels: {named(panel)} shows them "
-        "all "
-        "and the total nowhere", expected=f"sum({inner.function}(…)), by the labels of the legend",
-    )  # fmt: skip
-
-
-def _scaled(tree: Expr) -> Expr:
-    """What is multiplied or divided by plain numbers."""
-    tree = bare(tree)
-    while isinstance(tree, Binary) and tree.op in "*/" and isinstance(bare(tree.right), Number):
-        tree = bare(tree.left)
-    return tree
-
-
-def _check_budget(query: Query, tree: Expr, report: Report) -> None:
-    """`(1 - (1 - SLI)) / (1 - T)`: the good events over the budget, where the bad ones belong."""
-    for node, _ in walk(tree):
-        if not (isinstance(node, Binary) and node.op == "/" and _complement(node.right) is not None):
-            continue
-        inner = _complement(node.left)
-        good = _complement(inner) if inner is not None else None
-        target = _complement(node.right)
-        if good is not None and isinstance(target, Number) and 0 < target.value < 1:
-            sli, objective = (query.text[e.position : e.end] for e in (good, target))
-            query.complain(
-                report, "SER445", node.position, node.end,
-                "this divides what was good by the budget: a healthy service shows 100,000 % of its budget left, a "
-                "dead "
-                "one 0 %", expected=f"1 - (1 - {sli}) / (1 - {objective})",
-            )  # fmt: skip
-
-
-def _complement(expr: Expr) -> Expr | None:
-    """What is taken from 1."""
-    expr = bare(expr)
-    if isinstance(expr, Binary) and expr.op == "-":
-        left = bare(expr.left)
-        if isinstance(left, Number) and left.value == 1:
-            return bare(expr.right)
-    return None
 
 
 def _check_matchers(
@@ -270,5 +190,5 @@ def _check_logs(panel: Mapping, expr: Scalar, report: Report) -> None:
             f"the window of {fixed['window']} is fixed: zoomed out, {named(panel)} leaves out lines, zoomed in it "
             "smears "
             "them", expected="$__auto",
-            edits=_rewritten(expr, fixed.start("window"), fixed.end("window"), "$__auto"),
+            edits=(Edit(locate(expr, fixed.start("window")), locate(expr, fixed.end("window")), "$__auto"),),
         )  # fmt: skip
