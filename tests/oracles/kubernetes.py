@@ -79,9 +79,9 @@ def name_complaints(item: Mapping[str, Any]) -> Iterator[str]:
     data = item["metadata"]
     if not _NAME.fullmatch(data["name"]):
         yield f"{item['kind']}: the name {data['name']!r}"
-    for labels in [data.get("labels", {}), *(found["labels"] for found in _find(item, "labels"))]:
-        if isinstance(labels, dict):
-            yield from (f"{data['name']}: the label {k}={v!r}" for k, v in labels.items() if not _label(v))
+    inner = [found["metadata"] for found in _find(item, "metadata") if isinstance(found["metadata"], dict)]
+    for labels in (part.get("labels", {}) for part in inner):
+        yield from (f"{data['name']}: the label {k}={v!r}" for k, v in labels.items() if not _label(v))
 
 
 def _label(value: object) -> bool:
