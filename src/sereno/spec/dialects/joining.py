@@ -43,16 +43,17 @@ def join(reading: Reading, spec: Spec, documents: Many[Mapping]) -> Spec:
         old = services.get(described.name)
         if old is not None:
             title = described.title if old.title in ("", old.name) and described.title else old.title
-            services[described.name] = replace(
-                old, description=old.description or described.description, title=title
-            )  # fmt: skip
+            services[described.name] = replace(old, description=old.description or described.description, title=title)
             continue
         team = _team(reading, spec, described.team)
         made.setdefault(team, []).append(described.name)
         services[described.name] = Service(
-            described.name, team, described.description, described.title or described.name,
+            described.name,
+            team,
+            described.description,
+            described.title or described.name,
             source=reading.source(described.place),
-        )  # fmt: skip
+        )
     for promise in gathered.promises:
         services[promise.service] = _promising(reading, services[promise.service], promise.slo, promise.place)
     return _with_nobody(reading, replace(spec, services=services), made, documents)
@@ -110,9 +111,11 @@ def _promising(reading: Reading, service: Service, slo: object, place: Node) -> 
         return replace(service, slos=(*service.slos, slo))
     where = f"{first.source.file}:{first.source.line}" if first.source else "another place"
     reading.complain(
-        "SER012", place, f"the objective `{slo.name}` of `{service.name}` is already declared ({where})",
+        "SER012",
+        place,
+        f"the objective `{slo.name}` of `{service.name}` is already declared ({where})",
         expected="a name of its own",
-    )  # fmt: skip
+    )
     return service
 
 
@@ -125,9 +128,11 @@ def _with_nobody(reading: Reading, spec: Spec, made: dict[str, list[str]], docum
     place = next((name for name in service_names(documents) if name.value in orphans), documents[0])
     why = "there is no team" if not spec.teams else "several teams are declared and none is named by its labels"
     reading.complain(
-        "SER160", place, f"nobody is paged for {names}: {why}",
+        "SER160",
+        place,
+        f"nobody is paged for {names}: {why}",
         expected="a native `service:` document with its team, or the label `team`",
-    )  # fmt: skip
+    )
     if NOBODY in spec.teams:
         return spec
     return replace(

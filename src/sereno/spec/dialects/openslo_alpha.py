@@ -22,7 +22,8 @@ from sereno.spec.dialects.openslo_documents import (
     too_long,
 )
 from sereno.spec.dialects.openslo_sli import PROMETHEUS, gauge, ratio_of
-from sereno.spec.model import Calendar, CompositeSli, Method, Objective, Sli, Slo
+from sereno.spec.dialects.openslo_windows import DEFAULT_WINDOW, calendar_of, counted
+from sereno.spec.model import Calendar, CompositeSli, GaugeSli, Method, Objective, Sli, Slo
 from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 
@@ -38,8 +39,12 @@ def read(reading: Reading, node: Mapping, gathered: Gathered) -> None:
     inner = doc.need("spec", "an SLO")
     if inner is None:
         return
-    spec = Doc(reading, inner, "an SLO's spec", optional=(
-        "timeWindows", "budgetingMethod", "description", "indicator", "service", "objectives"))  # fmt: skip
+    spec = Doc(
+        reading,
+        inner,
+        "an SLO's spec",
+        optional=("timeWindows", "budgetingMethod", "description", "indicator", "service", "objectives"),
+    )
     told = description(reading, spec)
     served = text_of(spec.need("service", "an SLO"))
     method = _METHODS.get(choice(reading, spec.need("budgetingMethod", "an SLO"), tuple(_METHODS)))
@@ -48,9 +53,19 @@ def read(reading: Reading, node: Mapping, gathered: Gathered) -> None:
     _one_place(reading, spec, goals)
     page, ticket = severities_of(reading)
     base = Slo(
-        meta.name, Objective("50%", Decimal("0.5")), window[0], CompositeSli("weighted", ()), told, None, page, ticket,
-        reading.source(node), title=meta.title, calendar=window[1], method=method or "occurrences",
-    )  # fmt: skip
+        meta.name,
+        Objective("50%", Decimal("0.5")),
+        window[0],
+        CompositeSli("weighted", ()),
+        told,
+        None,
+        page,
+        ticket,
+        reading.source(node),
+        title=meta.title,
+        calendar=window[1],
+        method=method or "occurrences",
+    )
     found = [_objective(reading, goal, spec.at("indicator"), base) for goal in goals]
     slugs = [slug(slo.title) for slo in found if slo is not None]
     named = len(set(slugs)) == len(goals) and all(slugs)
@@ -65,16 +80,25 @@ def read(reading: Reading, node: Mapping, gathered: Gathered) -> None:
 def _one_place(reading: Reading, spec: Doc, goals: tuple[Node, ...]) -> None:
     ratios = [goal for goal in goals if isinstance(goal, Mapping) and goal.get("ratioMetrics")]
     if ratios and spec.at("indicator") is not None:
-        reading.complain("SER024", spec.key("indicator") or spec.node, "an indicator stands here and in the objectives",
-                         expected="`indicator`, or `ratioMetrics` in the objectives")  # fmt: skip
+        reading.complain(
+            "SER024",
+            spec.key("indicator") or spec.node,
+            "an indicator stands here and in the objectives",
+            expected="`indicator`, or `ratioMetrics` in the objectives",
+        )
     elif not ratios and spec.at("indicator") is None and isinstance(spec.node, Mapping):
-        reading.complain("SER024", spec.node, "there is no indicator",
-                         expected="`indicator`, or `ratioMetrics` in the objectives")  # fmt: skip
+        reading.complain(
+            "SER024", spec.node, "there is no indicator", expected="`indicator`, or `ratioMetrics` in the objectives"
+        )
 
 
 def _objective(reading: Reading, node: Node, indicator: Node | None, base: Slo) -> Slo | None:
-    doc = Doc(reading, node, "an objective", optional=(
-        "displayName", "value", "ratioMetrics", "target", "timeSliceTarget", "op"))  # fmt: skip
+    doc = Doc(
+        reading,
+        node,
+        "an objective",
+        optional=("displayName", "value", "ratioMetrics", "target", "timeSliceTarget", "op"),
+    )
     title = doc.at("displayName")
     if title is not None and len(text_of(title)) > 1050:
         too_long(reading, title, 1050)
@@ -84,10 +108,16 @@ def _objective(reading: Reading, node: Node, indicator: Node | None, base: Slo) 
     ratio = doc.at("ratioMetrics")
     value, operator = doc.at("value"), doc.at("op")
     if ratio is not None and operator is not None:
-        reading.complain("SER157", doc.key("op") or node, "`op` means nothing beside `ratioMetrics`", expected="no `op`")
+        reading.complain(
+            "SER157", doc.key("op") or node, "`op` means nothing beside `ratioMetrics`", expected="no `op`"
+        )
     elif ratio is not None and value is None:
-        reading.complain("SER159", node, "v1alpha wants a `value` here, though it means nothing beside a ratio",
-                         expected="`value: 1`")  # fmt: skip
+        reading.complain(
+            "SER159",
+            node,
+            "v1alpha wants a `value` here, though it means nothing beside a ratio",
+            expected="`value: 1`",
+        )
     elif ratio is None:
         value, operator = doc.need("value", "an objective"), doc.need("op", "an objective")
     threshold = bounded(reading, value, lambda _: True, "")
@@ -99,8 +129,15 @@ def _objective(reading: Reading, node: Node, indicator: Node | None, base: Slo) 
     if target == 0:
         reading.complain("SER163", node, "a target of 0 promises nothing; this objective is left out")
         return None
-    return replace(base, objective=objective_of(target), sli=sli, title=text_of(title).strip(),
-                   slice_target=slice_target or None)  # fmt: skip
+    method: Method = "ratio_timeslices" if isinstance(sli, GaugeSli) and base.method == "occurrences" else base.method
+    return replace(
+        base,
+        objective=objective_of(target),
+        sli=sli,
+        method=method,
+        title=text_of(title).strip(),
+        slice_target=slice_target or None,
+    )
 
 
 def _ratio(reading: Reading, node: Node) -> Sli | None:
@@ -133,15 +170,17 @@ def _source(reading: Reading, node: Node | None) -> Scalar | None:
     if source is None or not isinstance(query, Scalar) or not query.value.strip():
         return None
     if text_of(source).lower() not in PROMETHEUS:
-        reading.complain("SER153", source, f"data from `{text_of(source)[:40]}` is not read: this objective is not "
-                         "watched", expected="Prometheus")  # fmt: skip
+        reading.complain(
+            "SER153",
+            source,
+            f"data from `{text_of(source)[:40]}` is not read: this objective is not watched",
+            expected="Prometheus",
+        )
         return None
     return query
 
 
 def _window(reading: Reading, spec: Doc) -> tuple[timedelta, Calendar | None]:
-    from sereno.spec.dialects.openslo_slo import DEFAULT_WINDOW, calendar_of, counted
-
     node = spec.need("timeWindows", "an SLO")
     items = listed(reading, node, "windows")
     if len(items) != 1:
@@ -155,11 +194,19 @@ def _window(reading: Reading, spec: Doc) -> tuple[timedelta, Calendar | None]:
     rolling = bool(values.flag(reading, flag)) if flag is not None else doc.at("calendar") is None
     written = doc.at("calendar")
     if rolling and written is not None:
-        reading.complain("SER157", doc.key("calendar") or items[0], "a rolling window has no `calendar`",
-                         expected="`isRolling: false`, or no `calendar`")  # fmt: skip
+        reading.complain(
+            "SER157",
+            doc.key("calendar") or items[0],
+            "a rolling window has no `calendar`",
+            expected="`isRolling: false`, or no `calendar`",
+        )
     elif not rolling and written is None:
-        reading.complain("SER157", items[0], "a window that does not roll needs a `calendar`",
-                         expected="`isRolling: true`, or {startTime: …, timeZone: …}")  # fmt: skip
+        reading.complain(
+            "SER157",
+            items[0],
+            "a window that does not roll needs a `calendar`",
+            expected="`isRolling: true`, or {startTime: …, timeZone: …}",
+        )
     calendar = calendar_of(reading, written) if written is not None and not rolling else None
     if not unit or count is None:
         return DEFAULT_WINDOW, None

@@ -26,8 +26,15 @@ _LABEL_KEY = re.compile(r"[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 _DOMAIN = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*"
 _ANNOTATION_KEY = re.compile(rf"(?:(?=[^/]{{1,253}}/){_DOMAIN}/)?{_LABEL_KEY.pattern}")
 _SHORTHAND = re.compile(r"([0-9]{1,6})([mhdwMQY])")
-_DAYS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1),
-         "M": timedelta(days=30), "Q": timedelta(days=90), "Y": timedelta(days=365)}  # fmt: skip
+_DAYS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "M": timedelta(days=30),
+    "Q": timedelta(days=90),
+    "Y": timedelta(days=365),
+}
 _DESCRIPTION_MAX, _TITLE_MAX = 1050, 63
 
 
@@ -71,8 +78,9 @@ class Doc(Fields):
         """The value of `key`, reported if there is none."""
         found = self.at(key)
         if found is None and isinstance(self.node, Mapping):
-            self.reading.complain("SER022", self.key(key) or self.node, f"{what} needs `{key}`",
-                                  expected=f"a value for `{key}`")  # fmt: skip
+            self.reading.complain(
+                "SER022", self.key(key) or self.node, f"{what} needs `{key}`", expected=f"a value for `{key}`"
+            )
         return found
 
     def one(self, *keys: str, needed: bool = True) -> str | None:
@@ -82,8 +90,9 @@ class Doc(Fields):
             return there[0] if there else None
         choices = " or ".join(f"`{key}`" for key in keys)
         if there:
-            self.reading.complain("SER024", self.key(there[1]) or self.node, f"only one of {choices} can be given",
-                                  expected=choices)  # fmt: skip
+            self.reading.complain(
+                "SER024", self.key(there[1]) or self.node, f"only one of {choices} can be given", expected=choices
+            )
         elif needed:
             self.reading.complain("SER024", self.node, f"{choices} is needed", expected=f"exactly one of {choices}")
         return None
@@ -96,13 +105,20 @@ def kind_of(reading: Reading, node: Mapping) -> tuple[str, str] | None:
     version = written.value.removeprefix("openslo.com/").removeprefix("openslo/")
     if version == "v2alpha":
         reading.complain(
-            "SER150", written, "OpenSLO v2alpha is a draft that still changes; it is not read",
-            expected="openslo/v1", hint="write it as openslo/v1: `indicator` for `sli`, `service` for `serviceRef`",
-        )  # fmt: skip
+            "SER150",
+            written,
+            "OpenSLO v2alpha is a draft that still changes; it is not read",
+            expected="openslo/v1",
+            hint="write it as openslo/v1: `indicator` for `sli`, `service` for `serviceRef`",
+        )
         return None
     if written.value not in ("openslo/v1", "openslo/v1alpha"):
-        reading.complain("SER150", written, f"`{written.value[:40]}` is no version of OpenSLO that is known",
-                         expected="openslo/v1 or openslo/v1alpha")  # fmt: skip
+        reading.complain(
+            "SER150",
+            written,
+            f"`{written.value[:40]}` is no version of OpenSLO that is known",
+            expected="openslo/v1 or openslo/v1alpha",
+        )
         return None
     kinds = KINDS if version == "v1" else ALPHA_KINDS
     kind = node.get("kind")
@@ -112,8 +128,13 @@ def kind_of(reading: Reading, node: Mapping) -> tuple[str, str] | None:
         reading.complain("SER022", node, "an OpenSLO document needs `kind`", expected=f"one of {', '.join(kinds)}")
     else:
         assert kind is not None
-        reading.complain("SER150", kind, f"`{text_of(kind)[:40]}` is no kind of document in openslo/{version}",
-                         expected=f"one of {', '.join(kinds)}", hint=closest(text_of(kind), kinds))  # fmt: skip
+        reading.complain(
+            "SER150",
+            kind,
+            f"`{text_of(kind)[:40]}` is no kind of document in openslo/{version}",
+            expected=f"one of {', '.join(kinds)}",
+            hint=closest(text_of(kind), kinds),
+        )
     return None
 
 
@@ -151,10 +172,12 @@ def dns_label(reading: Reading, node: Node) -> str:
         return written
     near = re.sub(r"[^a-z0-9]+", "-", written.lower()).strip("-")[:63].rstrip("-")
     reading.complain(
-        "SER152", node, f"`{written[:80]}` cannot be a name in OpenSLO" if written else "this is not a name",
+        "SER152",
+        node,
+        f"`{written[:80]}` cannot be a name in OpenSLO" if written else "this is not a name",
         expected="lower-case letters, digits and dashes, at most 63, beginning and ending with a letter or digit",
         hint=f"write `{near}`; `displayName` may be anything" if near else None,
-    )  # fmt: skip
+    )
     return ""
 
 
@@ -188,16 +211,16 @@ def span(reading: Reading, node: Node | None) -> Span | None:
     found = _SHORTHAND.fullmatch(text_of(node))
     if found is None or not int(found[1]):
         reading.complain(
-            "SER154", node, f"`{text_of(node)[:40]}` is not a duration of OpenSLO",
+            "SER154",
+            node,
+            f"`{text_of(node)[:40]}` is not a duration of OpenSLO",
             expected="a whole number with m (minutes), h, d, w, M (months), Q or Y: `30d`, `1M`",
-        )  # fmt: skip
+        )
         return None
     return Span(int(found[1]), found[2])
 
 
-def bounded(
-    reading: Reading, node: Node | None, good: Callable[[Decimal], bool], expected: str
-) -> Decimal | None:
+def bounded(reading: Reading, node: Node | None, good: Callable[[Decimal], bool], expected: str) -> Decimal | None:
     """A number for which `good` holds; reported otherwise."""
     found = number(reading, node) if node is not None else None
     if found is None or good(found):
@@ -267,14 +290,19 @@ def _ratio(reading: Reading, node: Node) -> None:
     if doc.at("raw") is not None:
         for other in ("good", "bad"):
             if doc.at(other) is not None:
-                reading.complain("SER157", doc.key(other) or node, f"`{other}` cannot stand beside `raw`",
-                                 expected="`raw` alone, or `total` with `good` or `bad`")  # fmt: skip
+                reading.complain(
+                    "SER157",
+                    doc.key(other) or node,
+                    f"`{other}` cannot stand beside `raw`",
+                    expected="`raw` alone, or `total` with `good` or `bad`",
+                )
         choice(reading, doc.need("rawType", "a raw ratio"), ("success", "failure"))
     elif doc.at("total") is not None and doc.at("good") is None and doc.at("bad") is None:
         reading.complain("SER024", node, "`good` or `bad` is needed", expected="exactly one of `good` or `bad`")
     elif doc.at("good") is not None and doc.at("bad") is not None:
-        reading.complain("SER024", doc.key("bad") or node, "only one of `good` or `bad` can be given",
-                         expected="`good` or `bad`")  # fmt: skip
+        reading.complain(
+            "SER024", doc.key("bad") or node, "only one of `good` or `bad` can be given", expected="`good` or `bad`"
+        )
     if (counter := doc.at("counter")) is not None:
         values.flag(reading, counter)
     for key in ("total", "good", "bad", "raw"):
@@ -293,8 +321,9 @@ def metric(reading: Reading, node: Node) -> None:
         dns_label(reading, reference)
     spec = inner.need("spec", "a metric's source")
     if spec is not None and not (isinstance(spec, Mapping) and spec.entries):
-        reading.complain("SER022", spec, "a metric's source needs a `spec` that says what is asked",
-                         expected="such as {query: …}")  # fmt: skip
+        reading.complain(
+            "SER022", spec, "a metric's source needs a `spec` that says what is asked", expected="such as {query: …}"
+        )
 
 
 def team_of(node: Mapping) -> str:
@@ -315,9 +344,13 @@ def _keys(reading: Reading, node: Node | None, pattern: re.Pattern[str], what: s
         return {}
     for key, value in node.entries:
         if not pattern.fullmatch(key.value):
-            reading.complain("SER164", key, f"`{key.value[:80]}` cannot be the name of {'an' if what[0] == 'a' else 'a'} "
-                             f"{what}", expected="letters, digits, - _ and ., beginning and ending with a letter or "
-                             "digit, at most 63" + (", after a domain and / if need be" if what[0] == "a" else ""))  # fmt: skip
+            reading.complain(
+                "SER164",
+                key,
+                f"`{key.value[:80]}` cannot be the name of {'an' if what[0] == 'a' else 'a'} {what}",
+                expected="letters, digits, - _ and ., beginning and ending with a letter or "
+                "digit, at most 63" + (", after a domain and / if need be" if what[0] == "a" else ""),
+            )
         if what == "annotation" and not isinstance(value, Scalar):
             expect(reading, value, "text")
     return {key.value: value for key, value in node.entries}

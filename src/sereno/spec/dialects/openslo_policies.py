@@ -79,8 +79,12 @@ def condition_spec(reading: Reading, node: Node) -> Condition | None:
     inner = doc.need("condition", "a condition")
     if inner is None:
         return None
-    rule = Doc(reading, inner, "what a condition looks at",
-               optional=("kind", "op", "threshold", "lookbackWindow", "alertAfter"))  # fmt: skip
+    rule = Doc(
+        reading,
+        inner,
+        "what a condition looks at",
+        optional=("kind", "op", "threshold", "lookbackWindow", "alertAfter"),
+    )
     kind = choice(reading, rule.need("kind", "a condition"), ("burnrate",))
     operator = choice(reading, rule.need("op", "a condition"), tuple(OPERATORS))
     threshold = bounded(reading, rule.need("threshold", "a condition"), lambda _: True, "")
@@ -121,12 +125,20 @@ def policy_spec(reading: Reading, node: Node, library: Library) -> PolicyParts |
     description(reading, doc)
     conditions = listed(reading, doc.at("conditions"), "conditions")
     if len(conditions) != 1 and isinstance(node, Mapping):
-        reading.complain("SER157", doc.key("conditions") or node, f"a policy has exactly one condition, not "
-                         f"{len(conditions)}", expected="one condition, or a policy for each")  # fmt: skip
+        reading.complain(
+            "SER157",
+            doc.key("conditions") or node,
+            f"a policy has exactly one condition, not {len(conditions)}",
+            expected="one condition, or a policy for each",
+        )
     targets = listed(reading, doc.at("notificationTargets"), "targets")
     if not targets and isinstance(node, Mapping):
-        reading.complain("SER022", doc.key("notificationTargets") or node, "a policy tells nobody",
-                         expected="at least one in `notificationTargets`")  # fmt: skip
+        reading.complain(
+            "SER022",
+            doc.key("notificationTargets") or node,
+            "a policy tells nobody",
+            expected="at least one in `notificationTargets`",
+        )
     for target in targets:
         _policy_target(reading, target, library)
     found = [_policy_condition(reading, item) for item in conditions]
@@ -154,8 +166,12 @@ def _either(reading: Reading, node: Node, key: str, kind: str, what: str) -> tup
     inline = [inner for inner in ("kind", "metadata", "spec") if doc.at(inner) is not None]
     if doc.has(key):
         if inline:
-            reading.complain("SER024", doc.key(inline[0]) or node, f"only one of `{key}` or `spec` can be given",
-                             expected=f"`{key}`, or what it would refer to")  # fmt: skip
+            reading.complain(
+                "SER024",
+                doc.key(inline[0]) or node,
+                f"only one of `{key}` or `spec` can be given",
+                expected=f"`{key}`, or what it would refer to",
+            )
             return None, None
         reference = doc.need(key, what)
         return None, reference if reference is not None and dns_label(reading, reference) else None
@@ -184,16 +200,23 @@ def tiers_of(reading: Reading, conditions: list[Condition]) -> tuple[DeclaredTie
     for condition in conditions:
         why = _unfit(condition, found)
         if why:
-            reading.complain("SER163", condition.place, f"this condition is left out: {why}",
-                             hint="without any, the tiers follow from the window")  # fmt: skip
+            reading.complain(
+                "SER163",
+                condition.place,
+                f"this condition is left out: {why}",
+                hint="without any, the tiers follow from the window",
+            )
             continue
         short = max(timedelta(minutes=1), timedelta(minutes=condition.lookback // timedelta(minutes=12)))
         kind = "page" if pages(reading, condition.severity) else "ticket"
         found[condition.lookback] = DeclaredTier(
             "page" if kind == "page" else "ticket", condition.lookback, short, condition.threshold, condition.after
         )
-        reading.complain("SER159", condition.place, "the alert also asks that the last twelfth of the window burns, so "
-                         "that it ends when the trouble does")  # fmt: skip
+        reading.complain(
+            "SER159",
+            condition.place,
+            "the alert also asks that the last twelfth of the window burns, so that it ends when the trouble does",
+        )
     return tuple(found.values())
 
 

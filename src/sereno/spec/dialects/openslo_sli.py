@@ -23,9 +23,7 @@ class Sources:
     types: dict[str, str] = field(default_factory=dict)
 
 
-def indicator(
-    reading: Reading, node: Node, sources: Sources, compared: tuple[str, Decimal] | None
-) -> Sli | None:
+def indicator(reading: Reading, node: Node, sources: Sources, compared: tuple[str, Decimal] | None) -> Sli | None:
     """The indicator in the checked spec `node`; None after a report, also if its data is not in a Prometheus.
 
     Args:
@@ -62,8 +60,12 @@ def query_of(reading: Reading, node: Node | None, sources: Sources) -> Scalar | 
         return None
     if source is not None:
         what = f"`{type_[:40]}`" if type_ else "an unknown source"
-        reading.complain("SER153", source, f"data from {what} is not read: this objective is not watched",
-                         expected="`type: Prometheus` (or Thanos, Mimir, Cortex, VictoriaMetrics)")  # fmt: skip
+        reading.complain(
+            "SER153",
+            source,
+            f"data from {what} is not read: this objective is not watched",
+            expected="`type: Prometheus` (or Thanos, Mimir, Cortex, VictoriaMetrics)",
+        )
     return None
 
 

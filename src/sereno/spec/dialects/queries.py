@@ -7,6 +7,7 @@ stays PromQL, its window written `$window`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from sereno.kernel.errors import QueryError, UnsupportedQuery
@@ -22,6 +23,7 @@ WINDOW = re.compile(r"\{\{\s*\.?window\s*\}\}|\$\{window\}|\$window\b")
 _LITERAL = re.compile(r"[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdwy]))*")
 _RATE = re.compile(r"(?:rate|increase)\s*\((?P<inner>.*)\[\s*(?P<window>[^\[\]]+?)\s*\]\s*\)", re.DOTALL)
 _SUM = re.compile(r"sum\s*\((?P<inner>.*)\)", re.DOTALL)
+_OPERATOR = re.compile(r"[-+*%^<>=!]|\b(?:and|or|unless|on|ignoring|by|without|offset|bool|atan2)\b", re.IGNORECASE)
 _COMMENT = re.compile(r"#[^\n\"'`]*$", re.MULTILINE)
 
 
@@ -60,7 +62,25 @@ def selector(reading: Reading, text: str) -> Matchers | None:
 
 def difference(query: str) -> tuple[str, str] | None:
     """The two sides of `a - b` at the top of `query`."""
-    text, depth, quote = _bare(query), 0, ""
+    return split(_bare(query), "-")
+
+
+def split(text: str, operator: str) -> tuple[str, str] | None:
+    """What stands left and right of the first `operator` that is in no brackets and no quotes."""
+    for index, char in _top(text):
+        if char == operator and index:
+            return text[:index], text[index + 1 :]
+    return None
+
+
+def _shell(text: str) -> str:
+    """`text` without what is in brackets or quotes."""
+    return "".join(char for _, char in _top(text))
+
+
+def _top(text: str) -> Iterator[tuple[int, str]]:
+    """The characters of `text` outside all brackets and quotes, with their places."""
+    depth, quote = 0, ""
     for index, char in enumerate(text):
         if quote:
             quote = "" if char == quote and text[index - 1] != "\\" else quote
@@ -70,14 +90,13 @@ def difference(query: str) -> tuple[str, str] | None:
             depth += 1
         elif char in ")]}":
             depth -= 1
-        elif char == "-" and depth == 0 and index:
-            return text[:index], text[index + 1 :]
-    return None
+        elif depth == 0:
+            yield index, char
 
 
-def events(reading: Reading, *, total: str, bad: str | None = None, good: str | None = None, plain: bool = False) -> (
-    EventsSli | LatencySli | None
-):  # fmt: skip
+def events(
+    reading: Reading, *, total: str, bad: str | None = None, good: str | None = None, plain: bool = False
+) -> EventsSli | LatencySli | None:
     """The counted indicator that the queries are, exactly; None if they are no counters.
 
     `bad` or `good` is given. `plain` says that a selector without a rate is a counter too.
@@ -105,6 +124,7 @@ def counted_good(total: Matchers, good: Matchers) -> EventsSli | LatencySli:
     edges = [matcher for matcher in good if matcher[0] == "le"]
     rest = {matcher for matcher in good[1:] if matcher[0] != "le"}
     same = rest == set(total[1:]) and name.endswith("_count") and bucket == name.removesuffix("_count") + "_bucket"
+    same = same and "millisecond" not in name
     seconds = _edge(edges[0]) if len(edges) == 1 and same else None
     if seconds is None:
         return EventsSli(selector_text(total), None, selector_text(good))
@@ -115,6 +135,18 @@ def counted_good(total: Matchers, good: Matchers) -> EventsSli | LatencySli:
         count=selector_text(total),
         within_seconds=seconds,
     )
+
+
+def quotient(reading: Reading, query: str) -> EventsSli | LatencySli | None:
+    """The counted indicator in a ratio of errors: `bad / total` or `1 - good / total`, both of counters; else None."""
+    text, kind = _bare(query), "bad"
+    sides = split(text, "-")
+    if sides is not None and sides[0].strip() == "1":
+        text, kind = _bare(sides[1]), "good"
+    parts = split(text, "/")
+    if parts is None or split(parts[1], "/") is not None or _OPERATOR.search(_shell(text)):
+        return None
+    return events(reading, total=parts[1], **{kind: parts[0]})  # type: ignore[arg-type]
 
 
 def _edge(matcher: MatcherTuple) -> Decimal | None:
@@ -145,9 +177,12 @@ def windowed(reading: Reading, node: Node, text: str, *, needed: bool = True) ->
         return None
     if needed and not WINDOW.search(text):
         reading.complain(
-            "SER158", node, "this query is for one window only", expected="the window as {{.window}}",
+            "SER158",
+            node,
+            "this query is for one window only",
+            expected="the window as {{.window}}",
             hint="without it every burn-rate alert would look at the same stretch of time",
-        )  # fmt: skip
+        )
         return None
     return WINDOW.sub("$window", text).strip()
 
