@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from sereno.lint.dashboards_model import Dashboard, named, queries, source_type
 from sereno.lint.dashboards_substitution import readable, variables_in
@@ -44,26 +43,6 @@ def check_queries(dashboard: Dashboard, context: Context, report: Report) -> Non
                 _check_metrics(dashboard, panel, target, expr, context, report)
 
 
-@dataclass(frozen=True, slots=True)
-class _Quoted(Query):
-    """A query in a text that may be quoted: what is written into it is escaped as its quotes want."""
-
-    style: str = "plain"
-
-    def edit(self, start: int, end: int, text: str) -> Edit:
-        """Characters `start` … `end` of the query become `text`."""
-        return self._escaped(Query.edit(self, start, end, text))
-
-    def after(self, end: int, text: str) -> Edit:
-        """`text` right after the character before `end`."""
-        return self._escaped(Query.after(self, end, text))
-
-    def _escaped(self, edit: Edit) -> Edit:
-        if self.style == "double":
-            return replace(edit, text=edit.text.replace("\\", "\\\\").replace('"', '\\"'))
-        return replace(edit, text=edit.text.replace("'", "''")) if self.style == "single" else edit
-
-
 class _Cautious(Report):
     """Hands on what is found in a query whose variables had been replaced, with those edits only that hold none of what
     took their place."""
@@ -93,7 +72,7 @@ def _check_metrics(
 ) -> None:  # fmt: skip
     plain = "$" not in expr.value and "[[" not in expr.value
     shown = frozenset(_LABEL.findall(text(target.get("legendFormat"))))
-    query = _Quoted(
+    query = Query(
         readable(expr.value), expr.file, lambda offset: locate(expr, offset), "panel", shown,
         _one_is_meant(panel, target), text(panel.get("title")), expr.style,
     )  # fmt: skip
