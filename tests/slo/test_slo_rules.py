@@ -47,8 +47,9 @@ def test_a_rule_says_which_window_what_it_means_and_when_it_ends() -> None:
         "summary": "payments: the error budget of availability burns at more than 14.4 times the sustainable rate"
         " (1 h)",
         "description": "Over the last 1 h (and the last 5 min too) more than 0.72% of the events failed; the objective"
-        " of 99.95% allows 0.05%. That spends 2% of the 30 d budget in 1 h; if it goes on, a whole budget is gone in"
-        " 2 d 2 h.",
+        " of 99.95% allows 0.05%. That spends 2% of the 30 d budget in 1 h; if it goes on, a whole budget lasts"
+        " 2 d 2 h at most, and what is left of it less.",
+        "owner": "money",
         "runbook_url": "runbooks/payments.md",
     }
     assert hour.for_ == timedelta(0)
@@ -59,8 +60,9 @@ def test_the_same_in_spanish() -> None:
     assert hour.annotations == {
         "summary": "Pagos: el presupuesto de error de availability se consume a más de 14,4 veces lo sostenible (1 h)",
         "description": "En la ventana de 1 h (y también en la de 5 min) más del 0,72 % de los eventos fallaron; el"
-        " objetivo 99.95% permite el 0,05 %. Eso consume el 2 % del presupuesto de 30 d en 1 h; si sigue así, el"
-        " presupuesto completo se agota en 2 d 2 h.",
+        " objetivo 99.95% permite el 0,05 %. Eso consume el 2 % del presupuesto de 30 d en 1 h; si sigue así, un"
+        " presupuesto completo dura como mucho 2 d 2 h, y lo que quede de él, menos.",
+        "owner": "money",
     }
 
 

@@ -18,6 +18,11 @@ def part_in_slices(part: Part, composite: Slo) -> Slo:
     return replace(part.slo, method="timeslices", slice_length=composite.slice_length, slice_target=target)
 
 
+def in_slices(slo: Slo) -> bool:
+    """Whether time is counted, slice by slice, and not events."""
+    return method_of(slo) != "occurrences" or (isinstance(slo.sli, CompositeSli) and slo.sli.mode == "all")
+
+
 def all_slices(slo: Slo) -> Slo:
     """A composite of mode `all` as what it is: counted in slices."""
     return replace(slo, method="timeslices")

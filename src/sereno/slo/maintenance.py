@@ -59,7 +59,7 @@ def _local_starts(planned: Maintenance, before_year: int) -> tuple[datetime, ...
     rule = _rule(planned)
     if rule is None:
         return (planned.start,)
-    found: list[tuple[datetime, datetime]] = []
+    found: list[datetime] = []
     for at in rule:
         if at.year >= before_year:
             break

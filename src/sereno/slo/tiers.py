@@ -14,6 +14,7 @@ from typing import Literal
 
 from sereno.kernel.duration import to_ms
 from sereno.kernel.message import Language
+from sereno.slo.composites import in_slices
 from sereno.slo.exact import written
 from sereno.slo.model import DroppedTier, Tier
 from sereno.slo.words import explain_dropped
@@ -54,7 +55,8 @@ def tiers_of(
 
     Those that the objective declares, as it declares them; without any, those of the catalogue.
     """
-    floor_ms = _SCRAPES_MIN * to_ms(max(scrape_interval, evaluation_interval))
+    every = max(scrape_interval, evaluation_interval)
+    floor_ms = _SCRAPES_MIN * to_ms(max(every, slo.slice_length) if in_slices(slo) else every)
     period_ms = to_ms(slo.window)
     budget = Fraction(slo.objective.budget)
     kept: list[Tier] = []

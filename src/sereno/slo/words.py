@@ -7,8 +7,10 @@ from decimal import Decimal
 
 from sereno.kernel.language import Phrases, number, say, span
 from sereno.kernel.message import Language
+from sereno.slo.composites import in_slices
 from sereno.slo.model import DroppedTier, Tier
-from sereno.spec.model import LatencySli, NativeLatencySli, Service, Slo
+from sereno.slo.slices import method_of
+from sereno.spec.model import CompositeSli, LatencySli, NativeLatencySli, Service, Slo
 
 PHRASES: Phrases = {
     "summary": {
@@ -16,15 +18,35 @@ PHRASES: Phrases = {
         "en": "{service}: the error budget of {slo} burns at more than {factor} times the sustainable rate ({long})",
     },
     "description": {
-        "es": "En la ventana de {long} (y también en la de {short}) más del {threshold} de los eventos {failed};"
+        "es": "En la ventana de {long} (y también en la de {short}) más del {threshold} {failed};"
         " el objetivo {objective} permite el {allowed}. Eso consume el {share} del presupuesto de {window} en {long};"
-        " si sigue así, el presupuesto completo se agota en {exhausts}.",
-        "en": "Over the last {long} (and the last {short} too) more than {threshold} of the events {failed};"
+        " si sigue así, un presupuesto completo dura como mucho {exhausts}, y lo que quede de él, menos.",
+        "en": "Over the last {long} (and the last {short} too) more than {threshold} {failed};"
         " the objective of {objective} allows {allowed}. That spends {share} of the {window} budget in {long};"
-        " if it goes on, a whole budget is gone in {exhausts}.",
+        " if it goes on, a whole budget lasts {exhausts} at most, and what is left of it less.",
     },
-    "failed": {"es": "fallaron", "en": "failed"},
-    "slow": {"es": "tardaron más de {within}", "en": "took longer than {within}"},
+    "failed": {"es": "de los eventos fallaron", "en": "of the events failed"},
+    "fraction": {
+        "es": "de lo que en ese tiempo sería tráfico normal (el de {window}) falló",
+        "en": "of what would be usual traffic for that time (that of {window}) failed",
+    },
+    "slow": {"es": "de los eventos tardaron más de {within}", "en": "of the events took longer than {within}"},
+    "slices": {
+        "es": "de los intervalos de {slice} fueron malos",
+        "en": "of the slices of {slice} were bad",
+    },
+    "ratios": {
+        "es": "de cada intervalo de {slice}, en promedio, fue malo",
+        "en": "of each slice of {slice} was bad on average",
+    },
+    "weighted": {
+        "es": "de los eventos de sus {count} partes, según su peso, fueron malos",
+        "en": "of the events of its {count} parts, by their weights, were bad",
+    },
+    "product": {
+        "es": "de los recorridos por sus {count} partes fallaron",
+        "en": "of the journeys through its {count} parts failed",
+    },
     "meaningless": {
         "es": "{long} a {factor}× se dispararía sin que el presupuesto esté en peligro: a esa tasa ({factor} ≤ 1)"
         " alcanza para todo el período de {window}",
@@ -75,14 +97,24 @@ def explain_dropped(dropped: DroppedTier, slo: Slo, language: Language) -> str:
 
 
 def _failed(slo: Slo, language: Language) -> str:
-    if not isinstance(slo.sli, LatencySli | NativeLatencySli):
-        return say(PHRASES, "failed", language)
-    within = timedelta(seconds=float(slo.sli.within_seconds))
-    milliseconds = slo.sli.within_seconds * 1000
-    shown = f"{exactly(milliseconds, language)} ms" if milliseconds < 1000 else span(within, language)
-    if slo.sli.within_seconds > 1 and slo.sli.within_seconds % 1:
-        shown = f"{exactly(slo.sli.within_seconds, language)} s"
-    return say(PHRASES, "slow", language, within=shown)
+    length = span(slo.slice_length, language)
+    if in_slices(slo):
+        return say(PHRASES, "ratios" if method_of(slo) == "ratio_timeslices" else "slices", language, slice=length)
+    if isinstance(slo.sli, CompositeSli):
+        return say(PHRASES, slo.sli.mode, language, count=len(slo.sli.parts))
+    if isinstance(slo.sli, LatencySli | NativeLatencySli):
+        return say(PHRASES, "slow", language, within=_within(slo.sli.within_seconds, language))
+    if slo.low_traffic and slo.low_traffic.budget_fraction:
+        return say(PHRASES, "fraction", language, window=span(slo.window, language))
+    return say(PHRASES, "failed", language)
+
+
+def _within(seconds: Decimal, language: Language) -> str:
+    if seconds < 1:
+        return f"{exactly(seconds * 1000, language)} ms"
+    if seconds % 1:
+        return f"{exactly(seconds, language)} s"
+    return span(timedelta(seconds=float(seconds)), language)
 
 
 def percentage(ratio: Decimal, language: Language) -> str:
