@@ -41,6 +41,7 @@ COMPOSITE = (
     "  - {name: b, objective: 9%, window: 7d, sli: {events: {total: t, bad: b}}}\n"
     "  - {name: j, objective: 9%, window: 7d, sli: {composite: {mode: "
 )
+TEMPLATE = SERVICE + "slos:\n  - name: a\n    objective: 95%\n    window: 7d\n    sli: "
 PLAN = "maintenance: m\nstart: 2026-01-04T02:00\nduration: 1h\n"
 POLICY = "policy: p\nsteps:\n"
 FULL = SERVICE + "slos: []\nsaturation: [{name: pool, used: up, levels: "
@@ -201,8 +202,8 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER113", QUERY + "        {ratio: »r}\n"),
     ("SER060", QUERY + "        {ratio: 'avg_over_time(r[$window]) ») '}\n"),
     ("SER024", QUERY + "        {ratio: 'avg_over_time(r[$window])', »total: t}\n"),
-    ("SER024", QUERY + "        {»bad: 'sum(rate(b_total[$window]))'}\n"),
-    ("SER024", LATENCY + "        {»histogram: h_seconds}\n"),
+    ("SER024", QUERY + "        »{bad: 'sum(rate(b_total[$window]))'}\n"),
+    ("SER024", LATENCY + "        »{histogram: h_seconds}\n"),
     ("SER024", (LATENCY + "        {histogram: h_seconds, promises: [{objective: 90%, within: 1s}]}\n")
      .replace("    objective: 95%", "    »objective: 95%")),
     ("SER114", PLAN + "services: [web, »wbe]\n"),
@@ -228,7 +229,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER121", POLICY + "  - {at: 80%, do: x}\n  - {at: »80%, do: y}\n"),
     ("SER121", POLICY + "  - {at: 80%, do: x, »override: [ana]}\n"),
     ("SER121", FULL + "[{at: 80%, severity: SEV3}, {at: »70%, severity: SEV2}]}]\n"),
-    ("SER022", SERVICE + "slos: []\nsaturation: [{»name: pool, used: up}]\n"),
+    ("SER022", SERVICE + "slos: []\nsaturation: [»{name: pool, used: up}]\n"),
     ("SER122", PLAN.replace("2026-01-04T02:00", "»2026-01-04")),
     ("SER122", PLAN.replace("2026-01-04T02:00", "»2026-01-04T02:00Z")),
     ("SER123", PLAN + "rrule: »every sunday\n"),
@@ -240,11 +241,22 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER126", SLO + "    objective: 99.9%\n    window: 30d\n    low_traffic: {min_events: »few}\n"),
     ("SER020", SLO + "    objective: 99.9%\n    window: 30d\n    low_traffic: »{}\n"),
     ("SER012", "policy: a\nsteps: [{at: 1%, do: x}]\n---\npolicy: »a\nsteps: [{at: 1%, do: x}]\n"),
+    # Templates of indicators
+    ("SER140", TEMPLATE + "{http: {within: 1s, »bad: '5..'}}\n"),
+    ("SER140", TEMPLATE + "{http: {»native: true}}\n"),
+    ("SER140", TEMPLATE + "{queue: {system: kafka, lag_below: 5, »failed: x}}\n"),
+    ("SER022", TEMPLATE + "{queue: {»lag_below: 5}}\n"),
+    ("SER140", TEMPLATE + "{database: {system: redis, »except: 'a=\"1\"'}}\n"),
+    ("SER140", TEMPLATE + "{batch: {cronjob: x, within: 26h, »failed: y}}\n"),
+    ("SER022", TEMPLATE + "{batch: »{cronjob: x}}\n"),
+    ("SER141", TEMPLATE + "{time_to_complete: {started: a_total, »in_time: b_total, within: 48h}}\n"),
+    ("SER141", TEMPLATE + "{business: {total: submitted_total, good: »approved_total}}\n"),
+    ("SER061", TEMPLATE + "{http: {bad: »'5..('}}\n"),
+    ("SER024", TEMPLATE + "{http: {}, »grpc: {}}\n"),
+    ("SER038", TEMPLATE + "{database: {system: »oracle}}\n"),
     # Warnings
     ("SER011", SERVICE + "alerts: []\n»probes: []\n"),
-    ("SER011", "»apiVersion: openslo/v1\nkind: SLO\nspec: {service: pay}\n"),
-    ("SER011", "»version: prometheus/v1\nservice: pay\nslos: []\n"),
-    ("SER011", "- »apiVersion: openslo/v1\n  kind: SLO\n"),
+    ("SER011", "»apiVersion: apps/v1\nkind: Deployment\n"),
     ("SER076", SLO + "    objective: 99.9%\n    window: 30d\n    severity: »SEV4\n"),
     ("SER077", "escalation: other\nsteps: [{page: ana, after: »5m}]\n"),
     ("SER078", SCHEDULE + "people: [ana, bo, »ana]\n"),
@@ -281,6 +293,6 @@ def test_the_base_of_these_cases_is_itself_without_a_mistake() -> None:
 
 def test_enough_mistakes_are_tried() -> None:
     assert len(MISTAKES) >= 60
-    beyond_a_text = {"SER112", "SER001", "SER002", "SER007", "SER093", "SER099"}
+    beyond_a_text = {"SER112", "SER001", "SER002", "SER007", "SER093", "SER099", "SER124"}
     of_others = {code for code in CODES if code.startswith("SER10") or code >= "SER150"}
     assert set(CODES) - {code for code, _ in MISTAKES} - of_others - beyond_a_text == set()

@@ -175,7 +175,10 @@ def test_markdown_with_a_front_is_a_runbook() -> None:
     assert loaded.spec is not None, rendered(loaded)
     books = loaded.spec.runbooks
     assert sorted(books) == ["books/broken.md", "books/front.md", "books/pool.md"]
-    assert (books["books/pool.md"].title, books["books/pool.md"].sections) == ("The pool is full", ("What to do", "Why"))
+    assert (books["books/pool.md"].title, books["books/pool.md"].sections) == (
+        "The pool is full",
+        ("What to do", "Why"),
+    )
     front = books["books/front.md"]
     assert (front.title, front.sections, front.text) == ("Nobody can pay", ("One",), "# Other\n## One\n")
     assert front.front == {"title": "Nobody can pay", "alerts": "Down, Slow"}

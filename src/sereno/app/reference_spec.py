@@ -12,7 +12,8 @@ from types import ModuleType
 from sereno.app import reference_delivery as delivery
 
 MODULES = (
-    "service", "objectives", "sli", "tiers", "saturation", "policies", "people", "public", "workspace",
+    "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
+    "saturation", "policies", "people", "public", "workspace",
     *delivery.MODULES,
 )  # fmt: skip
 HEADINGS = {
@@ -31,6 +32,15 @@ HEADINGS = {
     "an indicator of a gauge": "service · slos[] · sli · gauge",
     "a composite": "service · slos[] · sli · composite",
     "a part of a composite": "service · slos[] · sli · composite · of[]",
+    "an indicator of HTTP": "service · slos[] · sli · http",
+    "an indicator of gRPC": "service · slos[] · sli · grpc",
+    "an indicator of a queue": "service · slos[] · sli · queue",
+    "an indicator of a database": "service · slos[] · sli · database",
+    "an indicator of a cache": "service · slos[] · sli · cache",
+    "an indicator of a batch job": "service · slos[] · sli · batch",
+    "an indicator of payments": "service · slos[] · sli · payment",
+    "an indicator of time to complete": "service · slos[] · sli · time_to_complete",
+    "an indicator of business events": "service · slos[] · sli · business",
     "a saturation": "service · saturation[]",
     "a level": "service · saturation[] · levels[]",
     "a policy": "policy",
@@ -54,6 +64,10 @@ HEADINGS = {
 }
 NAME = "its name: letters a-z, digits, `-`, `_`, `.`; at most 63"
 TITLE = "what people read; its name by default"
+CONVENTION = "`prometheus` (the default) or `opentelemetry`: how the metrics are called"
+SELECT = 'matchers that are added to its metrics; by default the service\'s name as the job: `job="api"`'
+PROMISES = "as in an indicator of latency"
+EXCEPT = "events that do not count, as in an indicator of events"
 ZONE = "IANA time zone; `UTC` by default"
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a service": {
@@ -104,8 +118,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "or bad; the default of a gauge), or `ratio_timeslices` (the mean of the slices' own ratios)",
         "slice": "how long a slice is, 10s to 1d; `1m` by default",
         "slice_objective": "a slice is good when at least so many of its events are; `timeslices` needs it",
-        "unknown": "what time without any samples counts as: `ignore` (the default; it shows as less coverage), `bad` or "
-        "`good`",
+        "unknown": "what time without any samples counts as: `ignore` (the default; it shows as less coverage), `bad` "
+        "or `good`",
         "maintenance": "what planned time counts as: `exclude` (the default), `good`, or `count` (as any other)",
         "low_traffic": "when burn alerts are held back because too little happened to judge",
         "policy": "what is done as the budget goes: the name of a `policy`",
@@ -132,7 +146,16 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "latency": "events that were fast enough; or",
         "query": "PromQL of one's own; or",
         "gauge": "time in which a value was good; or",
-        "composite": "several objectives as one. Exactly one of all these",
+        "composite": "several objectives as one; or",
+        "http": "HTTP requests; or",
+        "grpc": "gRPC calls; or",
+        "queue": "what waits; or",
+        "database": "a database; or",
+        "cache": "a cache; or",
+        "batch": "a batch job; or",
+        "payment": "payments; or",
+        "time_to_complete": "the time until something is done; or",
+        "business": "events of the business. Exactly one of all these",
     },
     "an indicator of events": {
         "total": "the counter of all events: one metric with matchers",
@@ -208,6 +231,103 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "prometheus": "Prometheus",
         "alertmanager": "Alertmanager",
         "runbooks": "where the spec's folder is read by people: a runbook's path is put behind it",
+    },
+    "an indicator of HTTP": {
+        "convention": CONVENTION,
+        "select": SELECT,
+        "counter": "the counter of requests; by default `http_requests_total`, or the `_count` of OpenTelemetry's "
+        "`http_server_request_duration_seconds`",
+        "histogram": "the histogram of their times; by default `http_request_duration_seconds` or OpenTelemetry's",
+        "status": "the label with the status; `code`, or OpenTelemetry's `http_response_status_code`",
+        "bad": "a regular expression of the statuses that are failures; `5..` by default",
+        "within": "then it is about time instead of failures; a boundary of the histogram. OpenTelemetry's are 5, 10, "
+        "25, 50, 75, 100, 250, 500, 750 ms, 1, 2.5, 5, 7.5 and 10 s",
+        "promises": PROMISES,
+        "native": "`true`: a native histogram",
+        "except": EXCEPT,
+    },
+    "an indicator of gRPC": {
+        "convention": CONVENTION,
+        "select": SELECT,
+        "counter": "the counter of calls; by default `grpc_server_handled_total`, or the `_count` of OpenTelemetry's "
+        "`rpc_server_call_duration_seconds`",
+        "histogram": "the histogram of their times; by default `grpc_server_handling_seconds` or OpenTelemetry's",
+        "bad": "a regular expression of the codes that are failures; by default those that a server answers for: "
+        "unknown, deadline exceeded, unimplemented, internal, unavailable, data loss",
+        "within": "then it is about time instead of failures; a boundary of the histogram",
+        "promises": PROMISES,
+        "native": "`true`: a native histogram",
+        "except": EXCEPT,
+    },
+    "an indicator of a queue": {
+        "lag_below": "how much may wait: the time in which less does is counted; or",
+        "processed": "the counter of what was taken from the queue; or",
+        "waited": "the histogram of how long things waited. Exactly one of the three",
+        "system": "`kafka` (`kafka_consumergroup_lag`), `rabbitmq` (`rabbitmq_queue_messages_ready`) or `sqs`: with "
+        "`lag_below`",
+        "name": "the queue or topic: with `lag_below`",
+        "group": "the consumer group (Kafka): with `lag_below`",
+        "failed": "with `processed`: matchers of it, or a counter",
+        "within": "with `waited`: how long things may wait",
+        "promises": PROMISES,
+        "select": "matchers that are added to its metrics",
+        "except": EXCEPT,
+    },
+    "an indicator of a database": {
+        "system": "`postgresql` (`pg_up`), `mysql` (`mysql_up`), `redis` (`redis_up`) or `mongodb` (`mongodb_up`)",
+        "select": SELECT + " where it is about being up, none otherwise",
+        "errors": "`true`: the share of operations without an error, as clients see them (OpenTelemetry's "
+        "`db_client_operation_duration_seconds`)",
+        "within": "the share of operations that took no longer, as clients see them",
+        "promises": PROMISES,
+        "native": "`true`: a native histogram",
+        "except": EXCEPT,
+    },
+    "an indicator of a cache": {
+        "system": "`redis` (`redis_keyspace_hits_total`, `redis_keyspace_misses_total`) or `memcached` "
+        "(`memcached_commands_total`); or",
+        "hits": "a counter of look-ups that hit. Exactly one of the two",
+        "misses": "with `hits`: a counter of those that did not",
+        "select": SELECT + " with `system`, none otherwise",
+    },
+    "an indicator of a batch job": {
+        "last_success": "the gauge of the moment of the last success, in seconds since 1970: the time in which it is "
+        "young enough is counted; or",
+        "cronjob": "the name of a CronJob of Kubernetes (`kube_cronjob_status_last_successful_time`); or",
+        "runs": "the counter of runs. Exactly one of the three",
+        "namespace": "of the CronJob",
+        "within": "how old the last success may be: its period and some time to run",
+        "failed": "with `runs`: matchers of it, or a counter; or",
+        "succeeded": "with `runs`, likewise",
+        "select": "matchers that are added to its metrics",
+        "except": EXCEPT,
+    },
+    "an indicator of payments": {
+        "total": "the counter of payments that ended, well or not",
+        "succeeded": "the good ones: matchers added to `total`, or a counter of its own; or",
+        "failed": "the bad ones, likewise. Exactly one of the two",
+        "declined": "those that do not count, for the customer's bank said no: a condition, or a list",
+        "select": "matchers that are added to its metrics",
+        "except": EXCEPT,
+    },
+    "an indicator of time to complete": {
+        "histogram": "of the times until cases were done; those that are never done are not in it; or",
+        "settled": "the counter of cases that are done, or due and not done; or",
+        "started": "the counter of cases that begin: they are looked at as long ago as `within`. Exactly one of "
+        "the three",
+        "within": "how long a case may take",
+        "unit": "of the histogram's boundaries: `seconds` (the default), `minutes`, `hours` or `days`",
+        "in_time": "with `settled`: matchers of it, or a counter",
+        "late": "with `started`: the counter of cases that were not done when they were due, counted then",
+        "select": "matchers that are added to its metrics",
+        "except": EXCEPT,
+    },
+    "an indicator of business events": {
+        "total": "the counter of events, counted when they are decided",
+        "good": "those that ended well: matchers added to `total`; or",
+        "bad": "those that did not, likewise. Exactly one of the two",
+        "select": "matchers that are added to its metrics",
+        "except": EXCEPT,
     },
     "a tier": {
         "long": "the window that says how much was spent",
@@ -338,7 +458,8 @@ def page() -> str:
         module = importlib.import_module(f"sereno.spec.{name}")
         # Mappings of mappings come in the order of the headings: the whole before its parts.
         found = sorted(shapes(module), key=lambda shape: list(HEADINGS).index(shape.what))
-        parts.append(f"## {TITLES[name]}\n\n```yaml\n{example(module)}\n```")
+        if name in TITLES:
+            parts.append(f"## {TITLES[name]}\n\n```yaml\n{example(module)}\n```")
         parts += [_table(shape) for shape in found]
     parts.append(_severities())
     return "\n\n".join(parts) + "\n"
@@ -369,6 +490,7 @@ TITLES = {
     "service": "Services",
     "objectives": "Objectives",
     "sli": "Indicators",
+    "templates": "Templates of indicators",
     "saturation": "Saturation",
     "policies": "Policies and maintenance",
     "tiers": "Burn-rate tiers",

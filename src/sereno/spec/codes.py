@@ -133,6 +133,12 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER125", "Nobody of that name", "Neither a team nor a person has that name."),
     ("SER126", "Bad number", "A number within the bounds that the message names was expected."),
     ("SER131", "Start is not on the rule's weekday (warning)", "Nothing happens at a start that the rule leaves out."),
+    # Templates of indicators
+    ("SER140", "Key of another kind of indicator", "A template is about one thing: failures, or time, or what waits. "
+     "The key belongs to one of its other uses; promise that in an objective of its own."),
+    ("SER141", "Cases of different hours", "What begins and what is done in the same hour are different cases: their "
+     "ratio can exceed 1, and at low volume one case turns it over. Count both when a case is settled, or `late` when "
+     "it is due."),
     # Prometheus's rule files
     ("SER100", "Not a rule file", "A rule file has `groups`, or is a PrometheusRule, or a List of them."),
     ("SER101", "Bad name of a series", "A recording rule is called as the series that it makes: not empty, without "

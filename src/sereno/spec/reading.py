@@ -32,10 +32,11 @@ class Reading:
     """Collects every mistake of one reading, and answers what is declared.
 
     `roles` are those of each schedule, `components` those of each status page, `fed` the services behind each
-    component, `scraped` the targets of each job, `objectives` all that were read so far, and `composites` those made
-    of others: service, name, and the nodes that name the parts with their weights. `partial` is set when some text
-    could not be read: then a name that seems missing may only be unread, and nothing is said about unknown or unused
-    names. `mistakes` counts the errors so far. With `overlooks` keys that mean nothing are no mistakes.
+    component, `scraped` the targets of each job, `service` the one being read, `objectives` all that were read so far,
+    and `composites` those made of others: service, name, and the nodes that name the parts with their weights.
+    `partial` is set when some text could not be read: then a name that seems missing may only be unread, and nothing is
+    said about unknown or unused names. `mistakes` counts the errors so far. With `overlooks` keys that mean nothing are
+    no mistakes.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Reading:
         self.roles: dict[str, tuple[str, ...]] = {}
         self.components: dict[str, tuple[str, ...]] = {}
         self.fed: dict[tuple[str, str], list[str]] = {}
+        self.service = ""
         self.objectives: dict[tuple[str, str], Slo] = {}
         self.composites: list[tuple[str, str, tuple[tuple[Node, Decimal], ...]]] = []
         self.scraped: dict[tuple[str, str], Node] = {}

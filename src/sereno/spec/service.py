@@ -104,6 +104,7 @@ def service(reading: Reading, node: Node) -> Service:
 def _objectives(reading: Reading, fields: Fields, service: str) -> tuple[Slo, ...]:
     """The service's objectives; note is taken of them for those that are composed of others."""
     first = len(reading.composites)
+    reading.service = service
     found = fields.read("slos", objectives.slos) or ()
     reading.composites[first:] = [(service, name, parts) for _, name, parts in reading.composites[first:]]
     for slo in found:

@@ -21,6 +21,8 @@ sli:                                 # of an objective: exactly one of
   composite:                         # several objectives as one
     mode: weighted                   # or `all` (bad when any is), `product` (of a serial journey)
     of: [{slo: api/availability, weight: 2}, {slo: payments/availability}]
+  http: {…}                          # or grpc, queue, database, cache, batch, payment, time_to_complete, business:
+                                     # templates that become one of the above, see Templates of indicators
 ```
 """
 
@@ -49,10 +51,15 @@ _PARTS = ("_bucket", "_count", "_sum")
 _MODE = values.one_of("weighted", "all", "product")
 _WEIGHT = values.number_within("0.000001", "1e6")
 _QUERY: Reader[Sli] = queries.query
-KINDS = ("events", "latency", "query", "gauge", "composite")
+KINDS = (
+    "events", "latency", "query", "gauge", "composite",
+    "http", "grpc", "queue", "database", "cache", "batch", "payment", "time_to_complete", "business",
+)  # fmt: skip
 
-__all__ = ["Indicator", "Matchers", "Promised", "boundary", "expression", "indicator", "latency_sli", "metric",
-           "selector_text"]  # fmt: skip
+__all__ = [
+    "Indicator", "Matchers", "Promised", "alone", "boundary", "events_sli", "excluded", "expression", "histogram_name",
+    "indicator", "latency_sli", "metric", "part", "selector_text", "timed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +82,35 @@ class Indicator:
 
 def indicator(reading: Reading, node: Node) -> Indicator | None:
     """What the objective measures."""
-    fields = Fields(reading, node, "an indicator", optional=KINDS)
+    fields = Fields(
+        reading,
+        node,
+        "an indicator",
+        optional=(
+            "events", "latency", "query", "gauge", "composite",
+            "http", "grpc", "queue", "database", "cache", "batch", "payment", "time_to_complete", "business",
+        ),
+    )  # fmt: skip
     kind = fields.exactly_one(*KINDS)
     if kind is None:
         return None
     if kind == "events":
-        return _alone(fields.read("events", _events))
+        return alone(fields.read("events", _events))
     if kind == "latency":
         return fields.read("latency", _latency)
     if kind == "query":
-        return _alone(fields.read("query", _QUERY))
+        return alone(fields.read("query", _QUERY))
     if kind == "gauge":
-        return _alone(fields.read("gauge", queries.gauge))
-    return fields.read("composite", _composite)
+        return alone(fields.read("gauge", queries.gauge))
+    if kind == "composite":
+        return fields.read("composite", _composite)
+    from sereno.spec import templates
+
+    return fields.read(kind, templates.READERS[kind])
 
 
-def _alone(sli: Sli | None) -> Indicator | None:
+def alone(sli: Sli | None) -> Indicator | None:
+    """An indicator of one promise."""
     return None if sli is None else Indicator(sli)
 
 
@@ -98,19 +118,22 @@ def _events(reading: Reading, node: Node) -> EventsSli | None:
     fields = Fields(reading, node, "an indicator of events", required=("total",), optional=("bad", "good", "except"))
     kind = fields.exactly_one("bad", "good")
     total = fields.read("total", metric)
-    excluded = _excluded(reading, fields)
+    left_out = excluded(reading, fields)
 
-    def part(reading: Reading, node: Node) -> Matchers | None:
-        return _part(reading, node, total)
+    def chosen_part(reading: Reading, node: Node) -> Matchers | None:
+        return part(reading, node, total)
 
-    chosen = fields.read(kind, part) if kind else None
+    chosen = fields.read(kind, chosen_part) if kind else None
     if total is None or chosen is None:
         return None
+    return events_sli(total, chosen, left_out, bad=kind == "bad")
+
+
+def events_sli(total: Matchers, chosen: Matchers, excluded: Matchers = (), *, bad: bool) -> EventsSli:
+    """Counters of all and of bad (or good) events, each without what is `excluded`."""
     selected = selector_text((*chosen, *excluded))
     return EventsSli(
-        total=selector_text((*total, *excluded)),
-        bad=selected if kind == "bad" else None,
-        good=selected if kind == "good" else None,
+        total=selector_text((*total, *excluded)), bad=selected if bad else None, good=None if bad else selected
     )
 
 
@@ -122,39 +145,52 @@ def _latency(reading: Reading, node: Node) -> Indicator | None:
         required=("histogram",),
         optional=("within", "promises", "native", "except"),
     )
-    histogram = fields.read("histogram", _histogram)
+    histogram = fields.read("histogram", histogram_name)
     native = fields.read("native", values.flag) or False
-    kind = fields.exactly_one("within", "promises")
+    fields.exactly_one("within", "promises")
+    return timed(reading, fields, histogram, excluded(reading, fields), native=native)
+
+
+def timed(
+    reading: Reading, fields: Fields, histogram: Matchers | None, excluded: Matchers = (), *, native: bool = False
+) -> Indicator | None:
+    """What the keys `within` or `promises` of `fields` make of a histogram, its name first."""
     within = fields.read("within", _WITHIN)
     promises = fields.read("promises", values.items(_promise, what="promises"))
     _complain_of_promises(reading, promises or ())
-    excluded = _excluded(reading, fields)
-    if histogram is None or kind is None:
+    if histogram is None:
         return None
-
-    def sli(within: timedelta) -> LatencySli | NativeLatencySli:
-        return latency_sli((*histogram, *excluded), within, native=native)
-
+    selected = (*histogram, *excluded)
     if within is not None:
-        return Indicator(sli(within))
-    promised = tuple(Promised(objective, sli(longest)) for objective, longest, _ in promises or ())
+        return Indicator(latency_sli(selected, within, native=native))
+    promised = tuple(
+        Promised(objective, latency_sli(selected, longest, native=native)) for objective, longest, _ in promises or ()
+    )
     return Indicator(promised[0].sli, promised) if promised else None
 
 
-def latency_sli(histogram: Matchers, within: timedelta, *, native: bool = False) -> LatencySli | NativeLatencySli:
-    """What counts as fast enough in the histogram that `histogram` selects, its name first."""
+def latency_sli(
+    histogram: Matchers, within: timedelta, *, native: bool = False, unit: int = 1
+) -> LatencySli | NativeLatencySli:
+    """What counts as fast enough in the histogram that `histogram` selects, its name first.
+
+    `unit` is how many seconds 1 means in a classic histogram's boundaries.
+    """
     name, rest = histogram[0][2], histogram[1:]
-    seconds = Decimal(to_ms(within)).scaleb(-3)
-    seconds = seconds.quantize(Decimal(1)) if seconds == seconds.to_integral_value() else seconds.normalize()
+    seconds = _plain(Decimal(to_ms(within)).scaleb(-3))
     selected = selector_text(histogram)
     if native:
         return NativeLatencySli(selected, seconds)
     return LatencySli(
         histogram=selected,
-        buckets=selector_text((("__name__", "=", name + "_bucket"), *rest, boundary(seconds))),
+        buckets=selector_text((("__name__", "=", name + "_bucket"), *rest, boundary(_plain(seconds / unit)))),
         count=selector_text((("__name__", "=", name + "_count"), *rest)),
         within_seconds=seconds,
     )
+
+
+def _plain(number: Decimal) -> Decimal:
+    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()
 
 
 def _promise(reading: Reading, node: Node) -> tuple[Objective, timedelta, Node] | None:
@@ -183,10 +219,10 @@ def _composite(reading: Reading, node: Node) -> Indicator | None:
     fields = Fields(reading, node, "a composite", required=("mode", "of"))
     mode = fields.read("mode", _MODE)
 
-    def part(reading: Reading, node: Node) -> tuple[Node, Decimal] | None:
+    def one(reading: Reading, node: Node) -> tuple[Node, Decimal] | None:
         return _part_of(reading, node, weighted=mode in ("weighted", None))
 
-    parts = fields.read("of", values.items(part, what="objectives"))
+    parts = fields.read("of", values.items(one, what="objectives"))
     if mode is None or parts is None:
         return None
     if len(parts) == 1:
@@ -216,7 +252,8 @@ def boundary(seconds: Decimal) -> MatcherTuple:
     return ("le", "=", f"{seconds:f}")
 
 
-def _histogram(reading: Reading, node: Node) -> Matchers | None:
+def histogram_name(reading: Reading, node: Node) -> Matchers | None:
+    """The matchers of a selector of a histogram, its own name first."""
     found = metric(reading, node)
     if found is None:
         return None
@@ -246,7 +283,7 @@ def metric(reading: Reading, node: Node) -> Matchers | None:
     return (named[0], *(matcher for matcher in found if matcher[0] != "__name__"))
 
 
-def _part(reading: Reading, node: Node, total: Matchers | None) -> Matchers | None:
+def part(reading: Reading, node: Node, total: Matchers | None) -> Matchers | None:
     """`bad` or `good`: matchers added to `total`, or a selector of its own."""
     if isinstance(node, Scalar) and _BARE_MATCHERS.match(node.value):
         found = selector(reading, node, bare=True)
@@ -254,9 +291,9 @@ def _part(reading: Reading, node: Node, total: Matchers | None) -> Matchers | No
     return metric(reading, node)
 
 
-def _excluded(reading: Reading, fields: Fields) -> Matchers:
-    """The conditions of `except`, each negated."""
-    return fields.read("except", values.one_or_more(_negated, what="conditions")) or ()
+def excluded(reading: Reading, fields: Fields, key: str = "except") -> Matchers:
+    """The conditions of `key`, each negated."""
+    return fields.read(key, values.one_or_more(_negated, what="conditions")) or ()
 
 
 def _negated(reading: Reading, node: Node) -> MatcherTuple | None:

@@ -424,6 +424,20 @@ def severity(reading: Reading, node: Node) -> str | None:
     return known.name
 
 
+def label_name(reading: Reading, node: Node) -> str | None:
+    """The name of a label."""
+    found = text(reading, node)
+    if found is None or _LABEL.fullmatch(found):
+        return found
+    reading.complain(
+        "SER039",
+        node,
+        "this cannot be a label's name",
+        expected="letters, digits and _, not beginning with a digit or __",
+    )
+    return None
+
+
 def labels(*reserved: str) -> Reader[Labels]:
     """A reader of labels whose names may not be among `reserved`."""
 
