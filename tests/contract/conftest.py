@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sereno.adapters.memory.corrections import MemoryCorrections
 from sereno.adapters.memory.incidents import MemoryIncidents, MemoryIntervals
 from sereno.adapters.memory.paging import MemoryAlerts, MemoryOutbox, MemoryPages
 
@@ -36,6 +37,7 @@ def _memory() -> Write:
         outbox=MemoryOutbox(),
         incidents=MemoryIncidents(),
         intervals=MemoryIntervals(),
+        corrections=MemoryCorrections(),
     )
 
     async def write(work: Callable[[Any], Any]) -> Any:

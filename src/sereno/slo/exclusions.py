@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.slo.coverage import Interval, union
 from sereno.slo.maintenance import occurrences
+from sereno.slo.model import Correction
 from sereno.spec.model import Maintenance, Slo
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """An entry of the ledger: [start, end] of one objective, or of all of a service (`slo` None), does not count.
-
-    Entries are never changed. One that was a mistake is withdrawn, by whom and when is told, and counts no more.
-    `before` and `after` are what was left of the budget when it was written, as text for each objective.
-    """
-
-    id: str
-    service: str
-    slo: str | None
-    start: datetime
-    end: datetime
-    reason: str
-    author: str
-    at: datetime
-    withdrawn_at: datetime | None = None
-    withdrawn_by: str | None = None
-    before: dict[str, str | None] = field(default_factory=dict)
-    after: dict[str, str | None] = field(default_factory=dict)
-
-    def concerns(self, service: str, slo: str) -> bool:
-        """Whether it changes the budget of that objective."""
-        return self.withdrawn_at is None and self.service == service and self.slo in (None, slo)
 
 
 @dataclass(frozen=True, slots=True)

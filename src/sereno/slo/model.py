@@ -156,3 +156,38 @@ class BurnChart:
     times: tuple[datetime, ...]
     remaining: tuple[Decimal | None, ...]
     burn: tuple[Decimal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """An entry of the ledger: (start, end] of one objective, or of all of a service (`slo` None), does not count.
+
+    Entries are never changed. One that was a mistake is withdrawn by an entry of its own, which says when, by whom and
+    why, and counts no more. `effects` are what was left of each budget before and after, when it was written.
+    """
+
+    id: str
+    service: str
+    slo: str | None
+    start: datetime
+    end: datetime
+    reason: str
+    author: str
+    at: datetime
+    effects: tuple[Effect, ...] = ()
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+    withdrawn_why: str | None = None
+
+    def concerns(self, service: str, slo: str) -> bool:
+        """Whether it changes the budget of that objective."""
+        return self.withdrawn_at is None and self.service == service and self.slo in (None, slo)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What was left of a budget before and after a correction (1 is all of it; None: not known)."""
+
+    slo: str
+    before: Decimal | None
+    after: Decimal | None

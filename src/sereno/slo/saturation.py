@@ -37,8 +37,8 @@ PHRASES: Phrases = {
         "es": "Si {what} sigue creciendo como en {over}, no le quedará capacidad antes de {ahead}. La recta se ajusta"
         " por mínimos cuadrados a ese tiempo; no hay alerta si baja, ni con menos de la mitad de ese tiempo conocida.",
         "en": "If {what} goes on growing as over the last {over}, nothing of it will be left before {ahead} have"
-        " passed. The line is fitted to that time by least squares; there is no alert while it falls, nor with less than half"
-        " of that time known.",
+        " passed. The line is fitted to that time by least squares; there is no alert while it falls, nor with less"
+        " than half of that time known.",
     },
 }
 

@@ -68,6 +68,13 @@ def insert_new(unit: Unit, table: sa.Table, rows: Sequence[Mapping[str, Any]], *
         unit.connection.execute(_insert_new(table, key, unit.postgres), rows)
 
 
+def inserted(unit: Unit, table: sa.Table, row: Mapping[str, Any]) -> bool:
+    """Insert `row`, unless something unique in it is there already; says whether it was inserted."""
+    (key,) = table.primary_key
+    insert = _insert(table, unit.postgres).values(dict(row)).on_conflict_do_nothing().returning(key)
+    return unit.connection.execute(insert).scalar_one_or_none() is not None
+
+
 def _insert(table: sa.Table, postgres: bool) -> Any:
     make: Callable[[sa.Table], Any] = postgresql.insert if postgres else sqlite.insert
     return make(table)

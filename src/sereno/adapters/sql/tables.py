@@ -213,3 +213,19 @@ fact = sa.Table(  # small facts about this installation: last heartbeat, generat
     sa.Column("value", Json, nullable=False),
     sa.Column("at_us", Instant, nullable=False),
 )  # fmt: skip
+
+correction = sa.Table(  # appended to, never changed: what withdraws an entry is an entry
+    "correction", metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("slo", sa.Text),  # NULL: all objectives of the service
+    sa.Column("start_us", Instant, nullable=False),
+    sa.Column("end_us", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("at_us", Instant, nullable=False),
+    sa.Column("effects", Json, nullable=False),  # [slo, before, after], figures as text
+    sa.Column("withdraws", sa.Text, sa.ForeignKey("correction.id"), unique=True),
+    sa.CheckConstraint("start_us < end_us", name="forward"),
+)  # fmt: skip
+sa.Index("ix_correction_at", correction.c.at_us)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sereno.adapters.sql.accounts import SqlAccounts
 from sereno.adapters.sql.alerts import SqlAlerts
 from sereno.adapters.sql.audit import SqlAudit
+from sereno.adapters.sql.corrections import SqlCorrections
 from sereno.adapters.sql.duties import SqlDuties
 from sereno.adapters.sql.errors import translate
 from sereno.adapters.sql.facts import SqlFacts
@@ -126,6 +127,11 @@ class Unit:
     def facts(self) -> SqlFacts:
         """Small facts about this installation."""
         return SqlFacts(self)
+
+    @cached_property
+    def corrections(self) -> SqlCorrections:
+        """Corrections to budgets."""
+        return SqlCorrections(self)
 
     @cached_property
     def retention(self) -> SqlRetention:
