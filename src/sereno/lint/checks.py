@@ -16,14 +16,14 @@ from sereno.lint.reporting import Report
 Check = Callable[[Document, Context, Report], None]
 
 _PLACES: dict[Kind, tuple[str, ...]] = {
-    "rules": (),
+    "rules": ("rules:check", "kubernetes_scaling:check_rules_selected"),
     "alertmanager": (),
     "prometheus": (),
     "dashboard": ("dashboards:check",),
-    "kubernetes": (),
+    "kubernetes": ("kubernetes:check",),
     "compose": (),
     "pipeline": (),
-    "promql": (),
+    "promql": ("promql_lines:check",),
     "runbook": (),
     "prose": (),
 }

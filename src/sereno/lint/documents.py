@@ -10,6 +10,7 @@ from sereno.lint.ignoring import front_matter_end
 from sereno.lint.json_tree import json_document
 from sereno.lint.kinds import kind_of
 from sereno.lint.model import Document, Edit, Finding
+from sereno.lint.promql_lines import LOOKS_LIKE_PROMQL
 from sereno.lint.reporting import Report
 from sereno.spec.source import File, Mapping, Node, Scalar, Sequence
 from sereno.spec.tree import documents as yaml_documents
@@ -53,6 +54,9 @@ def read(name: str, text: str, shown: str | None = None) -> Read:
         kind: Literal["runbook", "prose"] = "runbook" if _RUNBOOK.search(name) or front_matter_end(text) else "prose"
         return Read((Document(kind, file, None),), ())
     if suffix in QUERIES:
+        if suffix != ".promql" and not LOOKS_LIKE_PROMQL.search(text):
+            report.complain_at("SER200", file, 0, 1, "there is no PromQL in this: it was not checked")
+            return Read((), report.findings(), unknown=1)
         return Read((Document("promql", file, None),), ())
     if suffix in (*JSON, *WITH_COMMENTS):
         nodes = _json(file, report, lenient=suffix in WITH_COMMENTS)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sereno.kernel.errors import QueryError
-from sereno.lint.model import Edit
+from sereno.lint.model import Context, Edit
 from sereno.lint.reporting import Report
 from sereno.promql.ast import Expr
 from sereno.promql.dialect import ANY
 from sereno.promql.parser import parse
-from sereno.spec.source import File, Scalar, locate
+from sereno.spec.source import File, Scalar, Style, locate
 
 Purpose = Literal["alert", "record", "panel", "sli", "other"]
 
@@ -22,13 +22,19 @@ class Query:
     """PromQL that stands in `file`; `place` gives the index in the file of a character of `text`.
 
     `purpose` says what becomes of the result: an alert, a series, a picture, a share of good or bad events, or
-    something that is not known.
+    something that is not known. `keeps` are the labels that must stay in the result, since texts show them; `single`
+    if one number is meant and not a line for each series. `name` is what the result is called; `style` how the text is
+    quoted, for what is written into it.
     """
 
     text: str
     file: File
     place: Callable[[int], int]
     purpose: Purpose = "other"
+    keeps: frozenset[str] = frozenset()
+    single: bool = False
+    name: str = ""
+    style: Style = "plain"
 
     def complain(
         self, report: Report, code: str, start: int, end: int, message: str, *,
@@ -40,14 +46,24 @@ class Query:
         report.complain_at(code, self.file, index, length, message, hint=hint, expected=expected, edits=edits)
 
     def edit(self, start: int, end: int, text: str) -> Edit:
-        """Characters `start` … `end` of the text become `text` (which needs no quotes or escapes to stand there)."""
+        """Characters `start` … `end` of the text become `text` (quoted as the rest is)."""
         first = self.place(start)
-        return Edit(first, self.place(end - 1) + 1 if end > start else first, text)
+        return Edit(first, self.place(end - 1) + 1 if end > start else first, self._quoted(text))
+
+    def after(self, end: int, text: str) -> Edit:
+        """`text` right after the character before `end`."""
+        index = self.place(end - 1) + 1
+        return Edit(index, index, self._quoted(text))
+
+    def _quoted(self, text: str) -> str:
+        if self.style == "double":
+            return text.replace("\\", "\\\\").replace('"', '\\"')
+        return text.replace("'", "''") if self.style == "single" else text
 
 
 def query_of(scalar: Scalar, purpose: Purpose = "other") -> Query:
     """The expression that a value is."""
-    return Query(scalar.value, scalar.file, lambda offset: locate(scalar, offset), purpose)
+    return Query(scalar.value, scalar.file, lambda offset: locate(scalar, offset), purpose, style=scalar.style)
 
 
 def parsed(query: Query, report: Report) -> Expr | None:
@@ -63,9 +79,11 @@ def parsed(query: Query, report: Report) -> Expr | None:
         return None
 
 
-def check_query(query: Query, report: Report) -> Expr | None:
+def check_query(query: Query, report: Report, context: Context | None = None) -> Expr | None:
     """Report every trap that shows in the query alone; returns its tree, or None if it is no PromQL.
 
     Used for rules, panels, analyses and whatever else holds PromQL.
     """
-    return parsed(query, report)
+    from sereno.lint.queries import check
+
+    return check(query, report, context or Context())

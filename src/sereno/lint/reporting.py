@@ -50,6 +50,11 @@ class Report:
         )  # fmt: skip
         self._found.setdefault((file.shown, index, code, message), Finding(found, edits))
 
+    def take(self, found: Diagnostic) -> None:
+        """Report what another reader found in a file that is shown under the same name."""
+        index = found.line * 1_000_000 + found.column
+        self._found.setdefault((found.file, -index, found.code, found.message), Finding(found))
+
     def findings(self) -> tuple[Finding, ...]:
         """Everything found, by file, line, column and code."""
 

@@ -1,0 +1,374 @@
+"""Checks of rules: every expression, and what the rule makes of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from sereno.kernel.duration import format_duration
+from sereno.lint.expressions import (
+    Has,
+    comparisons_of,
+    constant,
+    is_ratio,
+    labels_of,
+    matcher_of,
+    metric_of,
+    ranges_of,
+    selectors_of,
+    threshold_of,
+    walk,
+)
+from sereno.lint.model import Context, Document, Edit
+from sereno.lint.paths import text
+from sereno.lint.queries import check as check_query
+from sereno.lint.query import query_of
+from sereno.lint.reporting import Report
+from sereno.lint.rules_model import WrittenRule, asked_for, names_of, rules_of, severities_of
+from sereno.promql.ast import Binary, Call, Expr, Selector, bare
+from sereno.spec.rule_files import read_rules
+from sereno.spec.source import Mapping, Scalar, locate
+
+_UP = re.compile(r"(\A|_)up\Z|\Aprobe_success\Z")
+_EXPORTERS = re.compile(
+    r"postgres|pg|mysql|mariadb|redis|mongo|rabbitmq|memcached|elasticsearch|kafka|haproxy|oracle|mssql", re.I
+)
+_OWN_UP = {"postgres": "pg_up", "pg": "pg_up", "mysql": "mysql_up", "mariadb": "mysql_up", "redis": "redis_up",
+           "mongo": "mongodb_up", "memcached": "memcached_up", "haproxy": "haproxy_up"}  # fmt: skip
+_CAUSE = re.compile(
+    r"\A(node_cpu_|node_load|node_memory_|cpu_|memory_|process_cpu_|process_resident_memory|container_cpu_|"
+    r"container_memory_|system_cpu|system_memory|jvm_memory|windows_cpu|instance:node_cpu|instance:node_load)"
+)
+_VALUE = re.compile(r"\{\{[^}]*(\$value|\.Value)\b[^}]*\}\}")
+_SCALES = (("critical", "warning", "info", "page", "ticket", "error", "high", "medium", "low"),
+           ("p1", "p2", "p3", "p4", "p5"), ("sev1", "sev2", "sev3", "sev4", "sev5"))  # fmt: skip
+_ALWAYS = ("none", "")
+_STRUCTURE = frozenset({"SER020", "SER021", "SER022", "SER023", "SER030", "SER039", "SER012", "SER101", "SER102",
+                        "SER103", "SER104"})  # fmt: skip
+
+
+class _AnyPromql:
+    """Leaves expressions to the linter."""
+
+    def check(self, text: str) -> None:
+        """Accept it."""
+
+    def selector(self, text: str) -> tuple[tuple[str, str, str], ...]:
+        """Nothing is selected."""
+        return ()
+
+
+def check(document: Document, context: Context, report: Report) -> None:
+    """Everything that shows in a document of rules."""
+    _structure(document, context, report)
+    for rule in rules_of(document):
+        query = rule.query
+        expr = check_query(query, report, context) if query is not None else None
+        if rule.alert:
+            _alert(rule, expr, context, report)
+        else:
+            _recording(rule, report)
+
+
+def _structure(document: Document, context: Context, report: Report) -> None:
+    """What Prometheus itself would refuse, once for each file."""
+    first = next((d for d in context.documents if d.kind == "rules" and d.file is document.file), document)
+    if first is not document or not isinstance(document.node, Mapping) or document.node.get("expr") is not None:
+        return
+    for found in read_rules(document.file.shown, document.file.text, promql=_AnyPromql()).diagnostics:
+        if found.code in _STRUCTURE and "the recording rule" not in found.message:
+            report.take(found)
+
+
+def _alert(rule: WrittenRule, expr: Expr | None, context: Context, report: Report) -> None:
+    _severity(rule, expr, context, report)
+    _templates(rule, report)
+    _runbook(rule, report)
+    _same_name(rule, context, report)
+    if expr is None:
+        return
+    _shown_labels(rule, labels_of(expr), report)
+    _unit(rule, expr, report)
+    _disappears(rule, expr, context, report)
+    _cause(rule, expr, report)
+    _waits(rule, expr, report)
+    _against_promise(rule, expr, context, report)
+
+
+# Names and words -------------------------------------------------------------------------------------------------
+
+
+def _recording(rule: WrittenRule, report: Report) -> None:
+    name = rule.name.value
+    if name and ":" not in name:
+        report.complain(
+            "SER260", rule.name, f"`{name[:80]}` looks like a metric that some program exports",
+            expected="level:metric:operations, such as job:errors:rate5m",
+        )  # fmt: skip
+
+
+def _severity(rule: WrittenRule, expr: Expr | None, context: Context, report: Report) -> None:
+    severity = rule.label("severity")
+    scale = severities_of(context)
+    names = ", ".join(s.name for s in scale)
+    if severity is None:
+        if expr is None or constant(expr) is None:
+            report.complain(
+                "SER255", rule.name, f"`{rule.name.value}` has no severity: nothing says whom it may wake",
+                expected=f"labels: {{severity: …}}, one of {names} or what maps onto them (critical, warning, info)",
+            )  # fmt: skip
+        return
+    word = severity.value.strip()
+    if "{{" in word or word.lower() in _ALWAYS or scale.find(word) is not None:
+        _mixed(severity, word, context, report)
+        return
+    known = sorted({alias for s in scale for alias in (s.name, *s.aliases)})
+    report.complain(
+        "SER256", severity, f"`{word[:40]}` is on no scale of severities", expected=f"one of {', '.join(known)}"
+    )
+
+
+def _mixed(severity: Scalar, word: str, context: Context, report: Report) -> None:
+    """A scale of its own beside that of most other rules."""
+    own = next((scale for scale in _SCALES if word.lower() in scale), None)
+    if own is None:
+        return
+    severities = names_of(context).severities
+    counts = [sum(severities.get(name, 0) for name in scale) for scale in _SCALES]
+    most = max(range(len(_SCALES)), key=lambda index: counts[index])
+    if counts[most] > counts[_SCALES.index(own)]:
+        report.complain(
+            "SER256", severity, f"`{word}` is of another scale than the severities of most rules here",
+            expected=f"one scale, such as {', '.join(_SCALES[most][:3])}",
+        )  # fmt: skip
+
+
+def _templates(rule: WrittenRule, report: Report) -> None:
+    node = rule.node.get("labels")
+    for name, value in node.entries if isinstance(node, Mapping) else ():
+        if isinstance(value, Scalar) and _VALUE.search(value.value):
+            report.complain(
+                "SER257", value, f"the label `{name.value}` changes with the value: each time it is another alert, and "
+                "`for` begins anew",
+                expected="the value in an annotation",
+            )  # fmt: skip
+
+
+def _runbook(rule: WrittenRule, report: Report) -> None:
+    annotations = rule.node.get("annotations")
+    if not isinstance(annotations, Mapping) or annotations.get("runbook_url") is not None:
+        return
+    for name, value in annotations.entries:
+        plain = name.value.lower().replace("-", "").replace("_", "")
+        if plain in ("runbook", "runbookurl", "runbooklink") and isinstance(value, Scalar):
+            report.complain(
+                "SER263", name, f"tools look for `runbook_url`; nobody finds `{name.value}`", expected="runbook_url",
+                edits=(Edit(name.start, name.end, "runbook_url"),),
+            )  # fmt: skip
+            return
+
+
+def _same_name(rule: WrittenRule, context: Context, report: Report) -> None:
+    """The same alert with another threshold somewhere else."""
+    here = (rule.node.file.shown, rule.node.start)
+    for other in names_of(context).alerts.get(rule.name.value, ()):
+        before = (other.node.file.shown, other.node.start)
+        if before >= here or _identity(other) != _identity(rule) or _judges(other) == _judges(rule):
+            continue
+        line, _ = other.name.file.place(other.name.start)
+        where = f"on line {line}" if before[0] == here[0] else f"at {before[0]}:{line}"
+        report.complain(
+            "SER253", rule.name, f"`{rule.name.value}` is declared differently {where}: whoever is called cannot know "
+            "which of them it is",
+            expected="one rule, or a name of its own",
+        )  # fmt: skip
+        return
+
+
+def _identity(rule: WrittenRule) -> dict[str, str]:
+    return {name: value for name, value in rule.labels.items() if name not in ("team", "owner")}
+
+
+def _judges(rule: WrittenRule) -> tuple[object, str]:
+    return rule.tree or text(rule.expr), rule.for_
+
+
+def _shown_labels(rule: WrittenRule, has: Has, report: Report) -> None:
+    """`{{ $labels.instance }}` of a result that has no such label."""
+    for name, value in rule.texts:
+        for found in re.finditer(r"\$labels\.([A-Za-z_][A-Za-z0-9_]*)", value.value):
+            label = found[1]
+            if not has.can(label):
+                report.complain_at(
+                    "SER258", value.file, locate(value, found.start()), len(found.group()),
+                    f"the expression's result has no label `{label}`: nothing stands there in `{name.value}`",
+                    expected=_kept(has),
+                )  # fmt: skip
+
+
+def _kept(has: Has) -> str:
+    names = ", ".join(sorted(has.names))
+    if has.closed:
+        return f"one of {names}" if names else "none: the expression sums everything into one"
+    return f"any but {', '.join(sorted(has.lost))}"
+
+
+def _unit(rule: WrittenRule, expr: Expr, report: Report) -> None:
+    """A share shown as per cent without being one, or per cent shown as a share."""
+    sides = [found[0] for c in comparisons_of(expr) if (found := threshold_of(c)) is not None]
+    if len(sides) != 1:
+        return
+    side = bare(sides[0])
+    hundred = isinstance(side, Binary) and side.op == "*" and 100 in (constant(side.left), constant(side.right))
+    share = is_ratio(side)
+    node = rule.node.get("annotations")
+    for name, value in node.entries if isinstance(node, Mapping) else ():
+        if not isinstance(value, Scalar):
+            continue
+        percent = re.search(r"\{\{\s*\$value\s*(\|\s*(humanize|printf\s+\"%[.0-9]*f\")\s*)?\}\}\s*%", value.value)
+        humanized = re.search(r"\$value\s*\|\s*humanizePercentage", value.value)
+        if share and percent:
+            report.complain(
+                "SER264", value, f"the value is a share (0 … 1): `{name.value}` says 0.05 % for 5 %",
+                expected="{{ $value | humanizePercentage }}",
+                edits=_as_percentage(value, percent),
+            )  # fmt: skip
+        elif hundred and humanized:
+            report.complain(
+                "SER264", value, f"the value is already per cent: `{name.value}` says 500 % for 5 %",
+                expected='{{ $value | printf "%.1f" }}%',
+            )  # fmt: skip
+
+
+def _as_percentage(value: Scalar, found: re.Match[str]) -> tuple[Edit, ...]:
+    return (query_of(value).edit(found.start(), found.end(), "{{ $value | humanizePercentage }}"),)
+
+
+# What is asked ---------------------------------------------------------------------------------------------------
+
+
+def _disappears(rule: WrittenRule, expr: Expr, context: Context, report: Report) -> None:
+    """`up == 0`: a target that is gone from discovery is neither up nor down."""
+    for comparison in comparisons_of(expr):
+        found = threshold_of(comparison)
+        selector = bare(found[0]) if found is not None else None
+        if found is None or not isinstance(selector, Selector) or not _UP.search(metric_of(selector)):
+            continue
+        down = (found[1], int(found[2])) in (("==", 0), ("<", 1), ("!=", 1), ("<=", 0))
+        if not down:
+            continue
+        name = metric_of(selector)
+        if rule.query is not None and name == "up":
+            _exporters(rule, selector, report)
+        if not _watched(expr, selector, context) and rule.query is not None:
+            written = rule.query.text[selector.position : selector.end]
+            rule.query.complain(
+                report, "SER250", comparison.position, comparison.end,
+                "silent when the target is gone from discovery: a series that is not there does not equal 0",
+                expected=f"a second alert on absent({written}), with `for`",
+            )  # fmt: skip
+        return
+
+
+def _watched(expr: Expr, selector: Selector, context: Context) -> bool:
+    """Whether something asks for the absence of what `selector` selects."""
+    jobs = matcher_of(selector, "job")
+    asked = (*asked_for(expr), *names_of(context).absent)
+    return any(
+        metric_of(one) == metric_of(selector) and (jobs is None or matcher_of(one, "job") in (jobs, None))
+        for one in asked
+    )
+
+
+def _exporters(rule: WrittenRule, selector: Selector, report: Report) -> None:
+    job = matcher_of(selector, "job")
+    meant = _EXPORTERS.search(job[1]) if job else None
+    speaks = re.search(r"(?i)down|caíd|unreachable|unavailable", rule.name.value + " " + rule.words)
+    if meant is None or speaks is None or rule.query is None or re.search("exporter", rule.name.value, re.I):
+        return
+    own = _OWN_UP.get(meant.group().lower(), "the exporter's own …_up")
+    rule.query.complain(
+        report, "SER251", selector.position, selector.end,
+        "this says that the exporter could be read, not that the server behind it answers: it stays 1 when that "
+        "is down",
+        expected=f"{own} == 0, and absent({own})",
+    )  # fmt: skip
+
+
+def _cause(rule: WrittenRule, expr: Expr, report: Report) -> None:
+    severity = rule.label("severity")
+    if severity is not None and severity.value.lower() in ("info", "none", "p4", "sev4", "low"):
+        return
+    names = {metric_of(s) for s in selectors_of(expr)}
+    if names and all(_CAUSE.match(name) for name in names):
+        report.complain(
+            "SER252", rule.name, f"`{rule.name.value}` calls people for a cause (how busy a machine is), not for "
+            "anything that users feel",
+            expected="an alert on errors or latency; this one for information (severity: info), or on a dashboard",
+        )  # fmt: skip
+
+
+def _waits(rule: WrittenRule, expr: Expr, report: Report) -> None:
+    waits = rule.for_
+    if (waits and waits not in ("0", "0s", "0m")) or constant(expr) is not None:
+        return
+    if max(ranges_of(expr), default=0) >= 300_000 or not comparisons_of(expr):
+        return
+    found = [threshold_of(comparison) for comparison in comparisons_of(expr)]
+    if not any(one is not None and one[2] not in (0, 1) and not _of_time(one[0]) for one in found):
+        return  # states, and what time brings, do not flap
+    report.complain(
+        "SER254", rule.name, f"`{rule.name.value}` has no `for`: one odd sample is enough",
+        expected="for: 5m, or a window of at least 5m in the expression",
+    )  # fmt: skip
+
+
+def _of_time(expr: Expr) -> bool:
+    """Whether time itself is compared: ages, expiry."""
+    times = ("time", "timestamp", "predict_linear", "hour", "minute", "day_of_week")
+    return any(
+        (isinstance(part, Call) and part.function in times)
+        or (isinstance(part, Selector) and re.search(r"expir|timestamp|_seconds\Z", metric_of(part)))
+        for part, _ in walk(expr)
+    )
+
+
+def _against_promise(rule: WrittenRule, expr: Expr, context: Context, report: Report) -> None:
+    """A fixed error rate beside an objective of the same requests."""
+    if context.spec is None or rule.query is None:
+        return
+    for comparison in comparisons_of(expr):
+        found = threshold_of(comparison)
+        if found is None or found[1] not in (">", ">=") or not is_ratio(found[0]) or not 0 < found[2] < 1:
+            continue
+        names = {metric_of(s) for s in selectors_of(found[0])}
+        for service in context.spec.services.values():
+            for slo in service.slos:
+                total = tree_name(getattr(slo.sli, "total", None))
+                if total not in names or not total:
+                    continue
+                burn = found[2] / slo.objective.budget
+                if 1 <= burn <= 15:
+                    continue
+                lasts = slo.window / float(burn)
+                tells = (
+                    f"it waits until the budget burns {burn:.0f} times too fast: all of it would be gone in "
+                    f"{_rough(lasts)}" if burn > 1 else f"it fires at a burn of {burn:.2f}, while the promise is kept"
+                )  # fmt: skip
+                rule.query.complain(
+                    report, "SER261", comparison.position, comparison.end,
+                    f"the objective {service.name}/{slo.name} promises {slo.objective.text}; {tells}",
+                    expected="burn-rate alerts, which `sereno build` writes from the objective",
+                )  # fmt: skip
+                return
+
+
+def tree_name(selector: object) -> str:
+    """The metric that a selector in text names."""
+    found = re.match(r"\s*([A-Za-z_:][\w:]*)", selector) if isinstance(selector, str) else None
+    return found[1] if found else ""
+
+
+def _rough(span: timedelta) -> str:
+    hours = round(span.total_seconds() / 3600)
+    return format_duration(timedelta(hours=hours)) if hours else "less than an hour"
