@@ -90,6 +90,7 @@ class Doc(Fields):
             return there[0] if there else None
         choices = " or ".join(f"`{key}`" for key in keys)
         if there:
+            there.sort(key=lambda key: place.start if (place := self.key(key)) else 0)
             self.reading.complain(
                 "SER024", self.key(there[1]) or self.node, f"only one of {choices} can be given", expected=choices
             )

@@ -183,14 +183,15 @@ def _slo(reading: Reading, meta: Meta, doc: Doc, known: _Workspace, gathered: Ga
     conditions = _conditions(reading, spec, known.library)
     own = _indicator_node(reading, spec, known)
     composite = any(_has_own(goal) for goal in goals)
-    if composite and own is not None:
+    stated = spec.at("indicator") or spec.at("indicatorRef")
+    if composite and stated is not None:
         reading.complain(
             "SER024",
             spec.key("indicator") or spec.key("indicatorRef") or node,
             "an indicator stands here and in the objectives",
             expected="one of the two places",
         )
-    elif not composite and not spec.has("indicator") and not spec.has("indicatorRef") and goals:
+    elif not composite and stated is None and goals:
         reading.complain(
             "SER024",
             node,
