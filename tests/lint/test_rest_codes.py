@@ -19,7 +19,7 @@ ENDINGS = {"dashboard": "file.json", "prose": "manual.md"}
 
 def findings(code: Code, text: str) -> tuple[Finding, ...]:
     found = read(code.name or ENDINGS.get(code.kind, "file.yaml"), text)
-    assert all(document.kind == code.kind for document in found.documents) or code.companions
+    assert any(document.kind == code.kind for document in found.documents)
     return (*found.findings, *lint(found.documents))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
+from sereno.lint.dashboards_embedded import inside
 from sereno.lint.dashboards_model import Dashboard, dashboard_of, named
 from sereno.lint.dashboards_panels import check_panel
 from sereno.lint.dashboards_queries import check_queries
@@ -19,10 +21,11 @@ WIDTH = 24
 
 def check(document: Document, context: Context, report: Report) -> None:
     """Everything about the dashboard in `document`."""
+    if text(at(document.node, "kind")) == "GrafanaDashboard":
+        document = replace(document, node=inside(at(document.node, "spec", "json"), report))
     dashboard = dashboard_of(document)
-    if dashboard is None:
-        return
-    check_dashboard(dashboard, context, report)
+    if dashboard is not None:
+        check_dashboard(dashboard, context, report)
 
 
 def check_dashboard(dashboard: Dashboard, context: Context, report: Report) -> None:
