@@ -11,7 +11,7 @@ from tests.compiler.delivered import CANARY, PAY, WEB, made
 from tests.oracles import kubernetes as oracle
 from tests.oracles.npm_packages import Unreachable
 
-from sereno.compiler.operator import object_name
+from sereno.compiler.kubernetes_objects import object_name
 
 FLAGGER = CANARY.replace("argo", "flagger")
 

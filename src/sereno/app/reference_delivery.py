@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-MODULES = ("deployment", "canary")
-TITLES = {"deployment": "Deployments", "canary": "Canaries"}
+MODULES = ("deployment", "canary", "experiments")
+TITLES = {"deployment": "Deployments", "canary": "Canaries", "experiments": "Experiments"}
 HEADINGS = {
     "a deployment": "service · deployment",
     "the health of a deployment": "service · deployment · health",
@@ -17,6 +17,8 @@ HEADINGS = {
     "the metrics of a deployment": "service · deployment · metrics",
     "a route": "service · deployment · route",
     "a canary": "service · deployment · canary",
+    "an experiment": "experiment",
+    "a probe of an experiment": "experiment · probes[]",
     "a step of a canary": "service · deployment · canary · steps[]",
 }
 SERVICE: Mapping[str, str] = {
@@ -104,5 +106,25 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a step of a canary": {
         "weight": "a whole percentage of the traffic",
         "wait": "how long it flows before it is judged; without it a person says when",
+    },
+    "an experiment": {
+        "experiment": "its name: letters a-z, digits and `-`",
+        "service": "whose pods it strikes",
+        "fault": "one of Litmus's faults in pods, such as `pod-delete` or `pod-network-latency`",
+        "duration": "how long, 5s to 1d",
+        "probes": "what must hold before it begins and all the time; the first that does not is its end",
+        "title": "what people read; its name by default",
+        "hypothesis": "one sentence: what is expected",
+        "share": "of the pods; `50%` by default",
+        "every": "how often it strikes again; `10s` by default",
+        "account": "the ServiceAccount that may do it; `litmus` by default",
+        "settings": "variables of the fault itself",
+    },
+    "a probe of an experiment": {
+        "slo": "an objective of the service, over as long as the experiment takes; or",
+        "http": "an address that answers. Exactly one of the two",
+        "burn": "with `slo`, at most so many times its budget; `1` by default",
+        "status": "with `http`, the status of the answer; `200` by default",
+        "name": "the objective's, or `answers`, by default",
     },
 }

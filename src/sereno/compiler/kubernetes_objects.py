@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 
 from sereno.compiler.text import Value, yaml
 from sereno.kernel.errors import UsageError
@@ -74,3 +77,13 @@ def documents(objects: Iterable[Object]) -> str:
 def shortened(name: str, suffix: str = "") -> str:
     """`name` and `suffix` as one name that fits; what is cut off is the end of `name`."""
     return name[: NAME_MAX - len(suffix)].rstrip("-.") + suffix
+
+
+def object_name(name: str) -> str:
+    """A name that the cluster takes, different for different names."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9-]+", "-", plain).strip("-")
+    if slug == name and len(name) <= 50:
+        return slug
+    mark = sha256(name.encode()).hexdigest()[:8]
+    return shortened(slug, f"-{mark}").lstrip("-") if slug else f"x-{mark}"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
-from hashlib import sha256
 
 from sereno.compiler import prometheus_target
 from sereno.compiler.kubernetes_objects import (
@@ -17,8 +14,8 @@ from sereno.compiler.kubernetes_objects import (
     every_pod,
     labels,
     metadata,
+    object_name,
     selector,
-    shortened,
 )
 from sereno.compiler.targets import Output, Request
 from sereno.compiler.text import Value, yaml
@@ -72,16 +69,6 @@ def _rule_object(spec: Spec, service: Service | None, name: str, rules: str) -> 
     )
     body = [line for line in rules.splitlines() if not line.startswith("#")]
     return NOTICE + head + "spec:\n" + "".join(f"  {line}\n" if line else "\n" for line in body)
-
-
-def object_name(name: str) -> str:
-    """A name that the cluster takes, different for different names."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9-]+", "-", plain).strip("-")
-    if slug == name and len(name) <= 50:
-        return slug
-    mark = sha256(name.encode()).hexdigest()[:8]
-    return shortened(slug, f"-{mark}").lstrip("-") if slug else f"x-{mark}"
 
 
 def _monitor(spec: Spec, service: Service, deployment: Deployment) -> Object:

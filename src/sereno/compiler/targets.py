@@ -37,8 +37,13 @@ Target = Callable[[Request], Output]
 
 TARGETS: Mapping[str, str] = {
     "prometheus": "prometheus_target:build",
+    "grafana": "grafana:grafana",
     "kubernetes": "kubernetes:kubernetes",
     "prometheus-operator": "operator:prometheus_operator",
+    "istio": "istio:istio",
+    "argo-rollouts": "argo:argo_rollouts",
+    "flagger": "flagger:flagger",
+    "litmus": "litmus:litmus",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
 

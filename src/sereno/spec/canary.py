@@ -59,15 +59,22 @@ def canary(reading: Reading, node: Node, slos: tuple[str, ...]) -> Canary | None
     counted = whole_number(0, 1000, "a whole number from 0 to 1000")
     if by is None or not steps:
         return None
+    checks = fields.read("checks", whole_number(1, 1000, "a whole number from 1 to 1000")) or 5
+    failures, undecided = _or(fields.read("failures", counted), 1), _or(fields.read("undecided", counted), 3)
+    for key, number in (("failures", failures), ("undecided", undecided)):
+        if number >= checks:
+            place = fields.value(key) or fields.value("checks") or node
+            message = f"with {checks} checks and {number} `{key}` forgiven, no check need pass"
+            reading.complain("SER702", place, message, expected=f"fewer than {checks}")
     return Canary(
         by=cast(Literal["argo", "flagger", "istio"], by),
         steps=steps,
         slos=judges,
         every=fields.read("every", _EVERY) or timedelta(minutes=1),
         over=fields.read("over", _OVER) or timedelta(minutes=5),
-        checks=fields.read("checks", whole_number(1, 1000, "a whole number from 1 to 1000")) or 5,
-        failures=_or(fields.read("failures", counted), 1),
-        undecided=_or(fields.read("undecided", counted), 3),
+        checks=checks,
+        failures=failures,
+        undecided=undecided,
         burn=fields.read("burn", _burn) or Decimal(2),
         events_min=_or(fields.read("events", whole_number(0, 10**9, "a whole number")), 20),
         image=fields.read("image", image) or "",

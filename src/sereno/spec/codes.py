@@ -94,6 +94,16 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER079", "Unclosed template (warning)", "`{{` and `}}` do not pair; the text would be shown as it is."),
     ("SER080", "Secret in the file (warning)", "A chat webhook's address, or a password in an address, is a secret. "
      "Write `env:NAME` where that is possible and keep the value in the environment."),
+    # Dashboards
+    ("SER195", "Unknown unit", "A panel's `unit` is one that Grafana knows (`percentunit`, `s`, `bytes`, `reqps` …) or "
+     "one of your own: `currency:PEN`, `suffix: pods`."),
+    ("SER196", "Bad threshold", "Thresholds go up; only the first may be without `at`, and each has a colour: a word such "
+     "as `green`, or `#EAB839`. Numbers are written `0.8` or `80%`."),
+    ("SER197", "Bad parameter of a template", "The built-in dashboard does not know the parameter, needs one that is "
+     "missing, or wants a name where something else was written."),
+    ("SER198", "Not a dashboard or panel of Grafana", "What is kept as `raw` is Grafana's own JSON: a panel has a `type`, "
+     "a dashboard has `panels`."),
+    ("SER199", "Unknown dashboard", "No document declares a dashboard of that name."),
     # Unused
     ("SER081", "Not an address of that channel", "A telephone number is written with its country, `+51 999 000 111`; "
      "a device as its gateway knows it. Any of them may be `env:NAME`."),
@@ -133,6 +143,20 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER125", "Nobody of that name", "Neither a team nor a person has that name."),
     ("SER126", "Bad number", "A number within the bounds that the message names was expected."),
     ("SER131", "Start is not on the rule's weekday (warning)", "Nothing happens at a start that the rule leaves out."),
+    # What is taken from elsewhere
+    ("SER127", "Unknown variable", "`${name}` stands for a variable that the workspace, or the template, declares. "
+     "Where the text itself is meant, write `$${name}`."),
+    ("SER128", "Bad variable", "A variable has a name of letters, digits, `-` and `_`, a type (string, number, "
+     "duration, percentage, boolean, url), and a value of that type without other variables in it."),
+    ("SER129", "Variable without a value", "A variable without a default needs one from the environment that is "
+     "chosen: `--environment`, or SERENO_ENVIRONMENT."),
+    ("SER130", "Unknown environment", "The workspace declares no environment of that name."),
+    ("SER132", "Unknown template", "No document declares a template of that name for that kind of thing."),
+    ("SER133", "Templates in a circle", "A template extends itself, by way of the others that the message names."),
+    ("SER134", "Nothing to override", "An environment overrides keys of documents that are declared: its entry names "
+     "one by its kind and name."),
+    ("SER137", "Too long with its variables", "A text may hold 100,000 characters once its variables have their "
+     "values, and all of them together ten million."),
     # Templates of indicators
     ("SER140", "Key of another kind of indicator", "A template is about one thing: failures, or time, or what waits. "
      "The key belongs to one of its other uses; promise that in an objective of its own."),
@@ -193,6 +217,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER709", "Bad variable", "A variable is a name and a text, or a key of a Secret. Passwords, tokens and keys are "
      "always the latter."),
     ("SER710", "Bad range of addresses", "A range is written `203.0.113.0/24`, its host bits zero."),
+    ("SER711", "Bad experiment", "An experiment makes one of the faults that are known, for at least as long as it "
+     "takes to strike again; what follows from its own keys cannot be set beside them."),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

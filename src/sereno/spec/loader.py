@@ -17,6 +17,7 @@ from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import UsageError
 from sereno.spec import dialects, public
 from sereno.spec import workspace as shared
+from sereno.spec.expanding import expanded
 from sereno.spec.fields import expect
 from sereno.spec.model import Runbook, Service, Spec, StatusPage
 from sereno.spec.objectives import compose
@@ -38,13 +39,15 @@ READERS: Mapping[str, tuple[str, str]] = {
     "policy": ("policies:policy", "policies"),
     "service": ("service:service", "services"),
     "maintenance": ("policies:maintenance", "maintenances"),
+    "dashboard": ("dashboards:dashboard", "dashboards"),
+    "experiment": ("experiments:experiment", "experiments"),
 }
 """Who reads each kind of document that has a name, and where in the Spec it goes; read in this order."""
 KINDS = (
-    "maintenance", "policy", "service", "team", "escalation", "schedule", "person", "status_page", "severities",
-    "workspace",
+    "dashboard", "experiment", "maintenance", "policy", "template", "service", "team", "escalation", "schedule",
+    "person", "status_page", "severities", "workspace",
 )  # fmt: skip
-_PLANNED = ("dashboard", "experiment", "readiness", "flags", "runbook")
+_PLANNED = ("readiness", "flags", "runbook")
 _FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
     "team": "owns no service",
@@ -53,6 +56,7 @@ _UNUSED = {
     "escalation": "is walked by no team",
     "status_page": "is fed by no service",
     "policy": "judges no objective",
+    "template": "is extended by nothing",
 }
 
 T = TypeVar("T")
@@ -68,18 +72,19 @@ class Loaded:
     files: tuple[Path, ...] = ()
 
 
-def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
+def load(folder: Path, *, promql: PromqlChecker, environment: str = "") -> Loaded:
     """Read every `*.yaml` and `*.yml` below `folder`, and every `*.md` for the runbooks.
 
     Args:
         folder: the spec's folder; diagnostics show its files as `folder/…`, as an editor would open them.
         promql: knows PromQL.
+        environment: one of those that the workspace declares; "" is what holds without any.
 
     Raises UsageError if `folder` is not a folder; nothing else.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="`sereno init` writes a first spec")
-    reading = Reading(promql, lambda name: _is_file(folder / name))
+    reading = Reading(promql, lambda name: _is_file(folder / name), environment=environment)
     paths = _files_in(folder, ".yaml", ".yml")
     files = []
     for path in paths[:FILES_MAX]:
@@ -93,7 +98,12 @@ def load(folder: Path, *, promql: PromqlChecker) -> Loaded:
 
 
 def load_text(
-    files: Mapping[str, str], *, promql: PromqlChecker, exists: FileExists | None = None, folder: str = "."
+    files: Mapping[str, str],
+    *,
+    promql: PromqlChecker,
+    exists: FileExists | None = None,
+    folder: str = ".",
+    environment: str = "",
 ) -> Loaded:
     """Read a workspace from texts.
 
@@ -102,8 +112,9 @@ def load_text(
         promql: knows PromQL.
         exists: whether a runbook's file is there; None skips that check.
         folder: what to call the place when there is nothing in it.
+        environment: one of those that the workspace declares; "" is what holds without any.
     """
-    reading = Reading(promql, exists)
+    reading = Reading(promql, exists, environment=environment)
     texts = [name for name in sorted(files) if not name.endswith(".md")]
     ordered = [_decode(reading, name, name, files[name].encode("utf-8", "surrogatepass")) for name in texts]
     return _load(reading, ordered, folder, (), [File.of(name, files[name]) for name in sorted(set(files) - set(texts))])
@@ -166,12 +177,15 @@ def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, .
     declared: Documents = []
     for file in files:
         declared += _documents_of(reading, file)
+    for kind, node in declared:
+        if kind == "template":
+            _note_names(reading, kind, node)
     if not declared and not reading.diagnostics():
         reading.complain_at(
             "SER007", files[0] if files else File.of(".", "", folder), 0, 1, "nothing is declared here",
             hint="`sereno init` writes a first spec",
         )  # fmt: skip
-    spec = _build(reading, declared)
+    spec = _build(reading, expanded(reading, declared))
     books, read = _runbooks(reading, pages, spec)
     _warn_of_unused(reading, declared)
     found = reading.diagnostics()
@@ -279,6 +293,7 @@ def _build(reading: Reading, declared: Documents) -> Spec:
         severities=reading.severities,
         status_pages={name: _fed(reading, page) for name, page in pages.items()},
         name=whole.name,
+        environment=reading.environment,
         backtest=whole.backtest,
         addresses=whole.addresses,
         targets=whole.targets,

@@ -31,17 +31,22 @@ _TITLES = {"status_page": "status page"}
 class Reading:
     """Collects every mistake of one reading, and answers what is declared.
 
-    `roles` are those of each schedule, `components` those of each status page, `fed` the services behind each
-    component, `scraped` the targets of each job, `service` the one being read, `objectives` all that were read so far,
-    and `composites` those made of others: service, name, and the nodes that name the parts with their weights.
-    `partial` is set when some text could not be read: then a name that seems missing may only be unread, and nothing is
-    said about unknown or unused names. `mistakes` counts the errors so far. With `overlooks` keys that mean nothing are
-    no mistakes.
+    `environment` is the chosen one, `environments` those declared, `service` the one being read. `roles` are those of
+    each schedule, `components` those of each status page, `fed` the services behind each component, `scraped` the
+    targets of each job, `objectives` all that were read so far, and `composites` those made of others: service, name,
+    and the nodes that name the parts with their weights. `partial` is set when some text could not be read: then a name
+    that seems missing may only be unread, and nothing is said about unknown or unused names. `mistakes` counts the
+    errors so far. With `overlooks` keys that mean nothing are no mistakes.
     """
 
     def __init__(
-        self, promql: PromqlChecker, exists: FileExists | None = None, *, overlooks: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        promql: PromqlChecker,
+        exists: FileExists | None = None,
+        *,
+        overlooks: bool = False,
+        environment: str = "",
+    ) -> None:
         self.promql = promql
         self.exists = exists
         self.partial = False
@@ -53,10 +58,12 @@ class Reading:
         self.components: dict[str, tuple[str, ...]] = {}
         self.fed: dict[tuple[str, str], list[str]] = {}
         self.service = ""
+        self.environment = environment
+        self.environments: tuple[str, ...] = ()
         self.objectives: dict[tuple[str, str], Slo] = {}
         self.composites: list[tuple[str, str, tuple[tuple[Node, Decimal], ...]]] = []
         self.scraped: dict[tuple[str, str], Node] = {}
-        self.used: dict[str, set[str]] = {kind: set() for kind in _REFERENCES}
+        self.used: dict[str, set[str]] = {kind: set() for kind in (*_REFERENCES, *_NAMED)}
         self._found: dict[tuple[str, int, str, str], Diagnostic] = {}
 
     def complain(
