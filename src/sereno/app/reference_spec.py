@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from sereno.app import reference_dashboards as dashboards
 from sereno.app import reference_delivery as delivery
 
 MODULES = (
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
     "saturation", "policies", "people", "public", "workspace",
     *delivery.MODULES,
+    *dashboards.MODULES,
 )  # fmt: skip
 HEADINGS = {
     "a service": "service",
@@ -61,6 +63,7 @@ HEADINGS = {
     "a status page": "status_page",
     "a component": "status_page · components[]",
     **delivery.HEADINGS,
+    **dashboards.HEADINGS,
 }
 NAME = "its name: letters a-z, digits, `-`, `_`, `.`; at most 63"
 TITLE = "what people read; its name by default"
@@ -83,8 +86,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "backtest": "what `sereno backtest` holds it to; by default what the workspace demands",
         "saturation": "what may fill up",
         **delivery.SERVICE,
+        **dashboards.SERVICE,
         **dict.fromkeys(
-            ("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
+            ("probes", "runbooks", "experiments", "readiness", "flags"),
             "understood, not read yet: skipped with a warning",
         ),
     },
@@ -417,6 +421,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "description": "one sentence for the public",
     },
     **delivery.MEANINGS,
+    **dashboards.MEANINGS,
 }
 
 
@@ -498,6 +503,7 @@ TITLES = {
     "people": "Teams, people, schedules, escalations",
     "public": "Severities and status pages",
     **delivery.TITLES,
+    **dashboards.TITLES,
 }
 INTRODUCTION = """\
 # The spec

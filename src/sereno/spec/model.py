@@ -15,6 +15,7 @@ from sereno.kernel.labels import Labels
 from sereno.kernel.message import Channel, Language
 from sereno.kernel.rule import Rule
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
+from sereno.spec.dashboard_model import Dashboard
 from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
 
 
@@ -173,6 +174,7 @@ class Slo:
     `method` says what is counted: events, or slices of `slice_length` that are good when at least `slice_target` of
     their events are (`timeslices`), or the mean of the slices' own ratios (`ratio_timeslices`). `unknown` says what
     time without any samples counts as, `maintenance` what planned time does. With `alerting` off it only counts.
+    `labels` are put on its alerts, beside those that Sereno sets itself.
     """
 
     name: str
@@ -196,6 +198,7 @@ class Slo:
     policy: str | None = None
     keep_firing_for: timedelta = timedelta(0)
     alerting: bool = True
+    labels: Labels = field(default_factory=Labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +321,7 @@ class Service:
     source: Source | None = None
     backtest: Demands | None = None
     saturation: tuple[Saturation, ...] = ()
+    dashboards: tuple[str, ...] = ()
     deployment: Deployment | None = None
     logs: Logs | None = None
     traces: Traces | None = None
@@ -434,6 +438,7 @@ class Spec:
     maintenances: dict[str, Maintenance] = field(default_factory=dict)
     runbooks: dict[str, Runbook] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    dashboards: dict[str, Dashboard] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)
     pipelines: Pipelines | None = None
 

@@ -37,6 +37,7 @@ from sereno.kernel.duration import format_duration
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
 from sereno.spec import objectives, values
+from sereno.spec.dashboards import named as dashboard_named
 from sereno.spec.deployment import deployment
 from sereno.spec.fields import Fields, expect
 from sereno.spec.model import Link, ScrapeJob, Service, Slo
@@ -66,8 +67,8 @@ def service(reading: Reading, node: Node) -> Service:
         "a service",
         required=("service", "team"),
         optional=("title", "description", "links", "scrape", "slos", "alerts", "status", "backtest", "saturation",
-                  "deployment"),
-        planned=("probes", "runbooks", "dashboards", "experiments", "readiness", "flags"),
+                  "deployment", "dashboards"),
+        planned=("probes", "runbooks", "experiments", "readiness", "flags"),
     )  # fmt: skip
     name = fields.read("service", values.name) or ""
     team = fields.read("team", reading.reference("team")) or ""
@@ -96,6 +97,7 @@ def service(reading: Reading, node: Node) -> Service:
         component=component,
         source=reading.source(node),
         backtest=fields.read("backtest", demands),
+        dashboards=fields.read("dashboards", values.items(dashboard_named, what="dashboards", empty=True)) or (),
         saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
         deployment=fields.read("deployment", lambda r, n: deployment(r, n, name, tuple(s.name for s in slos))),
     )
