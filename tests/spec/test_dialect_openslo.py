@@ -287,8 +287,8 @@ def test_a_composite_burns_as_the_sum_of_its_parts_burns_times_their_weights() -
     assert not found["shop/journey-api"].alerting
     errors = {"journey-api": Decimal("0.004"), "journey-pay": Decimal("0.03")}
     weights = {part.slo.name: part.weight for part in whole.sli.parts}
-    error = sum(weights[name] * errors[name] for name in errors) / sum(weights.values())
-    burn = error / whole.objective.budget
+    error = sum((weights[name] * errors[name] for name in errors), Decimal(0)) / sum(weights.values(), Decimal(0))
+    burn = Decimal(error) / whole.objective.budget
     assert abs(burn - (3 * Decimal("0.004") / Decimal("0.01") + Decimal("0.03") / Decimal("0.02"))) < Decimal("1e-20")
 
 

@@ -159,7 +159,7 @@ def test_a_mistake_is_shown_with_a_caret_and_a_way_out() -> None:
         "s.yaml:9:5: error SER021: an objective has no key `objetive`",
         "    9 |     objetive: 99.90%",
         "      |     ^^^^^^^^",
-        "      expected: one of name, window, sli, objective, title, description, method, slice, slice_objective, "
+        "      expected: one of name, window, sli, objective, extends, title, description, method, slice, slice_objective, "
         "unknown, maintenance, low_traffic, policy, runbook, severity, ticket, keep_firing_for, alerting, tiers",
         "      hint: did you mean `objective`?",
     ]

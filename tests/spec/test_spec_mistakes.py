@@ -295,4 +295,5 @@ def test_enough_mistakes_are_tried() -> None:
     assert len(MISTAKES) >= 60
     beyond_a_text = {"SER112", "SER001", "SER002", "SER007", "SER093", "SER099", "SER124"}
     of_others = {code for code in CODES if code.startswith("SER10") or code >= "SER150"}
+    of_others |= {"SER127", "SER128", "SER129", "SER130", "SER132", "SER133", "SER134", "SER137"}  # test_spec_expanding
     assert set(CODES) - {code for code, _ in MISTAKES} - of_others - beyond_a_text == set()

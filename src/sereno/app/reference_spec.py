@@ -14,7 +14,7 @@ from sereno.app import reference_delivery as delivery
 
 MODULES = (
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
-    "saturation", "policies", "people", "public", "workspace",
+    "saturation", "policies", "people", "public", "workspace", "expanding", "variables",
     *delivery.MODULES,
     *dashboards.MODULES,
 )  # fmt: skip
@@ -49,6 +49,11 @@ HEADINGS = {
     "a step of a policy": "policy · steps[]",
     "a maintenance": "maintenance",
     "the addresses": "workspace · addresses",
+    "the defaults": "workspace · defaults",
+    "an environment": "workspace · environments.NAME",
+    "a variable": "variables.NAME",
+    "a template": "template",
+    "an extension": "extends",
     "a tier": "service · slos[] · tiers[]",
     "the demands of a backtest": "backtest (of a service, or the workspace)",
     "the workspace": "workspace",
@@ -71,10 +76,12 @@ CONVENTION = "`prometheus` (the default) or `opentelemetry`: how the metrics are
 SELECT = 'matchers that are added to its metrics; by default the service\'s name as the job: `job="api"`'
 PROMISES = "as in an indicator of latency"
 EXCEPT = "events that do not count, as in an indicator of events"
+EXTENDS = "a template whose keys hold where it says nothing itself: its name, `{template: …, with: {…}}`, or a list"
 ZONE = "IANA time zone; `UTC` by default"
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a service": {
         "service": NAME,
+        "extends": EXTENDS,
         "team": "the team that owns it",
         "title": TITLE,
         "description": "one sentence for people",
@@ -101,6 +108,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "an alert": {
         "alert": NAME,
+        "extends": EXTENDS,
         "expr": "PromQL; it fires for each series of the result",
         "severity": "a name or alias of the scale",
         "for": "how long it must hold before it fires; `0s` by default",
@@ -126,6 +134,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "or `good`",
         "maintenance": "what planned time counts as: `exclude` (the default), `good`, or `count` (as any other)",
         "low_traffic": "when burn alerts are held back because too little happened to judge",
+        "extends": EXTENDS,
         "policy": "what is done as the budget goes: the name of a `policy`",
         "keep_firing_for": "how long its alerts go on after they have become false; `0s` by default",
         "alerting": "`false`: its budget is counted, but it alerts nobody",
@@ -333,6 +342,32 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "select": "matchers that are added to its metrics",
         "except": EXCEPT,
     },
+    "the defaults": {
+        "services": "keys of every service that does not say otherwise",
+        "slos": "of every objective",
+        "alerts": "of every alert",
+    },
+    "an environment": {
+        "title": TITLE,
+        "variables": "the values of variables here",
+        "override": "documents, each named by its kind, with the keys that are different here",
+    },
+    "a variable": {
+        "type": "`string`, `number`, `duration`, `percentage`, `boolean` or `url`. A value alone instead of a mapping is "
+        "a string, a number or true/false",
+        "default": "its value; without one every environment must say",
+        "description": "one sentence for people",
+    },
+    "a template": {
+        "template": NAME,
+        "service": "keys of a service; or",
+        "slo": "keys of an objective; or",
+        "alert": "keys of an alert. Exactly one of the three",
+        "extends": "another template of that kind, or a list",
+        "description": "one sentence for people",
+        "variables": "its own variables, which those that extend it may set",
+    },
+    "an extension": {"template": "which template", "with": "values of its variables"},
     "a tier": {
         "long": "the window that says how much was spent",
         "short": "the window that says that it goes on; about a twelfth of the long one",
@@ -444,10 +479,8 @@ def shapes(module: ModuleType) -> Iterator[Shape]:
 
 
 def _names(node: ast.expr, module: ModuleType) -> tuple[str, ...]:
-    """A tuple written out, or `tuple(NAME)` of something in the module."""
-    if isinstance(node, ast.Call) and isinstance(node.args[0], ast.Name):
-        return tuple(getattr(module, node.args[0].id))
-    return tuple(ast.literal_eval(node))
+    """The keys that an expression in the module stands for."""
+    return tuple(eval(compile(ast.Expression(node), module.__name__, "eval"), vars(module)))  # noqa: S307
 
 
 def example(module: ModuleType) -> str:
@@ -500,6 +533,8 @@ TITLES = {
     "policies": "Policies and maintenance",
     "tiers": "Burn-rate tiers",
     "workspace": "The workspace",
+    "expanding": "Environments, templates, defaults",
+    "variables": "Variables",
     "people": "Teams, people, schedules, escalations",
     "public": "Severities and status pages",
     **delivery.TITLES,

@@ -86,8 +86,9 @@ def slo(reading: Reading, node: Node) -> tuple[Slo, ...]:
         "an objective",
         required=("name", "window", "sli"),
         optional=(
-            "objective", "title", "description", "method", "slice", "slice_objective", "unknown", "maintenance",
-            "low_traffic", "policy", "runbook", "severity", "ticket", "keep_firing_for", "alerting", "tiers",
+            "objective", "extends", "title", "description", "method", "slice", "slice_objective", "unknown",
+            "maintenance", "low_traffic", "policy", "runbook", "severity", "ticket", "keep_firing_for", "alerting",
+            "tiers",
         ),
     )  # fmt: skip
     name = fields.read("name", values.name) or ""
@@ -192,10 +193,9 @@ def _window(reading: Reading, node: Node) -> Window | None:
 
 
 def _low_traffic(reading: Reading, node: Node) -> LowTraffic | None:
-    keys = ("min_events", "min_failures", "budget_fraction")
-    fields = Fields(reading, node, "a guard of low traffic", optional=keys)
-    if isinstance(node, Mapping) and not any(fields.has(key) for key in keys):
-        expect(reading, node, f"at least one of {', '.join(keys)}")
+    fields = Fields(reading, node, "a guard of low traffic", optional=("min_events", "min_failures", "budget_fraction"))
+    if isinstance(node, Mapping) and not node.entries:
+        expect(reading, node, "at least one of min_events, min_failures and budget_fraction")
         return None
     return LowTraffic(
         events_min=fields.read("min_events", _EVENTS),

@@ -66,8 +66,8 @@ def service(reading: Reading, node: Node) -> Service:
         node,
         "a service",
         required=("service", "team"),
-        optional=("title", "description", "links", "scrape", "slos", "alerts", "status", "backtest", "saturation",
-                  "deployment", "dashboards"),
+        optional=("extends", "title", "description", "links", "scrape", "slos", "alerts", "status", "backtest",
+                  "saturation", "deployment", "dashboards"),
         planned=("probes", "runbooks", "experiments", "readiness", "flags"),
     )  # fmt: skip
     name = fields.read("service", values.name) or ""
@@ -167,7 +167,7 @@ def _alert(reading: Reading, node: Node, service: str, team: str) -> Rule:
         node,
         "an alert",
         required=("alert", "expr", "severity"),
-        optional=("for", "keep_firing_for", "summary", "description", "runbook", "labels"),
+        optional=("extends", "for", "keep_firing_for", "summary", "description", "runbook", "labels"),
     )
     name = fields.read("alert", values.name) or ""
     severity = fields.read("severity", values.severity) or ""

@@ -37,7 +37,7 @@ from typing import Literal, cast
 
 from sereno.kernel.duration import format_duration, to_ms
 from sereno.spec import queries, values
-from sereno.spec.fields import Fields, Reader
+from sereno.spec.fields import Fields
 from sereno.spec.model import CompositeSli, EventsSli, LatencySli, NativeLatencySli, Objective, Sli
 from sereno.spec.ports import MatcherTuple
 from sereno.spec.queries import Matchers, expression, selector, selector_text
@@ -50,7 +50,6 @@ _WITHIN = values.duration_within("1ms", "1d")
 _PARTS = ("_bucket", "_count", "_sum")
 _MODE = values.one_of("weighted", "all", "product")
 _WEIGHT = values.number_within("0.000001", "1e6")
-_QUERY: Reader[Sli] = queries.query
 KINDS = (
     "events", "latency", "query", "gauge", "composite",
     "http", "grpc", "queue", "database", "cache", "batch", "payment", "time_to_complete", "business",
@@ -99,7 +98,7 @@ def indicator(reading: Reading, node: Node) -> Indicator | None:
     if kind == "latency":
         return fields.read("latency", _latency)
     if kind == "query":
-        return alone(fields.read("query", _QUERY))
+        return fields.read("query", _query)
     if kind == "gauge":
         return alone(fields.read("gauge", queries.gauge))
     if kind == "composite":
@@ -112,6 +111,10 @@ def indicator(reading: Reading, node: Node) -> Indicator | None:
 def alone(sli: Sli | None) -> Indicator | None:
     """An indicator of one promise."""
     return None if sli is None else Indicator(sli)
+
+
+def _query(reading: Reading, node: Node) -> Indicator | None:
+    return alone(queries.query(reading, node))
 
 
 def _events(reading: Reading, node: Node) -> EventsSli | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Style = Literal["plain", "single", "double", "literal", "folded"]
@@ -63,8 +63,22 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Characters of a value that stand for others as they were written: the value of a variable for `${name}`."""
+
+    start: int
+    end: int
+    written_start: int
+    written_end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `value` is its text; `start` and `end` are indices into the file's text."""
+    """One value. `value` is its text; `start` and `end` are indices into the file's text.
+
+    Where variables have been put in, `written` is the text before that, and `holes` say what stands for what; with
+    `unquoted` the value is taken for what it looks like, though its variable stands in quotes.
+    """
 
     file: File = field(repr=False)
     start: int
@@ -73,11 +87,28 @@ class Scalar:
     style: Style = "plain"
     forced_text: bool = False
     broken: bool = False
+    written: str | None = None
+    holes: tuple[Hole, ...] = ()
+    unquoted: bool = False
+
+    @property
+    def original(self) -> str:
+        """The text as it was written, before any variables were put in."""
+        return self.value if self.written is None else self.written
+
+    def as_written(self, offset: int) -> int:
+        """Which character of the text as it was written stands for character `offset` of the value."""
+        for hole in reversed(self.holes):
+            if offset >= hole.end:
+                return offset - hole.end + hole.written_end
+            if offset >= hole.start:
+                return hole.written_start
+        return offset
 
     @property
     def kind(self) -> ScalarKind:
         """What YAML 1.2's core schema takes it for."""
-        if self.style != "plain" or self.forced_text:
+        if self.forced_text or (self.style != "plain" and not self.unquoted):
             return "text"
         if _NULL.fullmatch(self.value):
             return "null"
@@ -124,6 +155,8 @@ def locate(scalar: Scalar, offset: int) -> int:
     the visible character before it.
     """
     offset = max(0, min(offset, len(scalar.value)))
+    if scalar.written is not None:
+        offset, scalar = scalar.as_written(offset), replace(scalar, value=scalar.written, written=None, holes=())
     visible = _visible(scalar)
     seen = sum(1 for c in scalar.value[:offset] if not c.isspace())
     if offset < len(scalar.value) and not scalar.value[offset].isspace():

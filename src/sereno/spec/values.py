@@ -110,6 +110,15 @@ def duration(reading: Reading, node: Node) -> timedelta | None:
         return None
 
 
+def is_duration(written: str) -> bool:
+    """Whether `written` is a duration."""
+    try:
+        parse_duration(written)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def _duration_hint(written: str) -> str | None:
     found = _LOOSE_DURATION.fullmatch(written)
     unit = _LOOSE_UNITS.get(found.group(3)) if found else None
