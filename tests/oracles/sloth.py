@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from sereno.app.promql_checker import Checker
-from sereno.kernel.duration import format_duration, parse_duration
+from sereno.kernel.duration import parse_duration
 from sereno.kernel.labels import Labels
 from sereno.promql import Columns, Grid, Selection, evaluate, matches, parse
 from sereno.promql.ast import Binary, Expr, Number, Selector, bare, children
@@ -70,7 +70,7 @@ def compare(written: Path, generated: Path) -> list[Compared]:
     rules = list(_rules(generated))
     plans = plans_of(loaded.spec, evaluation_interval=timedelta(seconds=30))
     found = [_compare(plan, rules, written) for plan in plans]
-    known = {f"{plan.service}-{plan.slo.name}" for plan in plans}
+    known = {_identity(plan, rules) for plan in plans}
     for missing in sorted(
         {rule["labels"]["sloth_id"] for rule in rules if "sloth_id" in rule.get("labels", {})} - known
     ):
@@ -86,13 +86,13 @@ def _rules(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _compare(plan: SloPlan, rules: list[dict[str, Any]], path: Path) -> Compared:
-    identity = f"{plan.service}-{plan.slo.name}"
+    identity = _identity(plan, rules)
     theirs = [burn for rule in rules if "alert" in rule for burn in sloth_tiers(rule["expr"], identity)]
     ours = [] if not plan.slo.alerting else [
         Burn(tier.long, tier.short, tier.factor, _threshold(rule.expr))
         for tier, rule in zip(plan.tiers, plan.rules, strict=True)
     ]  # fmt: skip
-    result = Compared(f"{path.name}: {identity}", 0, set(), [])
+    result = Compared(f"{path.name}: {plan.service}-{plan.slo.name}", 0, set(), [])
     for burn in theirs:
         same = next((own for own in ours if (own.long, own.short) == (burn.long, burn.short)), None)
         if same is None and burn.factor == 1:
@@ -107,6 +107,13 @@ def _compare(plan: SloPlan, rules: list[dict[str, Any]], path: Path) -> Compared
         result.wrong.append(f"Sereno has tiers of its own: {ours}")
     _compare_ratios(plan.slo, [r for r in rules if r.get("labels", {}).get("sloth_id") == identity], result)
     return result
+
+
+def _identity(plan: SloPlan, rules: list[dict[str, Any]]) -> str:
+    """What Sloth calls an objective; those from OpenSLO end in the number of the objective."""
+    name = f"{plan.service}-{plan.slo.name}"
+    known = {rule.get("labels", {}).get("sloth_id") for rule in rules}
+    return f"{name}-0" if f"{name}-0" in known else name
 
 
 def sloth_tiers(text: str, identity: str) -> Iterator[Burn]:
@@ -160,7 +167,7 @@ def _compare_ratios(slo: Slo, rules: list[dict[str, Any]], result: Compared) -> 
             text = recorded.get(f"{_RATIO}{span}")
             if text is None:
                 continue
-            text = _CORRECTION.sub(lambda m: f"({recorded[f'slo:numerator_correction:ratio{m[1]}']})", text)  # noqa: B023
+            text = _CORRECTION.sub(lambda m: f"({recorded[f'slo:numerator_correction:ratio{m[1]}']})", text)
             theirs = _value(text, columns)
             ours = _value(slo_ratio(slo, parse_duration(span)), columns)
             if (
@@ -230,8 +237,3 @@ def _world(rate: Any, *, seen: bool = True) -> Columns:
         series.append((Labels({"__name__": "unifipoller_client_satisfaction_ratio", "name": str(number)}), times,
                        values if seen else np.ones(len(times))))  # fmt: skip
     return Columns.of(series)
-
-
-def shown(span: timedelta) -> str:
-    """A span as people write it."""
-    return format_duration(span)
