@@ -47,6 +47,7 @@ KINDS = (
     "dashboard", "experiment", "maintenance", "policy", "template", "service", "team", "escalation", "schedule",
     "person", "status_page", "severities", "workspace",
 )  # fmt: skip
+_LISTS = ("dashboards", "experiments")  # of a service, and no kinds
 _PLANNED = ("readiness", "flags", "runbook")
 _FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
@@ -262,7 +263,7 @@ def _kind(reading: Reading, node: MappingNode) -> str | None:
 
 def _meant_kind(key: str) -> str | None:
     """The kind that a misspelt key means; strictly, since `description` is not far from `escalation`."""
-    return nearest(key, KINDS, likeness=0.75)
+    return None if key in _LISTS else nearest(key, KINDS, likeness=0.75)
 
 
 def _is_sloth(node: MappingNode) -> bool:
