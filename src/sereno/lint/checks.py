@@ -18,10 +18,10 @@ Check = Callable[[Document, Context, Report], None]
 _PLACES: dict[Kind, tuple[str, ...]] = {
     "rules": ("rules:check", "kubernetes_scaling:check_rules_selected"),
     "alertmanager": (),
-    "prometheus": (),
+    "prometheus": ("prometheus_config:check",),
     "dashboard": ("dashboards:check",),
     "kubernetes": ("kubernetes:check",),
-    "compose": (),
+    "compose": ("compose:check",),
     "pipeline": (),
     "promql": ("promql_lines:check",),
     "runbook": (),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from sereno.lint.argo_codes import TABLE as ARGO
 from sereno.lint.code import Code as Code
+from sereno.lint.compose_codes import TABLE as COMPOSE
 from sereno.lint.dashboards_codes import TABLE as DASHBOARDS
 from sereno.lint.documents_codes import TABLE as DOCUMENTS
 from sereno.lint.kubernetes_codes import TABLE as KUBERNETES
+from sereno.lint.prometheus_config_codes import TABLE as PROMETHEUS
 from sereno.lint.queries_codes import TABLE as QUERIES
 from sereno.lint.rules_codes import TABLE as RULES
 
-_TABLES: tuple[tuple[Code, ...], ...] = (DOCUMENTS, QUERIES, RULES, DASHBOARDS, KUBERNETES, ARGO)
+_TABLES: tuple[tuple[Code, ...], ...] = (DOCUMENTS, QUERIES, RULES, DASHBOARDS, KUBERNETES, ARGO, PROMETHEUS, COMPOSE)
 
 CODES: dict[str, Code] = {code.id: code for table in _TABLES for code in table}
