@@ -51,7 +51,7 @@ HEADINGS = {
     "the addresses": "workspace · addresses",
     "the defaults": "workspace · defaults",
     "an environment": "workspace · environments.NAME",
-    "a variable": "variables.NAME",
+    "a declared variable": "variables.NAME",
     "a template": "template",
     "an extension": "extends",
     "a tier": "service · slos[] · tiers[]",
@@ -352,7 +352,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "variables": "the values of variables here",
         "override": "documents, each named by its kind, with the keys that are different here",
     },
-    "a variable": {
+    "a declared variable": {
         "type": "`string`, `number`, `duration`, `percentage`, `boolean` or `url`. A value alone instead of a mapping is "
         "a string, a number or true/false",
         "default": "its value; without one every environment must say",

@@ -85,7 +85,7 @@ def declared(reading: Reading, node: Node) -> dict[str, Variable]:
 
 
 def _typed(reading: Reading, key: Scalar, node: Mapping) -> Variable:
-    fields = Fields(reading, node, "a variable", required=("type",), optional=("default", "description"))
+    fields = Fields(reading, node, "a declared variable", required=("type",), optional=("default", "description"))
     fields.read("description", values.text)
     kind = fields.read("type", _TYPE) or "string"
     default = fields.value("default")
