@@ -60,10 +60,11 @@ def files(out: Path) -> set[str]:
 
 def test_a_spec_becomes_files_that_prometheus_accepts(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert build(folder, out) == 0
+    assert build(folder, out, target=("prometheus",)) == 0
     assert files(out) == {
         "build.json",
         "prometheus/prometheus.yml",
+        "prometheus/rules/_common.yml",
         "prometheus/rules/checkout.yml",
         "prometheus/tests/checkout.availability.yml",
         "prometheus/tests/checkout.latency.yml",
@@ -81,7 +82,7 @@ def test_what_is_built_passes_its_own_tests_and_new_ones_can_be_written(
     monkeypatch.chdir(tmp_path)
     assert run(["test", "prometheus/tests", "--coverage", "--fail-under", "80"]) == 0, capsys.readouterr().out
     assert "all as expected" in capsys.readouterr().out
-    run(["test", "--generate", "new.yml", "prometheus/rules"])
+    run(["test", "--generate", "new.yml", "prometheus/rules/servidores.yml"])
     assert run(["test", "new.yml"]) == 0, capsys.readouterr().out
     assert run(["test", "empty"]) == 1
     (tmp_path / "empty").mkdir()

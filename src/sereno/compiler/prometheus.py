@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+from sereno.compiler.prometheus_rules import NOTICE, RuleGroup, group_value
 from sereno.compiler.text import Value, yaml
 from sereno.compiler.unit_tests import tests_file
 from sereno.kernel.duration import format_duration
@@ -16,7 +17,6 @@ from sereno.spec.model import ScrapeJob, Service, Spec
 
 __all__ = ["rules_file", "scrape_config", "service_rules", "tests_file"]
 
-_NOTICE = "# Written by `sereno build` from the declared spec. Change the spec: changes here are lost.\n"
 _INTERVAL = timedelta(seconds=15)
 
 
@@ -34,13 +34,13 @@ def rules_file(
     plans = plans_of(spec, evaluation_interval=evaluation_interval, language=language)
     services = [spec.services[name] for name in sorted(spec.services)]
     groups = [group for service in services for group in _groups(service, plans, evaluation_interval)]
-    return _NOTICE + yaml({"groups": groups})
+    return NOTICE + yaml({"groups": groups})
 
 
 def service_rules(service: Service, plans: Iterable[SloPlan], *, evaluation_interval: timedelta = _INTERVAL) -> str:
-    """The rule groups of one service, with those of `plans` that are its own; "" when it has no rule."""
+    """The alerts of one service, with those of `plans` that are its own, as a rule file; "" when it has no rule."""
     groups = _groups(service, plans, evaluation_interval)
-    return _NOTICE + yaml({"groups": groups}) if groups else ""
+    return NOTICE + yaml({"groups": groups}) if groups else ""
 
 
 def scrape_config(
@@ -63,7 +63,7 @@ def scrape_config(
         "rule_files": list(rule_files),
         "scrape_configs": jobs,
     }
-    return _NOTICE + yaml(document)
+    return NOTICE + yaml(document)
 
 
 def _groups(service: Service, plans: Iterable[SloPlan], every: timedelta) -> list[Value]:
@@ -73,19 +73,7 @@ def _groups(service: Service, plans: Iterable[SloPlan], every: timedelta) -> lis
 
 
 def _group(name: str, rules: tuple[Rule, ...], every: timedelta) -> Value:
-    return {"name": name, "interval": format_duration(every), "rules": [_rule(rule) for rule in rules]}
-
-
-def _rule(rule: Rule) -> Value:
-    written: dict[str, Value] = {"alert": rule.name, "expr": rule.expr.strip()}
-    if rule.for_:
-        written["for"] = format_duration(rule.for_)
-    if rule.keep_firing_for:
-        written["keep_firing_for"] = format_duration(rule.keep_firing_for)
-    written["labels"] = dict(sorted({"service": rule.service, "severity": rule.severity, **rule.labels}.items()))
-    if rule.annotations:
-        written["annotations"] = dict(rule.annotations)
-    return written
+    return group_value(RuleGroup(name, every, rules))
 
 
 def _job(unique: str, job: ScrapeJob) -> Value:

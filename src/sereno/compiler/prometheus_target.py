@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from sereno.compiler import prometheus
+from sereno.compiler.prometheus_rules import common_file, complete, no_data, plans_by_service, service_file
 from sereno.compiler.targets import Output, Request
 from sereno.kernel.errors import UsageError
 from sereno.slo.model import SloPlan
+from sereno.slo.recording_time import period_index
+from sereno.spec.model import CompositeSli
+
+COMMON = "prometheus/rules/_common.yml"
+"""What belongs to no service; no service can be called so."""
 
 
 def build(request: Request) -> Output:
@@ -15,25 +22,46 @@ def build(request: Request) -> Output:
     spec, interval = request.spec, request.evaluation_interval
     files: dict[str, str] = {}
     notes: list[str] = []
-    by_service: dict[str, list[SloPlan]] = {name: [] for name in spec.services}
-    for plan in request.plans:
-        by_service[plan.service].append(plan)
+    by_service = plans_by_service(request)
     for name in sorted(spec.services):
-        rules = prometheus.service_rules(spec.services[name], by_service[name], evaluation_interval=interval)
-        if rules:
-            files[rule_path(name)] = rules
+        rules = service_file(request, spec.services[name], by_service.get(name, ()))
+        notes += rules.notes
+        if rules.groups:
+            files[rule_path(name)] = rules.text()
     if not files:
         return Output({}, ("the spec declares no alert and no objective: there is no rule to write",))
+    common = common_file(request)
+    notes += common.notes
+    files[COMMON] = common.text()
     files = {"prometheus/prometheus.yml": prometheus.scrape_config(spec, evaluation_interval=interval), **files}
     for plan in request.plans:
         notes += [f"left out of {plan.service}/{plan.slo.name}: {lost.explanation}" for lost in plan.dropped]
         try:
-            test = prometheus.tests_file(plan, rules=f"../rules/{file_name(plan.service)}.yml")
+            test = _test(request, plan)
         except UsageError as error:
             notes.append(f"no unit test for {plan.service}/{plan.slo.name}: {error.message}")
             continue
-        files[f"prometheus/tests/{file_name(plan.service)}.{file_name(plan.slo.name)}.yml"] = test
-    return Output(files, tuple(notes))
+        files[test_path(plan.service, plan.slo.name)] = test
+    return Output(files, tuple(dict.fromkeys(notes)))
+
+
+def _test(request: Request, plan: SloPlan) -> str:
+    service = request.spec.services[plan.service]
+    watch = no_data(request, service, plan)
+    parts = plan.slo.sli.parts if isinstance(plan.slo.sli, CompositeSli) else ()
+    needed = {plan.service, *(part.service for part in parts)}
+    names = [f"../rules/{file_name(name)}.yml" for name in sorted(needed)]
+    return prometheus.tests_file(
+        replace(plan, rules=tuple(complete(request.spec, rule) for rule in plan.rules)),
+        rules=[f"../rules/{COMMON.rpartition('/')[2]}", *names],
+        watch=None if watch is None else complete(request.spec, watch),
+        recorded=plan.slo.calendar is None or period_index(plan.slo.calendar) is not None,
+    )
+
+
+def test_path(service: str, name: str) -> str:
+    """Where the unit test of an objective, or of an alert, of `service` is written."""
+    return f"prometheus/tests/{file_name(service)}.{file_name(name)}.yml"
 
 
 def rule_path(service: str) -> str:

@@ -19,14 +19,20 @@ Nothing is recorded that is not known: no NaN, no infinity, no zero in place of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sereno.kernel.duration import format_duration
 from sereno.kernel.labels import Labels
-from sereno.slo.expressions import bad_rate, bad_ratio, total_rate
+from sereno.slo.composites import in_slices
+from sereno.slo.expressions import bad_rate, bad_ratio, slice_badness, total_rate
 from sereno.slo.recording_time import Unexpressed, elapsed_seconds, is_active, longest, period_index
 from sereno.spec.model import Calendar, CompositeSli, GaugeSli, Part, QuerySli, Service, Slo, Spec
+
+__all__ = [
+    "CALENDAR", "EVERY", "MAINTENANCE", "TILE", "Record", "RecordGroup", "Recorded", "common_records", "in_slices",
+    "labels_of", "records_of", "series",
+]  # fmt: skip
 
 TILE = timedelta(minutes=5)
 EVERY = timedelta(minutes=1)
@@ -110,15 +116,6 @@ def records_of(spec: Spec, service: Service, slo: Slo, *, scrape_interval: timed
     return Recorded((*counts, *period), (*notes, *more))
 
 
-def in_slices(slo: Slo) -> bool:
-    """Whether time is counted, and not events."""
-    return slo.method != "occurrences" or isinstance(slo.sli, GaugeSli) or _is_all(slo)
-
-
-def _is_all(slo: Slo) -> bool:
-    return isinstance(slo.sli, CompositeSli) and slo.sli.mode == "all"
-
-
 def _counts(service: Service, slo: Slo, scrape_interval: timedelta) -> tuple[tuple[RecordGroup, ...], tuple[str, ...]]:
     """What is written down as it happens: events every 5 minutes, slices at their end."""
     labels, group = labels_of(service, slo), f"{service.name}/slo/{slo.name}"
@@ -137,31 +134,9 @@ def _counts(service: Service, slo: Slo, scrape_interval: timedelta) -> tuple[tup
         records = (Record("sereno:bad:rate5m", bad, labels), Record("sereno:total:rate5m", total, labels))
         groups.append(RecordGroup(f"{group}/counts", TILE, records))
     if in_slices(slo):
-        one = Record("sereno:slice:bad", _slice(slo, scrape_interval), labels)
+        one = Record("sereno:slice:bad", slice_badness(slo, scrape=scrape_interval), labels)
         groups.append(RecordGroup(f"{group}/slices", slo.slice_length, (one,)))
     return tuple(groups), notes
-
-
-def _slice(slo: Slo, scrape_interval: timedelta) -> str:
-    """How bad the slice that ends now was; a slice without events is good."""
-    window = max(slo.slice_length, 4 * scrape_interval)
-    if isinstance(slo.sli, CompositeSli):
-        parts = (replace(part.slo, method="timeslices", slice_length=slo.slice_length) for part in slo.sli.parts)
-        return _any_bad([_slice(part, scrape_interval) for part in parts])
-    ratio = bad_ratio(slo.sli, window)
-    if slo.method != "ratio_timeslices":
-        allowed = 1 - (slo.objective.ratio if slo.slice_target is None else slo.slice_target)
-        ratio = f"({ratio}) > bool {allowed:f}"
-    if isinstance(slo.sli, GaugeSli) or (isinstance(slo.sli, QuerySli) and slo.sli.ratio is not None):
-        return ratio
-    return f"({ratio}) or 0 * {total_rate(slo.sli, format_duration(window))}"
-
-
-def _any_bad(slices: list[str]) -> str:
-    """1 where any of the slices is bad, 0 where all are known to be good."""
-    known = " + ".join(f"({one})" for one in slices)
-    surely = " or ".join(f"(({one}) > 0)" for one in slices)
-    return f"(({surely}) >= bool 0) or ({known}) > bool 0"
 
 
 def _period(spec: Spec, service: Service, slo: Slo) -> tuple[tuple[RecordGroup, ...], tuple[str, ...]]:
@@ -243,7 +218,7 @@ def _expressed(spec: Spec, service: str) -> bool:
 
 def _ratio(slo: Slo, service: Service, window: _Window) -> str:
     """The share of what was bad over `window`."""
-    if isinstance(slo.sli, CompositeSli) and not _is_all(slo):
+    if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
         return _joined(slo.sli, [_part(slo, part, window) for part in slo.sli.parts])
     if in_slices(slo):
         return _slices_ratio(slo, service, window)
@@ -293,7 +268,7 @@ def _joined(sli: CompositeSli, ratios: list[str]) -> str:
 
 def _coverage(slo: Slo, service: Service, window: _Window) -> str:
     """Composites are known as well as the least known of their parts."""
-    if isinstance(slo.sli, CompositeSli) and not _is_all(slo):
+    if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
         parts = [_coverage(part.slo, Service(part.service, ""), window) for part in slo.sli.parts]
         labelled = (f'label_replace({part}, "part", "{n}", "", "")' for n, part in enumerate(parts))
         return f"min({' or '.join(labelled)})"
@@ -303,7 +278,7 @@ def _coverage(slo: Slo, service: Service, window: _Window) -> str:
 
 def _known(slo: Slo, service: Service, window: _Window) -> str:
     """How many tiles (slices) of `window` were recorded."""
-    if isinstance(slo.sli, CompositeSli) and not _is_all(slo):
+    if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
         raise TypeError("no part of a composite is itself one")
     name, step = _recorded(slo)
     return window.over("count_over_time", series(name, service.name, slo.name), step, unless=False)
