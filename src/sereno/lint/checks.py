@@ -17,12 +17,12 @@ Check = Callable[[Document, Context, Report], None]
 
 _PLACES: dict[Kind, tuple[str, ...]] = {
     "rules": ("rules:check", "kubernetes_scaling:check_rules_selected"),
-    "alertmanager": (),
+    "alertmanager": ("alertmanager:check",),
     "prometheus": ("prometheus_config:check",),
     "dashboard": ("dashboards:check",),
     "kubernetes": ("kubernetes:check",),
     "compose": ("compose:check",),
-    "pipeline": (),
+    "pipeline": ("pipelines:check",),
     "promql": ("promql_lines:check",),
     "runbook": (),
     "prose": (),

@@ -12,10 +12,21 @@ from sereno.lint.compose_codes import TABLE as COMPOSE
 from sereno.lint.dashboards_codes import TABLE as DASHBOARDS
 from sereno.lint.documents_codes import TABLE as DOCUMENTS
 from sereno.lint.kubernetes_codes import TABLE as KUBERNETES
+from sereno.lint.pipelines_codes import TABLE as PIPELINES
 from sereno.lint.prometheus_config_codes import TABLE as PROMETHEUS
 from sereno.lint.queries_codes import TABLE as QUERIES
 from sereno.lint.rules_codes import TABLE as RULES
 
-_TABLES: tuple[tuple[Code, ...], ...] = (DOCUMENTS, QUERIES, RULES, DASHBOARDS, KUBERNETES, ARGO, PROMETHEUS, COMPOSE)
+_TABLES: tuple[tuple[Code, ...], ...] = (
+    DOCUMENTS,
+    QUERIES,
+    RULES,
+    DASHBOARDS,
+    KUBERNETES,
+    ARGO,
+    PROMETHEUS,
+    COMPOSE,
+    PIPELINES,
+)
 
 CODES: dict[str, Code] = {code.id: code for table in _TABLES for code in table}
