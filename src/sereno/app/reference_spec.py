@@ -14,7 +14,7 @@ from sereno.app import reference_delivery as delivery
 
 MODULES = (
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
-    "saturation", "policies", "people", "public", "workspace", "expanding", "variables",
+    "saturation", "policies", "people", "public", "workspace", "raw", "expanding", "variables",
     *delivery.MODULES,
     *dashboards.MODULES,
 )  # fmt: skip
@@ -49,6 +49,8 @@ HEADINGS = {
     "a step of a policy": "policy · steps[]",
     "a maintenance": "maintenance",
     "the addresses": "workspace · addresses",
+    "what is kept raw": "service · raw",
+    "what the workspace keeps raw": "workspace · raw",
     "the defaults": "workspace · defaults",
     "an environment": "workspace · environments.NAME",
     "a declared variable": "variables.NAME",
@@ -92,12 +94,18 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "status": "where the public sees it",
         "backtest": "what `sereno backtest` holds it to; by default what the workspace demands",
         "saturation": "what may fill up",
+        "raw": "rules kept as they were found, passed through by `sereno build`",
         **delivery.SERVICE,
         **dashboards.SERVICE,
         **dict.fromkeys(
             ("probes", "runbooks", "experiments", "readiness", "flags"),
             "understood, not read yet: skipped with a warning",
         ),
+    },
+    "what is kept raw": {"prometheus": "groups of rules, as a rule file of Prometheus has them"},
+    "what the workspace keeps raw": {
+        "prometheus": "groups of rules, as a rule file of Prometheus has them",
+        "alertmanager": "what an imported Alertmanager file said besides, as text; kept for people",
     },
     "a scrape job": {
         "job": "the `job` label of its samples",
@@ -389,6 +397,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "environments": "what differs in each: variables and whole keys",
         "defaults": "what services, objectives and alerts say when they do not say otherwise",
         "backtest": "what `sereno backtest` holds every service to that does not say otherwise",
+        "raw": "what is kept as it was found",
     },
     "a team": {
         "team": NAME,

@@ -17,6 +17,7 @@ from sereno.kernel.rule import Rule
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
 from sereno.spec.dashboard_model import Dashboard
 from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
+from sereno.spec.rule_groups import RuleGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +287,15 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """What is kept as it was found, since the spec has no words for it: Prometheus's rule groups, and (of a workspace)
+    the text of an Alertmanager file."""
+
+    prometheus: tuple[RuleGroup, ...] = ()
+    alertmanager: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ScrapeJob:
     """Targets that the embedded scraper reads."""
 
@@ -325,6 +335,7 @@ class Service:
     deployment: Deployment | None = None
     logs: Logs | None = None
     traces: Traces | None = None
+    raw: Raw = field(default_factory=Raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +452,7 @@ class Spec:
     dashboards: dict[str, Dashboard] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)
     pipelines: Pipelines | None = None
+    raw: Raw = field(default_factory=Raw)
 
     def demands_of(self, service: str) -> Demands:
         """What a backtest of `service` must come to: its own demands, or those of the workspace."""

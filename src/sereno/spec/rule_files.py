@@ -103,6 +103,15 @@ def _decoded(reading: Reading, name: str, content: str | bytes) -> File:
         return File.of(name, "")
 
 
+def groups_of(reading: Reading, node: Node) -> tuple[RuleGroup, ...] | None:
+    """A list of rule groups that stands in another document; the rules that cannot be run are reported."""
+    if not isinstance(node, Sequence):
+        expect(reading, node, "a list of rule groups")
+        return None
+    reader = _Reader(reading, 3)
+    return tuple(group for item in node.items if (group := reader.group(item)) is not None)
+
+
 class _Reader:
     """Reads the documents of one file."""
 
@@ -148,9 +157,10 @@ class _Reader:
         if not isinstance(node, Sequence):
             expect(self._reading, node, "a list of rule groups")
             return []
-        return [group for item in node.items if (group := self._group(item)) is not None]
+        return [group for item in node.items if (group := self.group(item)) is not None]
 
-    def _group(self, node: Node) -> RuleGroup | None:
+    def group(self, node: Node) -> RuleGroup | None:
+        """One group, or None, with a report, if it has no name of its own."""
         fields = Fields(
             self._reading, node, "a rule group", required=("name",),
             optional=("rules", "interval", "limit", "query_offset", "labels", "partial_response_strategy"),

@@ -40,9 +40,10 @@ from sereno.spec import objectives, values
 from sereno.spec.dashboards import named as dashboard_named
 from sereno.spec.deployment import deployment
 from sereno.spec.fields import Fields, expect
-from sereno.spec.model import Link, ScrapeJob, Service, Slo
+from sereno.spec.model import Link, Raw, ScrapeJob, Service, Slo
 from sereno.spec.paths import runbook
 from sereno.spec.queries import expression
+from sereno.spec.raw import raw
 from sereno.spec.reading import Reading, closest
 from sereno.spec.saturation import saturation
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
@@ -67,7 +68,7 @@ def service(reading: Reading, node: Node) -> Service:
         "a service",
         required=("service", "team"),
         optional=("extends", "title", "description", "links", "scrape", "slos", "alerts", "status", "backtest",
-                  "saturation", "deployment", "dashboards"),
+                  "saturation", "deployment", "dashboards", "raw"),
         planned=("probes", "runbooks", "experiments", "readiness", "flags"),
     )  # fmt: skip
     name = fields.read("service", values.name) or ""
@@ -97,6 +98,7 @@ def service(reading: Reading, node: Node) -> Service:
         component=component,
         source=reading.source(node),
         backtest=fields.read("backtest", demands),
+        raw=fields.read("raw", raw) or Raw(),
         dashboards=fields.read("dashboards", values.items(dashboard_named, what="dashboards", empty=True)) or (),
         saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
         deployment=fields.read("deployment", lambda r, n: deployment(r, n, name, tuple(s.name for s in slos))),

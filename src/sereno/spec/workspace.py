@@ -28,7 +28,8 @@ from decimal import Decimal
 
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
-from sereno.spec.model import Addresses, Demands
+from sereno.spec.model import Addresses, Demands, Raw
+from sereno.spec.raw import raw_of_workspace
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node, Scalar
 
@@ -45,6 +46,7 @@ class Workspace:
     addresses: Addresses = field(default_factory=Addresses)
     targets: tuple[str, ...] = ()
     backtest: Demands | None = None
+    raw: Raw = field(default_factory=Raw)
 
 
 def workspace(reading: Reading, node: Node) -> Workspace:
@@ -54,7 +56,7 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         node,
         "the workspace",
         required=("workspace",),
-        optional=("title", "addresses", "targets", "variables", "environments", "defaults", "backtest"),
+        optional=("title", "addresses", "targets", "variables", "environments", "defaults", "backtest", "raw"),
     )
     name = fields.read("workspace", values.name) or ""
     return Workspace(
@@ -63,6 +65,7 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         addresses=fields.read("addresses", _addresses) or Addresses(),
         targets=fields.read("targets", values.items(values.name, what="targets")) or (),
         backtest=fields.read("backtest", demands),
+        raw=fields.read("raw", raw_of_workspace) or Raw(),
     )
 
 
