@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.spec.shop import PEOPLE, rendered
 
+from sereno.app.cli.check import check
 from sereno.app.promql_checker import Checker
+from sereno.app.settings import load_settings
 from sereno.spec.loader import Loaded, load_text
 from sereno.spec.model import EventsSli, LatencySli, Slo, Spec
 
@@ -242,3 +245,18 @@ def place_of(marked: str) -> tuple[int, int]:
 def places(marked: str) -> list[tuple[str, int, int]]:
     ignored = {"SER090", "SER093"}
     return [(d.code, d.line, d.column) for d in read(marked).diagnostics if d.code not in ignored]
+
+
+def test_the_environment_is_chosen_in_one_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("SERENO_ENVIRONMENT", "production")
+    assert check(tmp_path) == 0
+    assert "availability 99.9%" in capsys.readouterr().out
+    assert check(tmp_path, environment="staging") == 0, "the option wins over what the shell says"
+    assert "availability 99%" in capsys.readouterr().out
+    assert load_settings().environment == "staging"
+    monkeypatch.setenv("SERENO_ENVIRONMENT", "nowhere")
+    assert check(tmp_path) == 1

@@ -90,12 +90,11 @@ def _chosen(answer: Answer, number: int, name: str | None) -> tuple[SloPlan, Tri
 
 def _check(folder: Path, name: str, text: str, promql: Settings | None) -> None:
     """Raise SpecError if the spec in `folder`, with `name` holding `text`, has mistakes."""
-    from sereno.app.promql_checker import Checker
-    from sereno.spec.loader import load_text
+    from sereno.app.spec_folder import read_texts
 
     found = sorted(one for one in folder.rglob("*") if one.suffix.lower() in (".yaml", ".yml") and one.is_file())
     visible = [one for one in found if not any(part.startswith(".") for part in one.relative_to(folder).parts)]
     texts = {one.relative_to(folder).as_posix(): one.read_text(encoding="utf-8-sig") for one in visible}
-    loaded = load_text({**texts, name: text}, promql=Checker(promql), exists=lambda path: (folder / path).is_file())
+    loaded = read_texts({**texts, name: text}, promql=promql, exists=lambda path: (folder / path).is_file())
     if loaded.spec is None:
         raise SpecError(loaded.diagnostics)

@@ -133,10 +133,9 @@ def _holds_groups(file: Path) -> bool:
 
 
 def _spec(folder: Path, promql: Settings | None) -> Spec:
-    from sereno.app.promql_checker import Checker
-    from sereno.spec.loader import load
+    from sereno.app.spec_folder import read_folder
 
-    loaded = load(folder, promql=Checker(promql))
+    loaded = read_folder(folder, promql=promql)
     if loaded.spec is None:
         raise SpecError(loaded.diagnostics)
     return loaded.spec

@@ -66,18 +66,24 @@ class SpecHolder:
     good: bool = True
     seen: Fingerprint = ()
     promql: PromqlSettings | None = None
+    environment: str = ""
 
     @staticmethod
-    def load(folder: Path, now: datetime, promql: PromqlSettings | None = None) -> SpecHolder:
+    def load(
+        folder: Path, now: datetime, promql: PromqlSettings | None = None, environment: str = ""
+    ) -> SpecHolder:  # fmt: skip
         """The spec of `folder`. Raises SpecError with every diagnostic if it has mistakes."""
         from sereno.app.promql_checker import Checker
         from sereno.spec.loader import load
 
         seen = _seen(folder)
-        loaded = load(folder, promql=Checker(promql))
+        loaded = load(folder, promql=Checker(promql), environment=environment)
         if loaded.spec is None:
             raise SpecError(loaded.diagnostics)
-        return SpecHolder(folder, loaded.spec, now, loaded.diagnostics, loaded.files, seen=seen, promql=promql)
+        return SpecHolder(
+            folder, loaded.spec, now, loaded.diagnostics, loaded.files, seen=seen, promql=promql,
+            environment=environment,
+        )  # fmt: skip
 
     def again(self, now: datetime) -> SpecHolder:
         """The folder read again: what it says, or, if that is broken, this spec with the diagnostics that say why.
@@ -86,7 +92,7 @@ class SpecHolder:
         """
         seen = _seen(self.folder)
         try:
-            return SpecHolder.load(self.folder, now, self.promql)
+            return SpecHolder.load(self.folder, now, self.promql, self.environment)
         except SpecError as error:
             return replace(self, diagnostics=error.diagnostics, good=False, seen=seen)
         except (UsageError, OSError) as error:
@@ -205,13 +211,17 @@ class Control:
     async def chart(self, service: str, slo: str) -> BurnChart:
         """How the budget of one objective was spent over its window."""
         from sereno.adapters.samples.source import thinned_of
+        from sereno.app.budgeting import exclusions_of
         from sereno.app.evaluate import fetch
         from sereno.slo import budget_selections, burn_chart
 
         declared, now = self.plans[service, slo].slo, self.clock.now()
         thinned = await asyncio.to_thread(thinned_of, self.samples)
         select = await fetch(self, budget_selections(declared, now, thinned))
-        return await asyncio.to_thread(burn_chart, service, declared, select, now, thinned=thinned)
+        exclusions = await exclusions_of(self)
+        return await asyncio.to_thread(
+            burn_chart, service, declared, select, now, thinned=thinned, exclusions=exclusions
+        )
 
     def adopt(self, spec: SpecHolder) -> None:
         """Put `spec` in force with the rules and tiers that follow from it: all of it, or, if that fails, nothing.
@@ -277,7 +287,7 @@ async def open_control(settings: Settings, *, clock: Clock | None = None, ids: I
     from sereno.adapters.sql.database import open_database
 
     clock, ids = clock or SystemClock(), ids or RandomIds()
-    spec = SpecHolder.load(settings.spec, clock.now(), settings.promql)
+    spec = SpecHolder.load(settings.spec, clock.now(), settings.promql, settings.environment)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = ids.new("wk")
     url = settings.database.get_secret_value() if settings.database else settings.data_dir / "state.db"

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
 
     spec: Path = Path("reliability")
     """The folder of the spec."""
+    environment: str = ""
+    """Which of the environments that the spec declares this is; without one its own words hold."""
     data_dir: Path = Path(".sereno")
     """Where state, samples, the secret key and the operator's token lie."""
     host: str = "127.0.0.1"

@@ -57,6 +57,7 @@ def backtest(
     html: Path | None = None,
     zone: str | None = None,
     language: Language | None = None,
+    environment: str | None = None,
 ) -> int:
     """Replay rules over the past: who would have been called, how fast, how rightly, at what cost.
 
@@ -118,10 +119,14 @@ def backtest(
         Whose days and hours the report tells; the team's if there is one.
     language
         The language of the output.
+    environment
+        Which of the environments that the spec declares is replayed.
     """
     from sereno.app import backtest as work
     from sereno.app.settings import load_settings
+    from sereno.app.spec_folder import choose_environment
 
+    choose_environment(environment)
     settings = load_settings({} if path is None or not path.is_dir() else {"spec": path})
     asked = work.Asked(
         path=path or settings.spec, since=_duration("--since", since), until=_instant(until), source=from_,

@@ -25,6 +25,7 @@ def build(
     target: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     every: str = "15s",
     language: Language = "en",
+    environment: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
     listed: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
@@ -44,6 +45,8 @@ def build(
         How often Prometheus evaluates the rules.
     language
         The language of the texts.
+    environment
+        Which of the environments that the spec declares is built.
     json
         Print JSON for machines.
     listed
@@ -52,7 +55,7 @@ def build(
     if listed:
         print(_listed(json))
         return 0
-    spec = spec_at(path)
+    spec = spec_at(path, environment)
     built, asked = compiled(spec, target=target, every=every, language=language)
     from sereno.app.building import write
 
@@ -64,13 +67,15 @@ def build(
     return 0 if built.files and not set(asked) & set(built.empty) else 1
 
 
-def spec_at(path: Path) -> Spec:
-    """The spec in the folder `path`. Raises SpecError when it has mistakes, UsageError when there is no such folder."""
-    from sereno.app.promql_checker import Checker
-    from sereno.app.settings import load_settings
-    from sereno.spec.loader import load
+def spec_at(path: Path, environment: str | None = None) -> Spec:
+    """The spec in the folder `path`, as it is in an environment.
 
-    loaded = load(path, promql=Checker(load_settings().promql))
+    Raises SpecError when it has mistakes, UsageError when there is no such folder.
+    """
+    from sereno.app.spec_folder import choose_environment, read_folder
+
+    choose_environment(environment)
+    loaded = read_folder(path)
     if loaded.spec is None:
         raise SpecError(loaded.diagnostics)
     return loaded.spec

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from sereno.spec.loader import Loaded
 
 
-def check(path: Path = Path("reliability"), *, samples: bool = False, json: bool = False) -> int:
+def check(
+    path: Path = Path("reliability"), *, samples: bool = False, environment: str | None = None, json: bool = False
+) -> int:
     """Find every mistake in the spec; or with --samples, all damage in the files that hold samples.
 
     Args:
         path: the spec's folder.
         samples: read every byte of the workspace's samples instead, also while they are being written.
+        environment: the environment of the spec that is checked, SERENO_ENVIRONMENT by default.
         json: print for machines.
 
     Returns 0 if the spec can be used (there may be warnings), 1 if it has mistakes, or if samples are damaged. Raises
@@ -27,11 +30,10 @@ def check(path: Path = Path("reliability"), *, samples: bool = False, json: bool
     """
     if samples:
         return _samples(json)
-    from sereno.app.promql_checker import Checker
-    from sereno.app.settings import load_settings
-    from sereno.spec.loader import load
+    from sereno.app.spec_folder import choose_environment, read_folder
 
-    loaded = load(path, promql=Checker(load_settings().promql))
+    choose_environment(environment)
+    loaded = read_folder(path)
     print(as_json(loaded) if json else as_text(loaded))
     return 0 if loaded.spec else 1
 

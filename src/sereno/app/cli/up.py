@@ -15,6 +15,7 @@ def up(
     port: int | None = None,
     database: str | None = None,
     prometheus: str | None = None,
+    environment: str | None = None,
 ) -> int:
     """Run the control plane until it is told to stop.
 
@@ -34,9 +35,12 @@ def up(
         A postgresql:// address, to run as one of several replicas.
     prometheus
         A Prometheus to read, instead of scraping.
+    environment
+        Which of the environments that the spec declares this is.
     """
     given = {
         "spec": spec, "data_dir": data_dir, "host": host, "port": port, "database": database, "prometheus": prometheus,
+        "environment": environment,
     }  # fmt: skip
     return asyncio.run(_up({name: value for name, value in given.items() if value is not None}))
 

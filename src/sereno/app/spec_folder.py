@@ -1,0 +1,58 @@
+"""Reads the spec as this installation has it: its dialect of PromQL, and the environment that was chosen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sereno.promql.plan import Settings as PromqlSettings
+    from sereno.spec.loader import Loaded
+
+_ENVIRONMENT = "SERENO_ENVIRONMENT"
+
+
+def choose_environment(name: str | None) -> None:
+    """Make `name` the environment of this process, as SERENO_ENVIRONMENT would; None leaves it as it is."""
+    if name is not None:
+        os.environ[_ENVIRONMENT] = name
+
+
+def read_folder(
+    folder: Path, *, promql: PromqlSettings | None = None, environment: str | None = None
+) -> Loaded:  # fmt: skip
+    """The spec in `folder`. Without `promql` and `environment` those of the settings hold.
+
+    Raises UsageError if `folder` is not a folder, or the settings are wrong.
+    """
+    from sereno.app.promql_checker import Checker
+    from sereno.spec.loader import load
+
+    promql, environment = _settled(promql, environment)
+    return load(folder, promql=Checker(promql), environment=environment)
+
+
+def read_texts(
+    files: Mapping[str, str],
+    *,
+    exists: Callable[[str], bool] | None = None,
+    promql: PromqlSettings | None = None,
+    environment: str | None = None,
+) -> Loaded:
+    """The spec that `files` hold, by name. Without `promql` and `environment` those of the settings hold."""
+    from sereno.app.promql_checker import Checker
+    from sereno.spec.loader import load_text
+
+    promql, environment = _settled(promql, environment)
+    return load_text(files, promql=Checker(promql), exists=exists, environment=environment)
+
+
+def _settled(promql: PromqlSettings | None, environment: str | None) -> tuple[PromqlSettings | None, str]:
+    if promql is not None and environment is not None:
+        return promql, environment
+    from sereno.app.settings import load_settings
+
+    settings = load_settings()
+    return promql or settings.promql, settings.environment if environment is None else environment
