@@ -31,6 +31,8 @@ async def test_every_route_declares_who_may_and_only_these_are_open(house: House
 async def test_whatever_changes_something_asks_for_a_responder_at_least(house: House) -> None:
     higher = {"/api/v1/spec/reload": "admin", "/settings/reload": "admin", "/api/v1/audit": "admin"}
     higher |= dict.fromkeys(("/api/v1/tokens", "/api/v1/tokens/{name}/withdraw"), "admin")
+    correcting = ("/budgets/{service}/corrections", "/budgets/corrections/{correction_id}/withdraw")
+    higher |= dict.fromkeys((*(f"/api/v1{path}" for path in correcting), *correcting), "admin")
     higher |= dict.fromkeys(("/prometheus/api/v1/write", "/otlp/v1/metrics", "/v1/metrics"), "samples")
     open_to_all = {"/sign-in": "public", "/ack/{token}": "public", "/sign-out": "viewer"}
     for route in every_route(house.app.routes):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sereno.adapters.samples.source import thinned_of
+from sereno.app.budgeting import exclusions_of
 from sereno.app.evaluate import fetch
 from sereno.app.wiring import SignedLinks, tell_public
 from sereno.incidents import postmortem as drafts
@@ -171,7 +172,8 @@ async def _impact(control: Control, incident: Incident, slo: Slo, end: datetime)
     suffered = await asyncio.to_thread(harm, slo, select, begin, end, thinned)
     span = suffered or (incident.started_at, end)
     select = await fetch(control, impact_selections(slo, *span, thinned))
-    cost = await asyncio.to_thread(impact, incident.service, slo, select, *span, thinned)
+    exclusions = await exclusions_of(control)
+    cost = await asyncio.to_thread(impact, incident.service, slo, select, *span, thinned, exclusions)
     return SloImpact(
         incident.service, slo.name, slo.objective.text, format_duration(slo.window),
         cost.total, cost.bad, cost.share, cost.consumed, cost.remaining, cost.coverage, *(suffered or (None, None)),

@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 
 import structlog
 
-from sereno.adapters.samples.source import thinned_of
 from sereno.adapters.samples.target import TargetState
 from sereno.adapters.sql.duties import Fence
 from sereno.adapters.sql.unit import Unit
@@ -26,7 +25,6 @@ from sereno.kernel.moment import EPOCH, to_ms
 from sereno.kernel.rule import Rule
 from sereno.promql import Result, Settings, evaluate_all, parse, selections
 from sereno.promql.columns import Columns, Grid, Matcher, Select, Selection
-from sereno.slo import Budget, SloPlan, budget, budget_selections
 from sereno.slo.selectors import selections_between
 from sereno.spec.model import Service
 
@@ -280,18 +278,16 @@ class BudgetRound:
         """Count all budgets at `now`, one objective at a time so that memory stays small, and none the worse for
         another's failure. One that fails keeps the figures, and the moment, of its last count.
         """
+        from sereno.app.budgeting import counted, exclusions_of
+
         control = self.control
         began = control.clock.monotonic()
+        exclusions = await exclusions_of(control)
         for key, plan in tuple(control.plans.items()):
             with outlive("budgets", control.metrics):
-                found = await self._count(plan, now)
+                found = await counted(control, plan, now, exclusions)
                 # A reload may have changed the objective while it was being counted.
                 if control.plans.get(key) == plan:
                     control.budgets[key] = found
                     control.metrics.show_budget(found)
         control.metrics.budget_seconds.observe(control.clock.monotonic() - began)
-
-    async def _count(self, plan: SloPlan, now: datetime) -> Budget:
-        thinned = await asyncio.to_thread(thinned_of, self.control.samples)
-        select = await fetch(self.control, budget_selections(plan.slo, now, thinned))
-        return await asyncio.to_thread(budget, plan.service, plan.slo, select, now, thinned)

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.promql.columns import Select, Selection
+from sereno.slo.account import account
 from sereno.slo.selectors import selections_between
-from sereno.slo.spans import Span
-from sereno.slo.tally import Tally, tally
+from sereno.slo.spans import AnySpan
 from sereno.slo.thinned import WHOLE, Thinned
 from sereno.spec.model import Slo
 
@@ -26,11 +26,12 @@ def harm(
     allowed. An alert notices an outage late and lets go of it later still; the events themselves know. Source: the
     cumulative sum test of E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954), with the allowed ratio
     as its reference; the interval is found in one pass (Kadane). Where samples are `thinned`, it is one between the
-    borders of steps.
+    borders of steps. Of a composite that counts parts there is no such interval: ask its parts.
     """
     start_ms, end_ms = thinned.floor(to_ms(start)), thinned.ceil(to_ms(end))
-    found = tally(slo, select, start_ms, end_ms, thinned)
-    instants = list(dict.fromkeys(thinned.floor(at) for at in _scrapes(found, start_ms, end_ms)))
+    found = account("", slo, select, start_ms, end_ms, thinned)
+    inside = found.instants(start_ms, end_ms, at_most=INSTANTS_MAX)
+    instants = list(dict.fromkeys(thinned.floor(at) for at in (start_ms, *inside, end_ms)))
     worst = _worst(found.between(instants), Fraction(slo.objective.budget))
     return (from_ms(instants[worst[0]]), from_ms(instants[worst[1]])) if worst else None
 
@@ -40,15 +41,7 @@ def harm_selections(slo: Slo, start: datetime, end: datetime, thinned: Thinned =
     return selections_between(slo, thinned.floor(to_ms(start)), thinned.ceil(to_ms(end)))
 
 
-def _scrapes(found: Tally, start_ms: int, end_ms: int) -> list[int]:
-    """The instants at which something was seen, both bounds among them; thinned out when there are too many."""
-    longest = max(found.totals, key=lambda counter: len(counter.times), default=None)
-    inside = [] if longest is None else [int(t) for t in longest.times if start_ms < t < end_ms]
-    thinned = inside[:: len(inside) // INSTANTS_MAX + 1]
-    return [start_ms, *thinned, end_ms]
-
-
-def _worst(spans: Sequence[Span], allowed: Fraction) -> tuple[int, int] | None:
+def _worst(spans: Sequence[AnySpan], allowed: Fraction) -> tuple[int, int] | None:
     """First and last boundary of the run of spans with the greatest excess."""
     best, best_at = Fraction(0), None
     running, began = Fraction(0), 0

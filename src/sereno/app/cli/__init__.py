@@ -26,7 +26,7 @@ COMMANDS = {
     "up": ("up:up", "Run the control plane: scrape, evaluate, page, tell the public."),
     "demo": ("demo:demo", "Run a small shop with a month of history and watch it being watched."),
     "status": ("look:status", "What is wrong now, and who is on it."),
-    "budget": ("look:budget", "Error budgets: how much is left, how fast it goes."),
+    "budget": ("budget:app", "Error budgets: how much is left, how fast it goes."),
     "alerts": ("look:alerts", "Alerts that are pending or firing."),
     "oncall": ("look:oncall", "Who is on call."),
     "query": ("query:query", "Ask the samples in PromQL."),

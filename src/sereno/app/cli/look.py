@@ -1,11 +1,8 @@
-"""Looking at a running control plane: `sereno status`, `budget`, `alerts`, `oncall`."""
+"""Looking at a running control plane: `sereno status`, `alerts`, `oncall`."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from sereno.app.cli.client import Client, print_json, print_table
-from sereno.kernel.language import percent
 
 
 def status(*, json: bool = False) -> int:
@@ -28,37 +25,6 @@ def status(*, json: bool = False) -> int:
         rows += [["target", t["job"], "", t["url"], t["error"], t["health"]] for t in blind]
         print_table("Now", ["what", "id", "severity", "service", "summary", "state"], rows, empty="All calm.")
     return 1 if pages or incidents or blind else 0
-
-
-def budget(service: str | None = None, *, json: bool = False) -> int:
-    """Error budgets: how much is left, how fast it goes. Exits 1 when one is exhausted.
-
-    Parameters
-    ----------
-    service
-        Only this one's.
-    json
-        Print JSON for machines.
-    """
-    budgets = [b for b in Client().get("/budgets") if service in (None, b["service"])]
-    if json:
-        print_json(budgets)
-    else:
-        names = ["service", "slo", "objective", "sli", "remaining", "burn_rate", "coverage", "state"]
-        rows: list[list[object]] = [[_shown(name, b[name]) for name in names] for b in budgets]
-        print_table("Error budgets", names, rows, empty="No objectives are declared.")
-    return 1 if any(b["state"] == "exhausted" for b in budgets) else 0
-
-
-def _shown(name: str, value: str | None) -> str:
-    """A figure of a budget for people: shares as percentages, rounded down; all the digits are in the JSON."""
-    if value is None:
-        return "unknown"
-    if name == "objective":
-        return f"{(Decimal(value) * 100).normalize():f}%"
-    if name in ("sli", "remaining", "coverage"):
-        return percent(Decimal(value), "en")
-    return f"{Decimal(value):,.2f}" if name == "burn_rate" else value
 
 
 def alerts(*, json: bool = False) -> int:

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from sereno.app import commands
 from sereno.app.http import api_models as m
 from sereno.app.http.auth import Principal, require
+from sereno.app.http.budgets import add_budgets, budget_out
 from sereno.app.http.pages import language_of, zone_of
 from sereno.app.http.situation import without_userinfo
 from sereno.incidents.words import render as render_line
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from sereno.app.control import Control
     from sereno.incidents.model import Incident
     from sereno.oncall.model import Page
-    from sereno.slo.model import Budget
     from sereno.spec.model import Service
 
 Viewer = Annotated[Principal, Depends(require("viewer"))]
@@ -38,7 +38,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": m.ErrorOut, "des
 def router(control: Control) -> APIRouter:
     """The routes of /api/v1."""
     routes = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for part in (_services, _pages, _oncall, _incidents, _spec):
+    for part in (_services, add_budgets, _pages, _oncall, _incidents, _spec):
         part(routes, control)
     return routes
 
@@ -54,10 +54,6 @@ def _services(routes: APIRouter, control: Control) -> None:
         if found is None:
             raise NotFound(f"there is no service {name}")
         return service_out(control, found)
-
-    @routes.get("/budgets", tags=["services"], summary="Where every objective stands")
-    async def budgets(me: Viewer) -> list[m.BudgetOut]:
-        return [budget_out(budget) for budget in control.budgets.values()]
 
     @routes.get("/alerts", tags=["alerts"], summary="Pending and firing alerts, and those resolved in the last day")
     async def alerts(me: Viewer, limit: Limit = 100) -> list[m.AlertOut]:
@@ -233,16 +229,6 @@ def _spec(routes: APIRouter, control: Control) -> None:
         return [m.DeedOut.model_validate(deed) for deed in found]
 
 
-def budget_out(budget: Budget) -> m.BudgetOut:
-    """A budget as it travels."""
-    return m.BudgetOut(
-        service=budget.service, slo=budget.slo, at=budget.at, window_seconds=int(budget.window.total_seconds()),
-        objective=budget.objective, total=budget.total, bad=budget.bad, sli=budget.sli, consumed=budget.consumed,
-        remaining=budget.remaining, coverage=budget.coverage, burn_rate=budget.burn_rate,
-        exhausts_at=budget.exhausts_at, state=budget.state,
-    )  # fmt: skip
-
-
 def service_out(control: Control, service: Service) -> m.ServiceOut:
     """A service as it travels."""
     slos = []
@@ -255,7 +241,7 @@ def service_out(control: Control, service: Service) -> m.ServiceOut:
                 window_seconds=int(slo.window.total_seconds()),
                 description=slo.description,
                 runbook=slo.runbook,
-                budget=budget_out(budget) if budget else None,
+                budget=budget_out(control, budget) if budget else None,
             )
         )
     return m.ServiceOut(

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
-
-Exact = Annotated[Decimal, PlainSerializer(str, return_type=str)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-
-
-class Out(BaseModel):
-    """What we answer."""
-
-    model_config = ConfigDict(from_attributes=True, frozen=True)
-
-
-class In(BaseModel):
-    """What we are told: no unknown fields, no silent conversions."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+from sereno.app.http.api_shapes import Exact as Exact
+from sereno.app.http.api_shapes import In as In
+from sereno.app.http.api_shapes import Name, Text
+from sereno.app.http.api_shapes import Out as Out
+from sereno.app.http.budget_models import BudgetOut as BudgetOut
 
 
 class ErrorBody(Out):
@@ -54,25 +41,6 @@ class ImpactOut(Out):
     coverage: Exact | None
     started_at: datetime | None
     ended_at: datetime | None
-
-
-class BudgetOut(Out):
-    """Where one objective stands. Null means unknown; `remaining` may be negative."""
-
-    service: str
-    slo: str
-    at: datetime
-    window_seconds: int
-    objective: Exact
-    total: Exact | None
-    bad: Exact | None
-    sli: Exact | None
-    consumed: Exact | None
-    remaining: Exact | None
-    coverage: Exact
-    burn_rate: Exact | None
-    exhausts_at: datetime | None
-    state: str
 
 
 class SloOut(Out):
