@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-MODULES = ("deployment", "canary", "experiments")
-TITLES = {"deployment": "Deployments", "canary": "Canaries", "experiments": "Experiments"}
+MODULES = ("deployment", "canary", "experiments", "logs")
+TITLES = {"deployment": "Deployments", "canary": "Canaries", "experiments": "Experiments", "logs": "Logs and traces"}
 HEADINGS = {
     "a deployment": "service · deployment",
     "the health of a deployment": "service · deployment · health",
@@ -18,9 +18,16 @@ HEADINGS = {
     "a route": "service · deployment · route",
     "a canary": "service · deployment · canary",
     "an experiment": "experiment",
+    "the pipelines": "workspace · pipelines",
+    "what is redacted": "workspace · pipelines · redact",
+    "where logs go": "workspace · pipelines · logs",
+    "where traces go": "workspace · pipelines · traces",
+    "the logs of a service": "service · logs",
+    "the traces of a service": "service · traces",
     "a probe of an experiment": "experiment · probes[]",
     "a step of a canary": "service · deployment · canary · steps[]",
 }
+WORKSPACE: Mapping[str, str] = {"pipelines": "where logs and traces go, and what is taken out of them"}
 SERVICE: Mapping[str, str] = {
     "deployment": "how it runs on Kubernetes, and how a new version goes out",
     "logs": "where its log lines are read",
@@ -127,4 +134,28 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "status": "with `http`, the status of the answer; `200` by default",
         "name": "the objective's, or `answers`, by default",
     },
+    "the pipelines": {
+        "redact": "what is taken out on the way, beside what always is",
+        "logs": "where logs go",
+        "traces": "where traces go, and how many of them",
+    },
+    "what is redacted": {
+        "keys": "more keys whose values are taken out, beside passwords, tokens, cookies and the like",
+        "kinds": "`token`, `card`, `email`, `national_id`, `url_password`: text that looks so; all by default",
+    },
+    "where logs go": {
+        "otlp": "OTLP over HTTP (OpenTelemetry Collector, Fluent Bit)",
+        "loki": "Loki (Vector)",
+        "elasticsearch": "Elasticsearch (Vector, Logstash)",
+    },
+    "where traces go": {
+        "otlp": "OTLP over HTTP",
+        "share": "of the traces that are neither failed nor slow; `10%` by default",
+        "slow": "traces longer than this are always kept; `1s` by default",
+    },
+    "the logs of a service": {
+        "files": "absolute paths; `*` stands for anything",
+        "format": "`json` (the default) or `text`, a line each",
+    },
+    "the traces of a service": {"share": "as in `pipelines`, for this service", "slow": "likewise"},
 }

@@ -398,6 +398,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "defaults": "what services, objectives and alerts say when they do not say otherwise",
         "backtest": "what `sereno backtest` holds every service to that does not say otherwise",
         "raw": "what is kept as it was found",
+        **delivery.WORKSPACE,
     },
     "a team": {
         "team": NAME,

@@ -219,6 +219,9 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER710", "Bad range of addresses", "A range is written `203.0.113.0/24`, its host bits zero."),
     ("SER711", "Bad experiment", "An experiment makes one of the faults that are known, for at least as long as it "
      "takes to strike again; what follows from its own keys cannot be set beside them."),
+    ("SER712", "Bad key to redact", "Keys whose values are redacted are written without quotes or spaces; their case "
+     "does not matter, and `-`, `_` and `.` stand for one another."),
+    ("SER713", "Bad path of log files", "Log files are named by absolute paths, in which `*` stands for anything."),
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

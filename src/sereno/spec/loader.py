@@ -298,6 +298,8 @@ def _build(reading: Reading, declared: Documents) -> Spec:
         backtest=whole.backtest,
         addresses=whole.addresses,
         targets=whole.targets,
+        pipelines=whole.pipelines,
+        raw=whole.raw,
         **cast(dict[str, Any], found),
     )
     return dialects.joined(reading, spec, foreign)

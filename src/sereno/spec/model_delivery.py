@@ -219,11 +219,17 @@ class Traces:
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """Where logs and traces go (OTLP over HTTP or gRPC), and what is taken out of them on the way."""
+    """Where logs and traces go, and what is taken out of them on the way.
+
+    `logs_otlp` and `traces_otlp` take OTLP over HTTP; `logs_loki` and `logs_elasticsearch` are those servers' own
+    addresses. "" is nowhere. `share` and `slow` are those of services that do not say otherwise.
+    """
 
     redaction: Redaction
-    logs_to: str = ""
-    traces_to: str = ""
+    logs_otlp: str = ""
+    logs_loki: str = ""
+    logs_elasticsearch: str = ""
+    traces_otlp: str = ""
     share: Decimal = Decimal("0.1")
     slow: timedelta = timedelta(seconds=1)
     source: Source | None = None

@@ -40,6 +40,7 @@ from sereno.spec import objectives, values
 from sereno.spec.dashboards import named as dashboard_named
 from sereno.spec.deployment import deployment
 from sereno.spec.fields import Fields, expect
+from sereno.spec.logs import logs, traces
 from sereno.spec.model import Link, Raw, ScrapeJob, Service, Slo
 from sereno.spec.paths import runbook
 from sereno.spec.queries import expression
@@ -101,6 +102,8 @@ def service(reading: Reading, node: Node) -> Service:
         raw=fields.read("raw", raw) or Raw(),
         dashboards=fields.read("dashboards", values.items(dashboard_named, what="dashboards", empty=True)) or (),
         saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
+        logs=fields.read("logs", logs),
+        traces=fields.read("traces", traces),
         deployment=fields.read("deployment", lambda r, n: deployment(r, n, name, tuple(s.name for s in slos))),
     )
 

@@ -28,7 +28,9 @@ from decimal import Decimal
 
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
+from sereno.spec.logs import pipelines
 from sereno.spec.model import Addresses, Demands, Raw
+from sereno.spec.model_delivery import Pipelines
 from sereno.spec.raw import raw_of_workspace
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node, Scalar
@@ -47,6 +49,7 @@ class Workspace:
     targets: tuple[str, ...] = ()
     backtest: Demands | None = None
     raw: Raw = field(default_factory=Raw)
+    pipelines: Pipelines | None = None
 
 
 def workspace(reading: Reading, node: Node) -> Workspace:
@@ -56,8 +59,9 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         node,
         "the workspace",
         required=("workspace",),
-        optional=("title", "addresses", "targets", "variables", "environments", "defaults", "backtest", "raw"),
-    )
+        optional=("title", "addresses", "targets", "variables", "environments", "defaults", "backtest", "pipelines",
+                  "raw"),
+    )  # fmt: skip
     name = fields.read("workspace", values.name) or ""
     return Workspace(
         name=name,
@@ -65,6 +69,7 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         addresses=fields.read("addresses", _addresses) or Addresses(),
         targets=fields.read("targets", values.items(values.name, what="targets")) or (),
         backtest=fields.read("backtest", demands),
+        pipelines=fields.read("pipelines", pipelines),
         raw=fields.read("raw", raw_of_workspace) or Raw(),
     )
 
