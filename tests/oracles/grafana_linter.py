@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import promql_parser
+from grafana_foundation_sdk.models import units
 
 Json = dict[str, Any]
 FIGURES = {"stat", "singlestat", "graph", "table", "timeseries", "gauge"}
 QUERIED = {"singlestat", "gauge", "table", "stat", "state-timeline", "timeseries"}
-UNITS = frozenset(
-    """none string short percent percentunit humidity dB bytes decbytes bits decbits Bps binBps bps binbps pps s ms ns µs m
-    h d dtdurations dtdurationms dthms cps ops reqps rps wps iops cpm opm rpm wpm mps mpm celsius hertz bool bool_yes_no
-    bool_on_off currencyUSD currencyEUR currencyGBP dateTimeAsIso dateTimeFromNow""".split()
-)
+UNITS = frozenset(value for name, value in vars(units).items() if name.isupper() or isinstance(value, str)) | {"none"}
 # Longer than any window that is meant, as the linter itself does.
 _INTERVAL, _INTERVAL_SECONDS = "102d7h", 102 * 86400 + 7 * 3600
 _GLOBALS = {

@@ -13,7 +13,7 @@ from sereno.compiler.grafana_json import TYPES
 from sereno.compiler.grafana_sheet import CHOSEN
 from sereno.compiler.text import Value
 from sereno.spec.dashboard_model import Dashboard
-from sereno.spec.dashboard_units import is_made_up
+from sereno.spec.dashboard_units import LISTED
 
 _OWN = "these boards read recorded series and the series of one service, which are chosen by its labels"
 _RAW = "kept as it was found"
@@ -47,7 +47,7 @@ def _excluded(board: Dashboard) -> Iterator[tuple[str, str, str]]:
         for rule in _WHOLE:
             yield rule, _OWN, ""
     for panel in board.panels:
-        if is_made_up(panel.unit) and TYPES.get(panel.kind) in _LINTED:
+        if panel.unit and panel.unit not in LISTED and TYPES.get(panel.kind) in _LINTED:
             yield "panel-units-rule", _UNIT, panel.title
         if any("rate(" in query.expr and "[$__rate_interval]" not in query.expr for query in panel.queries):
             yield "target-rate-interval-rule", _ALERTS, panel.title
