@@ -114,6 +114,11 @@ _CONSOLE: Phrases = {
     "done.role": {"es": "Papel asignado.", "en": "Role assigned."},
     "done.severity": {"es": "Severidad cambiada.", "en": "Severity changed."},
     "done.resolved": {"es": "Incidente resuelto. Que descanses.", "en": "Incident resolved. Rest well."},
+    "done.corrected": {
+        "es": "Corrección anotada; el presupuesto ya la tiene en cuenta.",
+        "en": "Correction noted; the budget takes it into account.",
+    },
+    "done.withdrawn": {"es": "La corrección ya no cuenta.", "en": "The correction counts no more."},
     "done.reloaded": {"es": "Especificación releída y en vigor.", "en": "Spec read again and in force."},
     "done.not_reloaded": {
         "es": "La especificación tiene errores; sigue en vigor la anterior.",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from sereno.app import commands
+from sereno.app import budgeting, commands
 from sereno.app.http.auth import Principal, require
 from sereno.app.http.markdown import to_html
-from sereno.app.http.pages import render, speech_of
+from sereno.app.http.pages import render, speech_of, zone_of
 from sereno.app.http.security import safe_next
-from sereno.kernel.errors import NotFound
+from sereno.kernel.errors import NotFound, UsageError
 from sereno.kernel.message import Language
 
 if TYPE_CHECKING:
@@ -28,6 +31,14 @@ Next = Annotated[str, Form(max_length=2000)]
 
 def _back(path: str, done: str) -> Response:
     return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}", 303)
+
+
+def local_instant(text: str, zone: ZoneInfo) -> datetime:
+    """What a form's date and time, on the clocks of `zone`, is as an instant. Raises UsageError for anything else."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text[:40]!r} is no date and time", hint="such as 2026-03-02T03:00") from None
 
 
 def router(control: Control) -> APIRouter:
@@ -90,6 +101,22 @@ def router(control: Control) -> APIRouter:
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return PlainTextResponse(draft, media_type="text/markdown", headers=headers)
         return render(request, "postmortem.html", incident=found, draft_html=to_html(draft), spoken=spoken)
+
+    @routes.post("/budgets/{service}/corrections")
+    async def correct(
+        service: str, me: Admin, slo: Annotated[str, Form(max_length=200)], start: Word, end: Word, reason: Text
+    ) -> Response:
+        zone = ZoneInfo(zone_of(control.spec.current, service))
+        await budgeting.correct(
+            control, service=service, slo=slo or None, start=local_instant(start, zone), end=local_instant(end, zone),
+            reason=reason, actor=me.name,
+        )  # fmt: skip
+        return _back(f"/services/{quote(service, safe='')}", "corrected")
+
+    @routes.post("/budgets/corrections/{correction_id}/withdraw")
+    async def withdraw(correction_id: str, me: Admin, reason: Text) -> Response:
+        found = await budgeting.withdraw(control, correction_id, reason=reason, actor=me.name)
+        return _back(f"/services/{quote(found.service, safe='')}", "withdrawn")
 
     @routes.post("/settings/reload")
     async def reload(me: Admin) -> Response:

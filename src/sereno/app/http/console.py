@@ -81,7 +81,8 @@ def _services(routes: APIRouter, control: Control) -> None:
             raise NotFound(f"there is no service {name}")
         zone = zone_of(control.spec.current, name)
         speech = speech_of(request, zone)
-        views = [await slo_view(control, trends, found, slo, speech) for slo in found.slos]
+        corrections = await control.database.read(lambda unit: unit.corrections.all(name, limit=100))
+        views = [await slo_view(control, trends, found, slo, speech, corrections) for slo in found.slos]
         team = control.spec.current.teams[found.team]
         firing = await control.database.read(lambda unit: unit.alerts.active())
         return render(

@@ -13,11 +13,12 @@ import structlog
 from sereno.app.http.charts import Legend, Series, burn_svg
 from sereno.app.http.pages import Speech
 from sereno.kernel.errors import SerenoError
+from sereno.slo import formula, policies
 from sereno.spec.model import Service, Slo
 
 if TYPE_CHECKING:
     from sereno.app.control import Control
-    from sereno.slo.model import BurnChart, SloPlan
+    from sereno.slo.model import BurnChart, Correction, SloPlan
 
 CHART_ROWS = 30
 _log = structlog.get_logger("sereno.http")
@@ -62,6 +63,12 @@ class SloView:
     chart: BurnChart | None
     svg: str
     rows: tuple[tuple[datetime, Any, Any], ...]
+    counted: str | None = None
+    exhaustion: str | None = None
+    projection: str | None = None
+    policy: tuple[str, ...] = ()
+    frozen: bool = False
+    corrections: tuple[Correction, ...] = ()
 
 
 def series_of(drawn: BurnChart) -> Series:
@@ -69,7 +76,10 @@ def series_of(drawn: BurnChart) -> Series:
     return Series(drawn.times, tuple(None if value is None else float(value) for value in drawn.remaining))
 
 
-async def slo_view(control: Control, trends: Trends, service: Service, slo: Slo, speech: Speech) -> SloView:
+async def slo_view(
+    control: Control, trends: Trends, service: Service, slo: Slo, speech: Speech,
+    corrections: tuple[Correction, ...] = (),
+) -> SloView:  # fmt: skip
     """Everything that the service's page says about one objective."""
     key = (service.name, slo.name)
     drawn = await trends.of(*key)
@@ -78,7 +88,17 @@ async def slo_view(control: Control, trends: Trends, service: Service, slo: Slo,
     if drawn is not None and len(drawn.times) > 1:
         svg = burn_svg(series_of(drawn), legend(drawn, slo, speech), speech.zone, speech.language)
         rows = chart_rows(drawn)
-    return SloView(slo, control.plans.get(key), control.budgets.get(key), drawn, svg, rows)
+    budget, language = control.budgets.get(key), speech.language
+    standing = policies.standing(control.spec.current, slo, budget)
+    return SloView(
+        slo, control.plans.get(key), budget, drawn, svg, rows,
+        counted=formula.counted(budget, language) if budget else None,
+        exhaustion=formula.exhaustion(budget, speech.zone, language) if budget else None,
+        projection=formula.projection(budget, speech.zone, language) if budget else None,
+        policy=policies.told(standing, language) if standing else (),
+        frozen=bool(standing and standing.frozen),
+        corrections=tuple(one for one in corrections if one.slo in (None, slo.name)),
+    )  # fmt: skip
 
 
 def legend(drawn: BurnChart, slo: Slo, speech: Speech) -> Legend:
