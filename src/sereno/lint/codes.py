@@ -6,6 +6,7 @@ SER5xx manifests, SER6xx the quality of alerts, SER7xx Prometheus's own configur
 
 from __future__ import annotations
 
+from sereno.lint.alertmanager_codes import TABLE as ALERTMANAGER
 from sereno.lint.argo_codes import TABLE as ARGO
 from sereno.lint.code import Code as Code
 from sereno.lint.compose_codes import TABLE as COMPOSE
@@ -21,6 +22,7 @@ _TABLES: tuple[tuple[Code, ...], ...] = (
     DOCUMENTS,
     QUERIES,
     RULES,
+    ALERTMANAGER,
     DASHBOARDS,
     KUBERNETES,
     ARGO,

@@ -22,8 +22,8 @@ TABLE: tuple[Code, ...] = (
         "JSON has no comments, no trailing commas and no single quotes: Grafana, Kubernetes and `jq` refuse the file. "
         "Comments and trailing commas can be taken out safely.",
         "dashboard",
-        '{\n  // the service\n  "title": "Shop", "schemaVersion": 39, "panels": []\n}\n',
-        '{\n  "title": "Shop", "schemaVersion": 39, "panels": []\n}\n',
+        '{\n  // the service\n  "uid": "shop", "title": "Shop", "schemaVersion": 39, "panels": []\n}\n',
+        '{\n  "uid": "shop", "title": "Shop", "schemaVersion": 39, "panels": []\n}\n',
         level="error",
         fixable=True,
         name="dashboard.json",

@@ -276,8 +276,16 @@ def is_ratio(expr: Expr) -> bool:
     if not isinstance(expr, Binary) or expr.op != "/":
         return False
     top, bottom = counted(expr.left), counted(expr.right)
-    if top is None or bottom is None:
+    if top is None or bottom is None or _has_factor(expr.left) or _has_factor(expr.right):
         return False
     if metric_of(top) == metric_of(bottom):
         return bool(set(bottom.matchers) <= set(top.matchers))
     return bool(re.search(r"err|fail|reject|drop|timeout|bad|invalid", metric_of(top)))
+
+
+def _has_factor(expr: Expr) -> bool:
+    """Whether `expr` is multiplied by a number."""
+    expr = bare(expr)
+    while isinstance(expr, Aggregate):
+        expr = bare(expr.expr)
+    return scaled(expr) is not expr

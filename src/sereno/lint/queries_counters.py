@@ -24,8 +24,8 @@ from sereno.promql.ast import (
 )
 
 _GAUGE = re.compile(
-    r"(\A|_)(up|ratio|percent|percentage|celsius|temperature|info|active|available|connected|limit|max|min|current|size"
-    r"|capacity|utili[sz]ation|healthy|replicas|queue_depth|queue_length|in_flight|inflight|timestamp_seconds)\Z"
+    r"(\A|_)(up|ratio|percent|percentage|celsius|temperature|info|active|available|connected|limit|max|min|(?<!txid_)current|size"
+    r"|capacity|utili[sz]ation|replicas|queue_depth|queue_length|in_flight|inflight|timestamp_seconds)\Z"
 )
 _COUNTER = re.compile(r"_total\Z")
 _REPLICATED = re.compile(r"_count\Z")
@@ -34,7 +34,7 @@ _AT_ONCE = frozenset({"rate", "irate", "increase", "resets", "changes", "absent"
                       "start_timestamp", "label_replace", "ts_of_last_over_time", "ts_of_first_over_time"})  # fmt: skip
 _IN_ALL = re.compile(
     r"(kube|node_memory|memory|swap|disk|cpu|size|capacity|slots|connections)_.*_?total\Z"
-    r"|_(memory|disk|size|bytes|slots|nodes|instances|members|connections|keys|documents|shards)_total\Z"
+    r"|_(offline|online|uptime_seconds|memory|disk|size|bytes|slots|nodes|instances|members|connections|keys|documents|shards)_total\Z"
 )
 _OTHERS_GAUGES = re.compile(
     r"(kube|node|container|pg|mysql|redis|mongodb|rabbitmq|elasticsearch|kafka|haproxy|nginx|cilium)_"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from sereno.kernel.diagnostics import Diagnostic
@@ -29,20 +30,31 @@ class Report:
 
     def complain(
         self, code: str, node: Node, message: str, *,
-        expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (),
+        expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (), secret: bool = False,
     ) -> None:  # fmt: skip
-        """Report what is wrong at `node`; `edits` put it right and are given only where that is safe."""
-        self.complain_at(
-            code, node.file, node.start, node_length(node), message, expected=expected, hint=hint, edits=edits
-        )
+        """Report what is wrong at `node`; `edits` put it right and are given only where that is safe. `secret` keeps
+        the line itself out of the report."""
+        length = node_length(node)
+        if secret:
+            self._keep(code, node.file, node.start, length, message, expected, hint, edits, secret=True)
+        else:
+            self.complain_at(
+                code, node.file, node.start, length, message, expected=expected, hint=hint, edits=edits
+            )  # fmt: skip
 
     def complain_at(
         self, code: str, file: File, index: int, length: int, message: str, *,
         expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (),
     ) -> None:  # fmt: skip
         """Report what is wrong at character `index` of `file`."""
+        self._keep(code, file, index, length, message, expected, hint, edits, secret=False)
+
+    def _keep(
+        self, code: str, file: File, index: int, length: int, message: str, expected: str | None, hint: str | None,
+        edits: tuple[Edit, ...], *, secret: bool,
+    ) -> None:  # fmt: skip
         line, column = file.place(index)
-        excerpt = masked(file.excerpt(line, column))
+        excerpt = "" if secret else masked(file.excerpt(line, column))
         length = max(1, min(length, len(excerpt) - column + 1))
         message = "".join(c if c.isprintable() else " " for c in message)
         found = Diagnostic(
@@ -53,7 +65,8 @@ class Report:
     def take(self, found: Diagnostic) -> None:
         """Report what another reader found in a file that is shown under the same name."""
         index = found.line * 1_000_000 + found.column
-        self._found.setdefault((found.file, -index, found.code, found.message), Finding(found))
+        shown = replace(found, excerpt=masked(found.excerpt))
+        self._found.setdefault((found.file, -index, found.code, found.message), Finding(shown))
 
     def findings(self) -> tuple[Finding, ...]:
         """Everything found, by file, line, column and code."""

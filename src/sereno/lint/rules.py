@@ -44,7 +44,7 @@ _SCALES = (("critical", "warning", "info", "page", "ticket", "error", "high", "m
            ("p1", "p2", "p3", "p4", "p5"), ("sev1", "sev2", "sev3", "sev4", "sev5"))  # fmt: skip
 _ALWAYS = ("none", "")
 _STRUCTURE = frozenset({"SER020", "SER021", "SER022", "SER023", "SER030", "SER039", "SER012", "SER101", "SER102",
-                        "SER103", "SER104"})  # fmt: skip
+                        "SER103"})  # fmt: skip
 
 
 class _AnyPromql:
@@ -76,7 +76,7 @@ def _structure(document: Document, context: Context, report: Report) -> None:
     if first is not document or not isinstance(document.node, Mapping) or document.node.get("expr") is not None:
         return
     for found in read_rules(document.file.shown, document.file.text, promql=_AnyPromql()).diagnostics:
-        if found.code in _STRUCTURE and "the recording rule" not in found.message:
+        if found.code in _STRUCTURE:
             report.take(found)
 
 
@@ -173,12 +173,13 @@ def _same_name(rule: WrittenRule, context: Context, report: Report) -> None:
     here = (rule.node.file.shown, rule.node.start)
     for other in names_of(context).alerts.get(rule.name.value, ()):
         before = (other.node.file.shown, other.node.start)
-        if before >= here or _identity(other) != _identity(rule) or _judges(other) == _judges(rule):
+        if before >= here or _identity(other) != _identity(rule):
             continue
+        how = "again" if _judges(other) == _judges(rule) else "differently"
         line, _ = other.name.file.place(other.name.start)
         where = f"on line {line}" if before[0] == here[0] else f"at {before[0]}:{line}"
         report.complain(
-            "SER253", rule.name, f"`{rule.name.value}` is declared differently {where}: whoever is called cannot know "
+            "SER253", rule.name, f"`{rule.name.value}` is declared {how} {where}: whoever is called cannot know "
             "which of them it is",
             expected="one rule, or a name of its own",
         )  # fmt: skip

@@ -14,7 +14,7 @@ from sereno.lint.expressions import selectors_of, walk
 from sereno.lint.model import Context, Document
 from sereno.lint.paths import at, key, mappings, text
 from sereno.lint.query import Query, query_of
-from sereno.promql.ast import Call, Expr, Selector
+from sereno.promql.ast import Binary, Call, Expr, Selector
 from sereno.promql.dialect import ANY
 from sereno.promql.parser import parse
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
@@ -143,9 +143,10 @@ def _names(documents: tuple[Document, ...]) -> Names:
 
 
 def asked_for(expr: Expr) -> list[Selector]:
-    """The selectors whose absence `expr` asks for."""
-    calls = [p for p, _ in walk(expr) if isinstance(p, Call) and p.function in ("absent", "absent_over_time")]
-    return [selector for call in calls for selector in selectors_of(call)]
+    """The selectors whose absence `expr` asks for: absent(…), … unless …."""
+    asking = [p for p, _ in walk(expr) if isinstance(p, Call) and p.function in ("absent", "absent_over_time")]
+    missed = [p.right for p, _ in walk(expr) if isinstance(p, Binary) and p.op == "unless"]
+    return [selector for part in (*asking, *missed) for selector in selectors_of(part)]
 
 
 def _rules(node: Node | None) -> Iterator[WrittenRule]:
