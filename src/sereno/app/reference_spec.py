@@ -151,6 +151,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "severity": "of a fast burn, which pages; the second of the scale by default",
         "ticket": "of a slow burn; the third of the scale by default",
         "tiers": "its burn-rate tiers; by default those that follow from its window",
+        "labels": "labels of its alerts, beside those that Sereno sets itself",
     },
     "a calendar window": {
         "calendar": "`day`, `week` (from Monday), `month`, `quarter` or `year`: the budget begins anew with each",

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from sereno.compiler import prometheus
 from sereno.compiler.prometheus_rules import common_file, complete, no_data, plans_by_service, service_file
+from sereno.compiler.raw_rules import raw_rule_files, rule_file
 from sereno.compiler.targets import Output, Request
 from sereno.kernel.errors import UsageError
 from sereno.slo.model import SloPlan
@@ -28,6 +29,7 @@ def build(request: Request) -> Output:
         notes += rules.notes
         if rules.groups:
             files[rule_path(name)] = rules.text()
+    files |= {raw_path(name): rule_file(groups) for name, groups in raw_rule_files(spec).items()}
     if not files:
         return Output({}, ("the spec declares no alert and no objective: there is no rule to write",))
     common = common_file(request)
@@ -67,6 +69,11 @@ def test_path(service: str, name: str) -> str:
 def rule_path(service: str) -> str:
     """Where the rules of `service` are written."""
     return f"prometheus/rules/{file_name(service)}.yml"
+
+
+def raw_path(service: str) -> str:
+    """Where the rules that `service` (or, called "", the workspace) keeps as they were found are written."""
+    return f"prometheus/rules/{file_name(service) if service else '_workspace'}.raw.yml"
 
 
 def file_name(name: str) -> str:

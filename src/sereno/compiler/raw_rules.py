@@ -16,10 +16,11 @@ def raw_rule_files(spec: Spec) -> dict[str, tuple[RuleGroup, ...]]:
 
 def rule_file(groups: tuple[RuleGroup, ...]) -> str:
     """`groups` as a rule file of Prometheus."""
-    return yaml({"groups": [_group(group) for group in groups]})
+    return yaml({"groups": [group_of(group) for group in groups]})
 
 
-def _group(group: RuleGroup) -> dict[str, Value]:
+def group_of(group: RuleGroup) -> dict[str, Value]:
+    """`group` as a rule file has it."""
     found: dict[str, Value] = {"name": group.name}
     if group.interval:
         found["interval"] = format_duration(group.interval)

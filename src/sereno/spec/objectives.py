@@ -18,6 +18,7 @@ slos:
     ticket: P3                       # of a slow burn; by default the third
     keep_firing_for: 0s              # of its alerts
     alerting: true                   # false: it is only counted
+    labels: {area: money}            # of its alerts, beside those that Sereno sets itself
     tiers:                           # by default they follow from the window
       - {long: 1h, short: 5m, burn: 14.4}
       - {long: 6h, short: 30m, burn: 6, for: 2m}
@@ -45,6 +46,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, cast
 
+from sereno.kernel.labels import Labels
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
 from sereno.spec.model import (
@@ -73,6 +75,9 @@ _UNKNOWN = values.one_of("ignore", "bad", "good")
 _MAINTENANCE = values.one_of("exclude", "good", "count")
 _CALENDARS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
 _CALENDAR = values.one_of(*_CALENDARS)
+_LABELS = values.labels(
+    *sorted(values.RESERVED_LABELS), "slo", "window_long", "window_short", "burn_factor", "budget_share", "exhausts_in"
+)
 _EVENTS = values.number_within("1", "1e12")
 
 Window = tuple[timedelta, Calendar | None]
@@ -88,7 +93,7 @@ def slo(reading: Reading, node: Node) -> tuple[Slo, ...]:
         optional=(
             "objective", "extends", "title", "description", "method", "slice", "slice_objective", "unknown",
             "maintenance", "low_traffic", "policy", "runbook", "severity", "ticket", "keep_firing_for", "alerting",
-            "tiers",
+            "tiers", "labels",
         ),
     )  # fmt: skip
     name = fields.read("name", values.name) or ""
@@ -117,6 +122,7 @@ def slo(reading: Reading, node: Node) -> tuple[Slo, ...]:
         policy=fields.read("policy", reading.reference("policy")),
         keep_firing_for=fields.read("keep_firing_for", _WAIT) or timedelta(0),
         alerting=alerting is not False,
+        labels=fields.read("labels", _LABELS) or Labels(),
     )
     one = _counted(reading, fields, one)
     if read is not None and read.parts is not None:
