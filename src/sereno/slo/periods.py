@@ -16,16 +16,12 @@ class Period:
     start: datetime
     at: datetime
     end: datetime
+    rolling: bool
 
     @property
     def length(self) -> timedelta:
         """How long it is as a whole, in time that really passes."""
         return self.end - self.start
-
-    @property
-    def rolling(self) -> bool:
-        """Whether nothing of it is to come."""
-        return self.end == self.at
 
 
 def period_of(slo: Slo, at: datetime) -> Period:
@@ -35,14 +31,14 @@ def period_of(slo: Slo, at: datetime) -> Period:
     midnight that a clock change skips, or has twice, is the first instant of that date.
     """
     if slo.calendar is None:
-        return Period(at - slo.window, at, at)
+        return Period(at - slo.window, at, at, rolling=True)
     zone = ZoneInfo(slo.calendar.zone)
     first = _first_day(at.astimezone(zone).date(), slo.calendar)
     start = day_begins(first, zone)
     if start >= at:
         first = _first_day(first - timedelta(days=1), slo.calendar)
         start = day_begins(first, zone)
-    return Period(start, at.astimezone(UTC), day_begins(_next_first_day(first, slo.calendar), zone))
+    return Period(start, at.astimezone(UTC), day_begins(_next_first_day(first, slo.calendar), zone), False)
 
 
 def day_begins(day: date, zone: ZoneInfo) -> datetime:
