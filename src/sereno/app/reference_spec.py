@@ -11,11 +11,13 @@ from types import ModuleType
 
 from sereno.app import reference_dashboards as dashboards
 from sereno.app import reference_delivery as delivery
+from sereno.app import reference_monitoring as monitoring
 
 MODULES = (
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
     "saturation", "policies", "people", "public", "workspace", "raw", "expanding", "variables",
     *delivery.MODULES,
+    *monitoring.MODULES,
     *dashboards.MODULES,
 )  # fmt: skip
 HEADINGS = {
@@ -70,6 +72,7 @@ HEADINGS = {
     "a status page": "status_page",
     "a component": "status_page · components[]",
     **delivery.HEADINGS,
+    **monitoring.HEADINGS,
     **dashboards.HEADINGS,
 }
 NAME = "its name: letters a-z, digits, `-`, `_`, `.`; at most 63"
@@ -96,9 +99,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "saturation": "what may fill up",
         "raw": "rules kept as they were found, passed through by `sereno build`",
         **delivery.SERVICE,
+        **monitoring.SERVICE,
         **dashboards.SERVICE,
         **dict.fromkeys(
-            ("probes", "runbooks", "experiments", "readiness", "flags"),
+            ("runbooks", "experiments", "readiness", "flags"),
             "understood, not read yet: skipped with a warning",
         ),
     },
@@ -110,6 +114,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a scrape job": {
         "job": "the `job` label of its samples",
         "targets": "addresses of Prometheus metrics; the host and port are the `instance` label",
+        "discovery": "how Prometheus finds targets by itself; the embedded scraper does not",
         "every": "how often, 1s to 1h; `15s` by default",
         "timeout": "at most `every`; the shorter of `10s` and `every` by default",
         "labels": "labels added to every sample",
@@ -400,6 +405,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "backtest": "what `sereno backtest` holds every service to that does not say otherwise",
         "raw": "what is kept as it was found",
         **delivery.WORKSPACE,
+        **monitoring.WORKSPACE,
     },
     "a team": {
         "team": NAME,
@@ -467,6 +473,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "description": "one sentence for the public",
     },
     **delivery.MEANINGS,
+    **monitoring.MEANINGS,
     **dashboards.MEANINGS,
 }
 
@@ -549,6 +556,7 @@ TITLES = {
     "people": "Teams, people, schedules, escalations",
     "public": "Severities and status pages",
     **delivery.TITLES,
+    **monitoring.TITLES,
     **dashboards.TITLES,
 }
 INTRODUCTION = """\

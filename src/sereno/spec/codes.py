@@ -94,6 +94,13 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER079", "Unclosed template (warning)", "`{{` and `}}` do not pair; the text would be shown as it is."),
     ("SER080", "Secret in the file (warning)", "A chat webhook's address, or a password in an address, is a secret. "
      "Write `env:NAME` where that is possible and keep the value in the environment."),
+    # What is monitored, and who hears of it
+    ("SER190", "Secret, not its file", "Passwords, keys and addresses that nobody else may know stand in files beside "
+     "Alertmanager; the spec names the file: `/etc/alertmanager/secrets/slack`."),
+    ("SER191", "Mail that nobody takes", "Receivers of mail need `smtp` with `host` (and port) and `from`."),
+    ("SER192", "Unknown receiver", "`notifications` lists no receiver of that name."),
+    ("SER193", "Bad probe", "The probe cannot ask this, or cannot see what it is to expect."),
+    ("SER194", "Bad discovery", "Prometheus would refuse this discovery, or scrape what is no metrics' port."),
     # Dashboards
     ("SER195", "Unknown unit", "A panel's `unit` is one that Grafana knows (`percentunit`, `s`, `bytes`, `reqps` …) or "
      "one of your own: `currency:PEN`, `suffix: pods`."),

@@ -300,6 +300,8 @@ def _build(reading: Reading, declared: Documents) -> Spec:
         targets=whole.targets,
         pipelines=whole.pipelines,
         raw=whole.raw,
+        notifications=whole.notifications,
+        blackbox=whole.blackbox,
         **cast(dict[str, Any], found),
     )
     return dialects.joined(reading, spec, foreign)

@@ -17,6 +17,7 @@ from sereno.kernel.rule import Rule
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
 from sereno.spec.dashboard_model import Dashboard
 from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
+from sereno.spec.model_monitoring import Discovery, Notifications, Probe
 from sereno.spec.rule_groups import RuleGroup
 
 
@@ -297,13 +298,14 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeJob:
-    """Targets that the embedded scraper reads."""
+    """Targets that the embedded scraper reads; those of `discovery` only a Prometheus finds."""
 
     job: str
     targets: tuple[str, ...]
     every: timedelta
     timeout: timedelta
     labels: Labels = field(default_factory=Labels)
+    discovery: Discovery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +337,7 @@ class Service:
     deployment: Deployment | None = None
     logs: Logs | None = None
     traces: Traces | None = None
+    probes: tuple[Probe, ...] = ()
     raw: Raw = field(default_factory=Raw)
 
 
@@ -453,6 +456,8 @@ class Spec:
     experiments: dict[str, Experiment] = field(default_factory=dict)
     pipelines: Pipelines | None = None
     raw: Raw = field(default_factory=Raw)
+    notifications: Notifications | None = None
+    blackbox: str = ""
 
     def demands_of(self, service: str) -> Demands:
         """What a backtest of `service` must come to: its own demands, or those of the workspace."""

@@ -39,10 +39,12 @@ from sereno.kernel.rule import Rule
 from sereno.spec import objectives, values
 from sereno.spec.dashboards import named as dashboard_named
 from sereno.spec.deployment import deployment
+from sereno.spec.discovery import discovery
 from sereno.spec.fields import Fields, expect
 from sereno.spec.logs import logs, traces
 from sereno.spec.model import Link, Raw, ScrapeJob, Service, Slo
 from sereno.spec.paths import runbook
+from sereno.spec.probes import probes
 from sereno.spec.queries import expression
 from sereno.spec.raw import raw
 from sereno.spec.reading import Reading, closest
@@ -69,8 +71,9 @@ def service(reading: Reading, node: Node) -> Service:
         "a service",
         required=("service", "team"),
         optional=("extends", "title", "description", "links", "scrape", "slos", "alerts", "status", "backtest",
-                  "saturation", "deployment", "dashboards", "raw"),
-        planned=("probes", "runbooks", "experiments", "readiness", "flags"),
+                  "saturation", "deployment", "dashboards", "logs", "traces", "raw",
+                  "probes"),
+        planned=("runbooks", "experiments", "readiness", "flags"),
     )  # fmt: skip
     name = fields.read("service", values.name) or ""
     team = fields.read("team", reading.reference("team")) or ""
@@ -100,6 +103,7 @@ def service(reading: Reading, node: Node) -> Service:
         source=reading.source(node),
         backtest=fields.read("backtest", demands),
         raw=fields.read("raw", raw) or Raw(),
+        probes=fields.read("probes", probes) or (),
         dashboards=fields.read("dashboards", values.items(dashboard_named, what="dashboards", empty=True)) or (),
         saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
         logs=fields.read("logs", logs),
@@ -139,7 +143,15 @@ def _links(reading: Reading, node: Node) -> tuple[Link, ...] | None:
 
 
 def _scrape(reading: Reading, node: Node) -> ScrapeJob:
-    fields = Fields(reading, node, "a scrape job", required=("job", "targets"), optional=("every", "timeout", "labels"))
+    fields = Fields(
+        reading,
+        node,
+        "a scrape job",
+        required=("job",),
+        optional=("targets", "discovery", "every", "timeout", "labels"),
+    )
+    if isinstance(node, Mapping) and not fields.has("targets") and not fields.has("discovery"):
+        reading.complain("SER022", node, "a scrape job needs `targets`", expected="the key `targets`, or `discovery`")
     job = fields.read("job", values.name) or ""
     every = fields.read("every", _EVERY)
     timeout = fields.read("timeout", _EVERY)
@@ -163,6 +175,7 @@ def _scrape(reading: Reading, node: Node) -> ScrapeJob:
         every=every,
         timeout=timeout or min(timedelta(seconds=10), every),
         labels=fields.read("labels", _SCRAPE_LABELS) or Labels(),
+        discovery=fields.read("discovery", discovery),
     )
 
 

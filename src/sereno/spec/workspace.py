@@ -9,6 +9,7 @@ addresses:                 # where people find things: links in alerts and dashb
   prometheus: https://prometheus.shop.example
   alertmanager: https://alerts.shop.example
   runbooks: https://git.shop.example/shop/blob/main/reliability
+blackbox: 127.0.0.1:9115   # where the blackbox exporter answers, which asks what `probes` want to know
 targets: [prometheus, alertmanager, grafana]   # what `sereno build` writes when not told
 variables: {…}             # see Variables below, as for `environments` and `defaults`
 environments: {…}
@@ -31,6 +32,9 @@ from sereno.spec.fields import Fields, expect
 from sereno.spec.logs import pipelines
 from sereno.spec.model import Addresses, Demands, Raw
 from sereno.spec.model_delivery import Pipelines
+from sereno.spec.model_monitoring import Notifications
+from sereno.spec.notifications import notifications
+from sereno.spec.probes import address
 from sereno.spec.raw import raw_of_workspace
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node, Scalar
@@ -50,6 +54,8 @@ class Workspace:
     backtest: Demands | None = None
     raw: Raw = field(default_factory=Raw)
     pipelines: Pipelines | None = None
+    notifications: Notifications | None = None
+    blackbox: str = ""
 
 
 def workspace(reading: Reading, node: Node) -> Workspace:
@@ -60,7 +66,7 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         "the workspace",
         required=("workspace",),
         optional=("title", "addresses", "targets", "variables", "environments", "defaults", "backtest", "pipelines",
-                  "raw"),
+                  "raw", "notifications", "blackbox"),
     )  # fmt: skip
     name = fields.read("workspace", values.name) or ""
     return Workspace(
@@ -71,6 +77,8 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         backtest=fields.read("backtest", demands),
         pipelines=fields.read("pipelines", pipelines),
         raw=fields.read("raw", raw_of_workspace) or Raw(),
+        notifications=fields.read("notifications", notifications),
+        blackbox=fields.read("blackbox", address) or "",
     )
 
 
