@@ -24,8 +24,8 @@ _PLACES: dict[Kind, tuple[str, ...]] = {
     "compose": ("compose:check",),
     "pipeline": ("pipelines:check",),
     "promql": ("promql_lines:check",),
-    "runbook": (),
-    "prose": (),
+    "runbook": ("prose:check_runbook", "prose_encoding:check"),
+    "prose": ("prose:check", "prose_encoding:check"),
 }
 """`module:function` below sereno.lint."""
 

@@ -15,6 +15,7 @@ from sereno.lint.documents_codes import TABLE as DOCUMENTS
 from sereno.lint.kubernetes_codes import TABLE as KUBERNETES
 from sereno.lint.pipelines_codes import TABLE as PIPELINES
 from sereno.lint.prometheus_config_codes import TABLE as PROMETHEUS
+from sereno.lint.prose_codes import TABLE as PROSE
 from sereno.lint.queries_codes import TABLE as QUERIES
 from sereno.lint.rules_codes import TABLE as RULES
 
@@ -29,6 +30,7 @@ _TABLES: tuple[tuple[Code, ...], ...] = (
     PROMETHEUS,
     COMPOSE,
     PIPELINES,
+    PROSE,
 )
 
 CODES: dict[str, Code] = {code.id: code for table in _TABLES for code in table}

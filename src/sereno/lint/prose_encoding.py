@@ -1,0 +1,80 @@
+"""Text that was read with the wrong table of characters: found by reading it back with the right one."""
+
+from __future__ import annotations
+
+import re
+
+from sereno.lint.model import Context, Document, Edit
+from sereno.lint.reporting import Report
+
+_RUN = re.compile(r"[^\x00-\x7f]{2,40}")
+_SUSPECT = re.compile("[\u00c2-\u00f4\u221a\u201a\u00ac]")
+"""How text that was UTF-8 begins when it is read as Windows-1252, Latin-1 or Mac Roman."""
+
+
+def check(document: Document, context: Context, report: Report) -> None:
+    """Report text that was saved after it had been misread, with what it was."""
+    edits: list[Edit] = []
+    for run in _RUN.finditer(document.file.text):
+        right = repaired(run[0]) if _SUSPECT.search(run[0]) else run[0]
+        if right != run[0]:
+            edits.append(Edit(run.start(), run.end(), right))
+    if edits:
+        first = edits[0]
+        wrong = document.file.text[first.start : first.end]
+        more = f", and {len(edits) - 1} more" if len(edits) > 1 else ""
+        report.complain_at(
+            "SER790", document.file, first.start, len(wrong),
+            f"“{wrong}” was “{first.text}” before the file was read as something else than UTF-8{more}: alerts and "
+            "pages "
+            "will show it like this", expected=first.text, edits=tuple(edits),
+        )  # fmt: skip
+
+
+def repaired(text: str) -> str:
+    """`text` with what was misread put right: the shortest reading of each part; unchanged where there is none."""
+    parts: list[str] = []
+    index = 0
+    while index < len(text):
+        for length in range(min(8, len(text) - index), 1, -1):
+            right = _read_back(text[index : index + length])
+            if right is not None:
+                parts.append(right)
+                index += length
+                break
+        else:
+            parts.append(text[index])
+            index += 1
+    return "".join(parts)
+
+
+def _read_back(text: str) -> str | None:
+    """The one character that `text` was, if it was one."""
+    for table in ("cp1252", "mac_roman"):
+        encoded = _bytes(text, table)
+        if encoded is None:
+            continue
+        try:
+            right = encoded.decode()
+        except UnicodeDecodeError:
+            continue
+        if len(right) == 1 and right.isprintable() and (table == "cp1252" or _likely(right)):
+            return right
+    return None
+
+
+def _likely(char: str) -> bool:
+    """Whether a character is one that people write: a letter of the West, a quotation mark, a dash or a picture."""
+    return "\u00a1" <= char <= "\u017f" or "\u2010" <= char <= "\u2026" or char >= "\U0001f300" or char == "\u20ac"
+
+
+def _bytes(text: str, table: str) -> bytes | None:
+    found = bytearray()
+    for char in text:
+        try:
+            found += char.encode(table)
+        except UnicodeEncodeError:
+            if table != "cp1252" or ord(char) > 0xFF:
+                return None
+            found.append(ord(char))
+    return bytes(found)
