@@ -131,7 +131,8 @@ class TestAMonthInLima:
         """3,600 bad of 3,024,000 in 21 days: 11.9 % of the budget so far; of thirty days' 4,320,000 it is 8.3 %."""
         found = self.at(self.START + 21 * DAY)
         assert (found.total, found.bad, found.allowed) == (3_024_000, 3_600, 30_240)
-        assert found.consumed is not None and found.projected is not None
+        assert found.consumed is not None
+        assert found.projected is not None
         assert abs(Fraction(found.consumed) - Fraction(3_600, 30_240)) < 10**-24
         assert abs(Fraction(found.projected) - Fraction(3_600, 43_200)) < 10**-24
         assert (found.starts_at, found.ends_at) == (self.START, utc(2026, 7, 1, 5))
@@ -176,7 +177,8 @@ class TestAMonthInLima:
             assert (chart.times[0], chart.times[-1]) == (self.START, at)
             assert chart.remaining[0] == 1
             last = chart.remaining[-1]
-            assert last is not None and found.remaining is not None
+            assert last is not None
+            assert found.remaining is not None
             assert abs(last - found.remaining) < Decimal("1e-23")
 
 

@@ -13,11 +13,11 @@ from sereno.spec.model import Maintenance
 if TYPE_CHECKING:
     from dateutil.rrule import rrule
 
-OCCURRENCES_MAX = 20_000
-"""How many repetitions are looked at for one answer: once a day for fifty years."""
-_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+OCCURRENCES_MAX = 200_000
+"""How many repetitions are looked at for one answer: once an hour for twenty years."""
+_FREQUENCIES = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS = frozenset(
-    {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "BYHOUR"}
+    {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "BYHOUR", "BYMINUTE"}
 )
 _LONGEST = 500
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -29,7 +29,7 @@ def occurrences(planned: Maintenance, start: datetime, end: datetime) -> tuple[t
 
     Repetition is counted on the wall clock of its zone: 02:00 stays 02:00 across a clock change, a time that does
     not exist that day is moved on by the gap, and one that there is twice is the first. `duration` is time that really
-    passes. Raises UsageError for a rule that is none, that repeats more often than daily, or for which too many
+    passes. Raises UsageError for a rule that is none, that repeats by the minute or the second, or for which too many
     repetitions would have to be looked at.
     """
     zone = ZoneInfo(planned.zone)
@@ -97,8 +97,8 @@ def _wrong(text: str) -> str | None:
     if parts.get("FREQ") not in _FREQUENCIES:
         return f"its rrule repeats by {parts.get('FREQ', 'nothing')}; it can be {', '.join(_FREQUENCIES)}"
     numbers = [parts[key] for key in ("INTERVAL", "COUNT") if key in parts]
-    if any(not number.isdecimal() or not 1 <= int(number[:9]) <= 10_000 for number in numbers):
-        return "INTERVAL and COUNT of its rrule are whole numbers from 1 to 10,000"
+    if any(not number.isdecimal() or not 1 <= int(number[:9]) <= 99_999 for number in numbers):
+        return "INTERVAL and COUNT of its rrule are whole numbers from 1 to 99,999"
     months = [int(one) for one in parts.get("BYMONTH", "").split(",") if one.isdecimal() and 1 <= int(one) <= 12]
     days = [int(one) for one in parts.get("BYMONTHDAY", "").split(",") if one.lstrip("+-").isdecimal()]
     longest = max((_DAYS[month - 1] for month in months), default=31)
