@@ -82,7 +82,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "title": "what people read; its name by default",
         "label": "its values are those of this label; or",
         "of": "in the series of this selector",
-        "values": "a list of values",
+        "values": "a list of values; or",
+        "raw": "Grafana's own JSON of the variable, written as it is",
         "several": "whether more than one may be chosen; `true` by default",
     },
 }

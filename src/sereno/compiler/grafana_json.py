@@ -162,6 +162,9 @@ def _annotation(annotation: Annotation) -> Value:
 
 
 def _variable(variable: Variable) -> Value:
+    if variable.raw:
+        kept: Json = json.loads(variable.raw)
+        return kept
     written: Json = {
         "type": "custom" if variable.values else "query",
         "name": variable.name,
@@ -195,21 +198,22 @@ def _variable(variable: Variable) -> Value:
 
 
 def _panels(board: Dashboard, language: Language) -> list[Value]:
-    """Rows with their panels: ids from 1 in the order of reading, nothing upon anything else."""
+    """Rows with their panels: ids from 1 in the order of reading, nothing upon anything else. No title, no heading."""
     found: list[Value] = []
     number, y = 1, 0
     for row in board.rows:
         inner: list[Value] = []
-        head: Json = {"id": number, "type": "row", "title": row.title, "collapsed": row.collapsed, "panels": []}
+        headed = bool(row.title) or row.collapsed
+        number += headed
+        head: Json = {"id": number - 1, "type": "row", "title": row.title, "collapsed": row.collapsed, "panels": []}
         head["gridPos"] = {"h": 1, "w": 24, "x": 0, "y": y}
-        places, below = placed(row.panels, y + 1)
+        places, below = placed(row.panels, y + headed)
         for panel, place in zip(row.panels, places, strict=True):
-            number += 1
             inner.append(panel_json(panel, number, place, language))
-        number += 1
+            number += 1
         if row.collapsed:
             head["panels"], inner, below = inner, [], y + 1
-        found += [head, *inner]
+        found += [head, *inner] if headed else inner
         y = below
     return found
 

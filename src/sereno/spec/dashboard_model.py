@@ -102,7 +102,8 @@ class PanelRow:
 class Variable:
     """What the reader may choose: the values of `label` in the series of `of` (PromQL selector), or one of `values`.
 
-    With `several` any number of them, all at first; use it with `=~`. One alone is used with `=`.
+    With `several` any number of them, all at first; use it with `=~`. One alone is used with `=`. `raw` is Grafana's
+    own JSON of the variable, kept as it is.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Variable:
     of: str = ""
     values: tuple[str, ...] = ()
     several: bool = True
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def dashboard(reading: Reading, node: Node) -> Dashboard:
     )  # fmt: skip
     name = fields.read("dashboard", values.name) or ""
     kind = fields.read("template", values.one_of(*TEMPLATES)) or ""
-    raw = fields.read("raw", _raw_of("dashboard", "panels", "rows", "dashboard", "spec")) or ""
+    raw = fields.read("raw", _raw_of("dashboard", "panels", "rows", "elements", "dashboard", "spec")) or ""
     if isinstance(node, Mapping) and not any(fields.has(key) for key in ("rows", "template", "raw")):
         reading.complain("SER022", node, "a dashboard needs `rows` or `template`", expected="the key `rows`")
     if raw and (fields.has("rows") or kind):
@@ -401,7 +401,7 @@ def _column(reading: Reading, node: Node) -> Column | None:
 
 def _variable(reading: Reading, node: Node) -> Variable | None:
     fields = Fields(
-        reading, node, "a variable", required=("name",), optional=("title", "label", "of", "values", "several")
+        reading, node, "a variable", required=("name",), optional=("title", "label", "of", "values", "several", "raw")
     )
     name = fields.read("name", values.text)
     if name is not None and (not _LABEL.fullmatch(name) or name == "datasource"):
@@ -410,7 +410,7 @@ def _variable(reading: Reading, node: Node) -> Variable | None:
             "SER032", place, f"`{name[:40]}` cannot be a variable's name", expected="letters, digits and _"
         )
         return None
-    kind = fields.exactly_one("label", "values")
+    kind = fields.exactly_one("label", "values", "raw")
     several = fields.read("several", values.flag)
     if name is None or kind is None:
         return None
@@ -421,6 +421,7 @@ def _variable(reading: Reading, node: Node) -> Variable | None:
         of=fields.read("of", values.text) or "",
         values=fields.read("values", values.items(values.text, what="values")) or (),
         several=True if several is None else several,
+        raw=fields.read("raw", _raw_of("variable", "type")) or "",
     )
 
 

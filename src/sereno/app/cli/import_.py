@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from sereno.app.settings import Settings
 
 app = App(name="import", help="Bring what was recorded elsewhere.", result_action="return_value")
+app.command("sereno.app.cli.import_rules:rules", name="rules", help="Bring Prometheus rules into the spec.")
+app.command(
+    "sereno.app.cli.import_dashboards:dashboards",
+    name="dashboards",
+    help="Turn dashboards of Grafana into documents of the spec.",
+)
 Format = Literal["openmetrics", "tsdb", "parquet", "csv", "prometheus"]
 FOR_EVER = timedelta(days=36_500)
 _SUFFIXES: dict[str, Format] = {
