@@ -7,6 +7,7 @@ of them; the rest (recording rules among it) is kept raw, as it was. Nothing is 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,6 +23,7 @@ from sereno.spec.rule_groups import GroupRule, RuleGroup
 from sereno.spec.values import RESERVED_LABELS, is_url
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SUFFIX = re.compile(r"[-_.]?(?:prometheus-?rules?|rules?|alerts?)?\.(?:ya?ml|rules)$", re.IGNORECASE)
 _LABEL = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _WAIT_MAX = timedelta(days=30)
 _ANNOTATIONS = {"summary", "description", "runbook_url"}
@@ -56,7 +58,8 @@ def bring(groups: Sequence[RuleGroup], wishes: Wishes | None = None) -> Brought:
     wishes = wishes or Wishes()
     brought, services = Brought(), _Services()
     flat = [(group, rule) for group in groups for rule in group.rules]
-    owners = {number: _owner(group, rule, wishes) for number, (group, rule) in enumerate(flat)}
+    stems = _stems({group.file for group in groups})
+    owners = {number: _owner(group, rule, wishes, stems) for number, (group, rule) in enumerate(flat)}
     records = recorded(rule for _, rule in flat)
     done = _objectives(flat, owners, records, services, brought, wishes)
     for number, (group, rule) in enumerate(flat):
@@ -87,14 +90,23 @@ class _Services(dict[str, _Service]):
         return found
 
 
-def _owner(group: RuleGroup, rule: GroupRule, wishes: Wishes) -> tuple[str, str]:
+def _owner(group: RuleGroup, rule: GroupRule, wishes: Wishes, stems: dict[str, str]) -> tuple[str, str]:
     """Service and team of a rule: as wished, as its labels say, or after its file."""
-    stem = re.sub(r"\.(?:ya?ml|rules)$", "", group.file.rpartition("/")[2])
     label = rule.labels.get(wishes.by, "") if wishes.by else ""
     plain = label if "{{" not in label else ""
-    service = wishes.service or (plain if _NAME.fullmatch(plain) else name_of(plain or stem))
+    service = wishes.service or (plain if _NAME.fullmatch(plain) else name_of(plain or stems[group.file]))
     team = rule.labels.get("team", "")
     return service, wishes.team or (name_of(team) if team and "{{" not in team else TEAM)
+
+
+def _stems(files: set[str]) -> dict[str, str]:
+    """What each file is about, by its name; with its folder's where two files have the same."""
+    found = {file: _SUFFIX.sub("", file.rpartition("/")[2]) or file for file in files}
+    seen = Counter(found.values())
+    return {
+        file: f"{file.split('/')[-2]}-{stem}" if seen[stem] > 1 and "/" in file else stem
+        for file, stem in found.items()
+    }  # fmt: skip
 
 
 def _objectives(
