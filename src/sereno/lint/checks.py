@@ -16,15 +16,16 @@ from sereno.lint.reporting import Report
 Check = Callable[[Document, Context, Report], None]
 
 _PLACES: dict[Kind, tuple[str, ...]] = {
-    "rules": ("rules:check", "kubernetes_scaling:check_rules_selected"),
-    "alertmanager": ("alertmanager:check",),
-    "prometheus": ("prometheus_config:check",),
-    "dashboard": ("dashboards:check",),
-    "kubernetes": ("kubernetes:check",),
-    "compose": ("compose:check",),
-    "pipeline": ("pipelines:check",),
-    "promql": ("promql_lines:check",),
+    "rules": ("rules:check", "kubernetes_scaling:check_rules_selected", "prose_encoding:check"),
+    "alertmanager": ("alertmanager:check", "prose_encoding:check"),
+    "prometheus": ("prometheus_config:check", "prose_encoding:check"),
+    "dashboard": ("dashboards:check", "prose_encoding:check"),
+    "kubernetes": ("kubernetes:check", "prose_encoding:check"),
+    "compose": ("compose:check", "prose_encoding:check"),
+    "pipeline": ("pipelines:check", "prose_encoding:check"),
+    "promql": ("promql_lines:check", "prose_encoding:check"),
     "runbook": ("prose:check_runbook", "prose_encoding:check"),
+    "spec": ("spec_alerts:check",),
     "prose": ("prose:check", "prose_encoding:check"),
 }
 """`module:function` below sereno.lint."""

@@ -62,8 +62,7 @@ def _check_subset(manifest: Manifest, destination: Mapping, context: Context, re
     rules = [r for r in manifests(context) if r.kind == "DestinationRule" and _same_host(r, host, manifest)]
     names = {text(s.get("name")) for r in rules for s in mappings(at(r.root, "spec", "subsets"))}
     if subset.value not in names:
-        known = f"the DestinationRule of {host} has {', '.join(sorted(names))}" if names else "no DestinationRule "
-        "names it"
+        known = f"the DestinationRule of {host} has {', '.join(sorted(names))}" if names else "no rule about it"
         report.complain(
             "SER561", subset, f"the subset {subset.value!r} of {host} is not there ({known}): Envoy answers 503",
             expected="a DestinationRule of that host with this subset, checked together with this file",

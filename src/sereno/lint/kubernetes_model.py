@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from sereno.lint.model import Context, Document
 from sereno.lint.paths import at, entries, items, labels, mappings, text, texts
@@ -88,13 +87,31 @@ def manifest_of(document: Document) -> Manifest | None:
     return Manifest(document.node) if isinstance(document.node, Mapping) else None
 
 
-def manifests(context: Context, file_of: Document | None = None) -> Iterator[Manifest]:
+def manifests(context: Context, file_of: Document | None = None) -> tuple[Manifest, ...]:
     """All objects among the documents, or those of one file."""
-    for document in context.documents:
-        if file_of is not None and document.file is not file_of.file and document.file.shown != file_of.file.shown:
-            continue
-        if isinstance(document.node, Mapping) and document.node.get("kind") is not None:
-            yield Manifest(document.node)
+    found = _all(_Same(context.documents))
+    if file_of is None:
+        return found
+    return tuple(m for m in found if m.root.file.shown == file_of.file.shown)
+
+
+class _Same:
+    """Documents that are the same when they are the very same tuple: their texts are not compared."""
+
+    def __init__(self, documents: tuple[Document, ...]) -> None:
+        self.documents = documents
+
+    def __hash__(self) -> int:
+        return id(self.documents)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.documents is self.documents
+
+
+@lru_cache(maxsize=4)
+def _all(same: _Same) -> tuple[Manifest, ...]:
+    nodes = (document.node for document in same.documents)
+    return tuple(Manifest(node) for node in nodes if isinstance(node, Mapping) and node.get("kind") is not None)
 
 
 def selects(selector: Node | None, worn: dict[str, str]) -> bool | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from sereno.lint.ignoring import front_matter_end
 from sereno.lint.model import Context, Document
 from sereno.lint.prose_code import check_code
 from sereno.lint.prose_fences import check_nested, check_quoted
@@ -11,6 +14,7 @@ from sereno.lint.prose_people import check_people
 from sereno.lint.prose_values import check_values
 from sereno.lint.reporting import Report
 
+_RUNBOOK = re.compile(r"runbook|playbook|procedimiento|\balerts?:", re.IGNORECASE)
 LENGTH_MAX = 1_000_000
 """Longer texts are no manuals: nothing is said about them."""
 
@@ -31,6 +35,9 @@ def check(document: Document, context: Context, report: Report) -> None:
 
 
 def check_runbook(document: Document, context: Context, report: Report) -> None:
-    """What goes wrong in a runbook as in any text."""
-    if len(document.file.text) <= LENGTH_MAX:
+    """What goes wrong in a runbook as in any text; what only has front matter is a manual like others."""
+    front = document.file.text[: front_matter_end(document.file.text)]
+    if front and not _RUNBOOK.search(front) and not _RUNBOOK.search(document.file.name):
+        check(document, context, report)
+    elif len(document.file.text) <= LENGTH_MAX:
         check_nested(document, report)

@@ -9,7 +9,8 @@ from sereno.lint.reporting import Report
 
 _CLAMPED = re.compile(r"\bmax\(\s*0(?:\.0)?\s*,\s*[\w.]*(?:remain|budget|restante|presupuesto)\w*\s*\)", re.IGNORECASE)
 _LEVEL = re.compile(
-    r"\w*alert\w*\([^)]*\)[^{:]*[{:][^{}]{0,300}?(?P<test>[\w.]*(?:remain|restante)\w*\s*<\s*[\d.]+)", re.IGNORECASE
+    r"\w*alert\w*\([^)]{0,200}\)[^{\n]{0,60}[{:][^{}]{0,300}?(?P<test>[\w.]*(?:remain|restante)\w*\s*<\s*[\d.]+)",
+    re.IGNORECASE,
 )
 _CAPPED = re.compile(r"\bmin\(\s*(?:actual\s*/\s*target|target\s*/\s*actual)\s*,\s*1(?:\.0)?\s*\)")
 _LOOKED_UP = re.compile(r"\.get\(\s*f[\"']\{\w+\}%[\"']\s*,")

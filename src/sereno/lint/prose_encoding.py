@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sereno.lint.model import Context, Document, Edit
 from sereno.lint.reporting import Report
@@ -14,11 +15,7 @@ _SUSPECT = re.compile("[\u00c2-\u00f4\u221a\u201a\u00ac]")
 
 def check(document: Document, context: Context, report: Report) -> None:
     """Report text that was saved after it had been misread, with what it was."""
-    edits: list[Edit] = []
-    for run in _RUN.finditer(document.file.text):
-        right = repaired(run[0]) if _SUSPECT.search(run[0]) else run[0]
-        if right != run[0]:
-            edits.append(Edit(run.start(), run.end(), right))
+    edits = misread(document.file.text)
     if edits:
         first = edits[0]
         wrong = document.file.text[first.start : first.end]
@@ -27,8 +24,19 @@ def check(document: Document, context: Context, report: Report) -> None:
             "SER790", document.file, first.start, len(wrong),
             f"“{wrong}” was “{first.text}” before the file was read as something else than UTF-8{more}: alerts and "
             "pages "
-            "will show it like this", expected=first.text, edits=tuple(edits),
+            "will show it like this", expected=first.text, edits=edits,
         )  # fmt: skip
+
+
+@lru_cache(maxsize=16)
+def misread(text: str) -> tuple[Edit, ...]:
+    """The edits that put right what was misread in `text`."""
+    edits: list[Edit] = []
+    for run in _RUN.finditer(text):
+        right = repaired(run[0]) if _SUSPECT.search(run[0]) else run[0]
+        if right != run[0]:
+            edits.append(Edit(run.start(), run.end(), right))
+    return tuple(edits)
 
 
 def repaired(text: str) -> str:

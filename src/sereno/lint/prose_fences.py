@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from sereno.lint.documents import read
 from sereno.lint.model import Context, Document, Edit
 from sereno.lint.reporting import Report
-from sereno.spec.source import File
 
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\r\n`]*)$", re.MULTILINE)
 _ENDINGS = {"yaml": "yaml", "yml": "yaml", "json": "json", "promql": "promql"}
@@ -84,18 +83,13 @@ def quoted(document: Document, report: Report) -> tuple[Document, ...]:
         body = _BLANKED.sub(" ", file.text[: block.start]) + file.text[block.start : block.end]
         inner = read(f"{file.name}.{ending}", body, file.shown)
         for finding in inner.findings:
-            if finding.diagnostic.code not in ("SER200", "SER003"):
+            if finding.diagnostic.code == "SER201":
                 index = file.starts[finding.diagnostic.line - 1] + finding.diagnostic.column - 1
                 d = finding.diagnostic
                 report.complain_at(d.code, file, index, d.length, d.message, expected=d.expected, hint=d.hint,
                                    edits=finding.edits)  # fmt: skip
-        found += [_placed(inner_document, file) for inner_document in inner.documents]
+        found += inner.documents
     return tuple(found)
-
-
-def _placed(document: Document, file: File) -> Document:
-    """A document whose lines are shown from the whole text; its nodes keep the part they were read from."""
-    return document if document.node is not None else replace(document, file=document.file)
 
 
 def check_quoted(document: Document, context: Context, report: Report) -> None:

@@ -97,8 +97,7 @@ def _check_lines(file: File, own: tuple[Promise, ...], report: Report) -> None:
 def _check_share(promise: Promise, report: Report) -> None:
     share = promise.target is not None or bool(_SHARE.search(promise.budget or ""))
     if promise.limit is not None and not share:
-        of = f"p{promise.percentile} is {promise.percentile} %" if promise.percentile else "the average, the worst, "
-        "p95?"
+        of = f"p{promise.percentile} is {promise.percentile} %" if promise.percentile else "the average, the worst, p95"
         report.complain_at(
             "SER771", promise.file, promise.index, promise.length,
             f"“{promise.said}” within a limit, but for which share of requests ({of}): without it nothing can be spent",

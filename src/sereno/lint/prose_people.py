@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sereno.lint.model import Context, Document
 from sereno.lint.paths import entries, items, scalars
@@ -13,12 +14,12 @@ from sereno.spec.source import File, Node
 
 _SEV = re.compile(r"\bSEV[- ]?(?P<rank>[0-5])\b", re.IGNORECASE)
 _P = re.compile(r"(?<![\w.-])P(?P<rank>[0-4])(?![\w.])")
-_ABOUT = re.compile(r"incident|alert|severi|critical|cr[ií]tic|high|priorid|guardia|on.?call|escal", re.IGNORECASE)
 _TIME = re.compile(
     r"(?<![\w.])(?P<number>\d{1,3})\s*(?P<unit>m(?:in(?:ut[eo]s?)?)?|h(?:ours?|oras?)?)\b", re.IGNORECASE
 )
 _BLOCK = re.compile(r"^[ \t]*(?P<name>SEV[- ]?[0-5]|P[0-4])[\w -]*:[ \t]*$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*] \*{0,2}(?P<name>SEV[- ]?[0-5]|P[0-4])\b[^\r\n]*$", re.MULTILINE)
+_DEFINED = re.compile(r"^[ \t]*(?:\||[-*] )?[ \t]*[*_]{0,2}(?P<name>SEV[- ]?[0-5]|P[0-4])\b", re.MULTILINE)
 _RESPONSE = re.compile(r"respon|respuesta|atenci[oó]n|acknowledg", re.IGNORECASE)
 _SPOKEN = {"SEV": "SEV1, SEV2 …", "P": "P1, P2 …", "words": "critical, warning"}
 
@@ -44,24 +45,24 @@ def check_people(document: Document, context: Context, report: Report) -> None:
 
 
 def _check_words(document: Document, context: Context, report: Report) -> None:
-    own = words_of(document.file)
     _check_mixed(document.file, report)
+    own = words_of(document.file)
     others: dict[str, str] = {}
-    for other in context.documents:
+    for other in context.documents if own else ():
         if other.file.shown == document.file.shown:
             continue
-        for kind in words_of(other.file) if other.kind in ("prose", "runbook") else _labels(other.node, other.kind):
+        texts = other.kind in ("prose", "runbook")
+        for kind in words_of(other.file) if texts else _labels(other.node, other.kind):
             others.setdefault(kind, other.file.shown)
-    differing = [kind for kind in others if kind not in own]
-    for kind, (index, length) in sorted(own.items()):
-        if differing:
-            said = ", ".join(f"{_SPOKEN[k]} in {others[k]}" for k in sorted(differing))
-            report.complain_at(
-                "SER775", document.file, index, length,
-                f"severities are {_SPOKEN[kind]} here, and {said}: at night nobody knows which one wakes whom",
-                expected="one vocabulary, or one table that maps the others onto it",
-            )  # fmt: skip
-            return
+    differing = sorted(kind for kind in others if kind not in own)
+    if own and differing:
+        kind, (index, length) = min(own.items(), key=lambda found: found[1])
+        said = ", ".join(f"{_SPOKEN[k]} in {others[k]}" for k in differing)
+        report.complain_at(
+            "SER775", document.file, index, length,
+            f"severities are {_SPOKEN[kind]} here, and {said}: at night nobody knows which one wakes whom",
+            expected="one vocabulary, or one table that maps the others onto it",
+        )  # fmt: skip
 
 
 def _check_mixed(file: File, report: Report) -> None:
@@ -77,16 +78,15 @@ def _check_mixed(file: File, report: Report) -> None:
         )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
 def words_of(file: File) -> dict[str, tuple[int, int]]:
-    """The vocabularies of severities that a text uses, each with its first place."""
-    found: dict[str, tuple[int, int]] = {}
-    for kind, pattern in (("SEV", _SEV), ("P", _P)):
-        for match in pattern.finditer(file.text):
-            line = file.line(file.place(match.start())[0])
-            if kind == "SEV" or _ABOUT.search(line):
-                found[kind] = match.start(), len(match[0])
-                break
-    return found
+    """The vocabularies of which a text defines two levels or more, each with its first place; to mention one is no
+    definition."""
+    found: dict[str, dict[str, tuple[int, int]]] = {"SEV": {}, "P": {}}
+    for match in _DEFINED.finditer(file.text):
+        name = match["name"].upper()
+        found["SEV" if name[0] == "S" else "P"].setdefault(name, (match.start("name"), len(name)))
+    return {kind: min(places.values()) for kind, places in found.items() if len(places) > 1}
 
 
 def _labels(node: Node | None, kind: str) -> tuple[str, ...]:
@@ -128,7 +128,8 @@ def _spoken(minutes: int) -> str:
     return f"{minutes} minutes" if minutes % 60 or not minutes else f"{minutes // 60} h"
 
 
-def levels(file: File) -> list[Level]:
+@lru_cache(maxsize=512)
+def levels(file: File) -> tuple[Level, ...]:
     """The levels of severity in a text that say how soon they are answered."""
     found: list[Level] = []
     for head, cells in tables(file):
@@ -149,7 +150,7 @@ def levels(file: File) -> list[Level]:
     for bullet in _BULLET.finditer(file.text):
         if _RESPONSE.search(bullet[0]):
             found += _level(file, bullet["name"], bullet[0][bullet.end("name") - bullet.start() :], bullet.end("name"))
-    return sorted(found, key=lambda level: level.index)
+    return tuple(sorted(found, key=lambda level: level.index))
 
 
 def _level(file: File, name: str, value: str, index: int) -> list[Level]:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from sereno.spec.source import File
 
@@ -73,6 +74,7 @@ def decimal(text: str) -> Fraction:
     return Fraction(text.replace(",", "."))
 
 
+@lru_cache(maxsize=512)
 def promises(file: File) -> tuple[Promise, ...]:
     """The objectives in `file`, in the order written."""
     found = [*_tables(file), *_named(file), *_compared(file)]
@@ -151,8 +153,9 @@ def _promise(
         target = 100 - target
     seconds = decimal(limit["number"]) * UNITS.get(_unit(limit["unit"]), Fraction(1)) if limit else None
     percentile = re.search(r"\bp(50|90|95|99)\b", name, re.IGNORECASE)
+    said = name.replace("*", "").strip()
     return Promise(
-        file, index, len(value), subject_of(name), name, target, seconds, budget, place, tabled,
+        file, index, len(value), subject_of(name), said, target, seconds, budget, place, tabled,
         percentile[1] if percentile else "",
     )  # fmt: skip
 
