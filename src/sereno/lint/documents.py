@@ -74,6 +74,7 @@ def _sorted(file: File, nodes: list[Node], report: Report) -> Read:
         kind = kind_of(node, file.name)
         if kind == "spec":
             spec = True
+            found.append(Document("spec", file, node))
         elif kind == "tests":
             continue  # `sereno test` runs them
         elif kind is None:

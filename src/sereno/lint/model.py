@@ -12,7 +12,7 @@ from sereno.spec.source import File, Node
 
 Kind = Literal[
     "rules", "alertmanager", "prometheus", "dashboard", "kubernetes", "compose", "pipeline", "promql", "runbook",
-    "prose",
+    "prose", "spec",
 ]  # fmt: skip
 
 

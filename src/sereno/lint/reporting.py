@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 from sereno.kernel.diagnostics import Diagnostic
-from sereno.lint.codes import CODES
 from sereno.lint.model import Edit, Finding
 from sereno.lint.secrets import masked
 from sereno.spec.reading import node_length
@@ -15,6 +14,8 @@ from sereno.spec.source import File, Node
 
 def level_of(code: str) -> Literal["error", "warning"]:
     """Whether `code`, the linter's or the spec's, is an error or a warning. Raises KeyError if there is none such."""
+    from sereno.lint.codes import CODES  # all examples are in it, and most runs find nothing
+
     if code in CODES:
         return CODES[code].level
     from sereno.spec.codes import CODES as SPEC
@@ -64,9 +65,12 @@ class Report:
 
     def take(self, found: Diagnostic) -> None:
         """Report what another reader found in a file that is shown under the same name."""
-        index = found.line * 1_000_000 + found.column
-        shown = replace(found, excerpt=masked(found.excerpt))
-        self._found.setdefault((found.file, -index, found.code, found.message), Finding(shown))
+        self.add(Finding(replace(found, excerpt=masked(found.excerpt))))
+
+    def add(self, finding: Finding) -> None:
+        """Report what was found elsewhere in the same run."""
+        d = finding.diagnostic
+        self._found.setdefault((d.file, -(d.line * 1_000_000 + d.column), d.code, d.message), finding)
 
     def findings(self) -> tuple[Finding, ...]:
         """Everything found, by file, line, column and code."""

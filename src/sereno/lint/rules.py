@@ -95,6 +95,19 @@ def _alert(rule: WrittenRule, expr: Expr | None, context: Context, report: Repor
     _against_promise(rule, expr, context, report)
 
 
+def alert_of_spec(node: Mapping, report: Report, context: Context) -> None:
+    """What is wrong with an alert of the spec, whose keys stand directly in it, but for its expression's own traps."""
+    name, expr = node.get("alert"), node.get("expr")
+    if not isinstance(name, Scalar) or not isinstance(expr, Scalar):
+        return
+    rule = WrittenRule(node, None, True, name, expr)
+    tree = rule.tree
+    if tree is not None:
+        _disappears(rule, tree, context, report)
+        _cause(rule, tree, report)
+        _waits(rule, tree, report)
+
+
 # Names and words -------------------------------------------------------------------------------------------------
 
 

@@ -35,12 +35,12 @@ class WrittenRule:
 
     def label(self, name: str) -> Scalar | None:
         """A label of the rule, or of its group."""
-        own = at(self.node, "labels", name) or at(self.group, "labels", name)
+        own = at(self.node, "labels", name) or at(self.group, "labels", name) or self.node.get(name)
         return own if isinstance(own, Scalar) else None
 
     def annotation(self, *names: str) -> Scalar | None:
         """The first of these annotations that there is."""
-        found = (at(self.node, "annotations", name) for name in names)
+        found = (at(self.node, "annotations", name) or self.node.get(name) for name in names)
         return next((n for n in found if isinstance(n, Scalar)), None)
 
     @property
@@ -133,7 +133,7 @@ def _names(documents: tuple[Document, ...]) -> Names:
     alerts: dict[str, list[WrittenRule]] = {}
     severities: Counter[str] = Counter()
     absent: list[Selector] = []
-    for rule in (rule for document in documents if document.kind == "rules" for rule in rules_of(document)):
+    for rule in (rule for document in documents if document.kind in ("rules", "spec") for rule in rules_of(document)):
         if rule.alert:
             alerts.setdefault(rule.name.value, []).append(rule)
             severities[text(rule.label("severity")).lower()] += 1
@@ -157,6 +157,8 @@ def _rules(node: Node | None) -> Iterator[WrittenRule]:
     if key(node, "expr") is not None:
         yield from _rule(node, None)
         return
+    for alert in mappings(at(node, "alerts")):
+        yield from _rule(alert, None)
     groups = at(node, "spec", "groups") if at(node, "kind") is not None else at(node, "groups")
     for group in mappings(groups):
         for rule in mappings(group.get("rules")):

@@ -1,41 +1,95 @@
-"""`sereno check`: every mistake in the spec, with its place."""
+"""`sereno check`: every mistake in the spec and in the files of others' tools, with its place."""
 
 from __future__ import annotations
 
 import json as json_text
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from sereno.kernel.errors import NotFound
 from sereno.kernel.inert import inert_line
 
 if TYPE_CHECKING:
+    from sereno.app.checking import Checked
     from sereno.spec.loader import Loaded
 
 
 def check(
-    path: Path = Path("reliability"), *, samples: bool = False, environment: str | None = None, json: bool = False
+    *paths: Path,
+    samples: Annotated[bool, Parameter(negative=())] = False,
+    environment: str | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    fix: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    format: Literal["text", "json", "sarif", "github"] = "text",
+    select: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    strict: Annotated[bool, Parameter(negative=())] = False,
+    history: Path | None = None,
 ) -> int:
-    """Find every mistake in the spec; or with --samples, all damage in the files that hold samples.
+    """Find every mistake in the spec; or in rules, Alertmanager files, dashboards and manifests.
 
-    Args:
-        path: the spec's folder.
-        samples: read every byte of the workspace's samples instead, also while they are being written.
-        environment: the environment of the spec that is checked, SERENO_ENVIRONMENT by default.
-        json: print for machines.
+    Exits 0 if there is no mistake (there may be warnings), 1 if there is one, 2 if a path is not there.
 
-    Returns 0 if the spec can be used (there may be warnings), 1 if it has mistakes, or if samples are damaged. Raises
-    UsageError if `path` is not a folder.
+    Parameters
+    ----------
+    paths
+        The spec's folder, `reliability` by default; or any files, folders and patterns, also of other tools: Prometheus
+        rules and configuration, Alertmanager, Grafana dashboards, Kubernetes manifests, runbooks.
+    samples
+        Read every byte of the workspace's samples instead, also while they are being written.
+    environment
+        The environment of the spec that is checked, SERENO_ENVIRONMENT by default.
+    json
+        Print JSON for machines; the same as --format json.
+    fix
+        Put right what cannot become worse by it, each file in one move.
+    dry_run
+        With --fix: show what would be changed, and change nothing.
+    format
+        text for people; json; sarif for code scanning; github for annotations in its workflows.
+    select
+        Only codes that begin so, such as SER2 or SER213; again for each.
+    ignore
+        No codes that begin so; again for each. A comment `# sereno: ignore SER213` does it in one place.
+    strict
+        Warnings are mistakes, too.
+    history
+        A file of samples: rules are replayed over them, and those that mostly called for nothing are named.
     """
     if samples:
         return _samples(json)
-    from sereno.app.spec_folder import choose_environment, read_folder
+    from sereno.app.checking import checked
+    from sereno.app.spec_folder import choose_environment
 
     choose_environment(environment)
-    loaded = read_folder(path)
-    print(as_json(loaded) if json else as_text(loaded))
-    return 0 if loaded.spec else 1
+    found = checked(paths or (Path("reliability"),), select=select, ignore=ignore, fix=fix or dry_run, history=history)
+    if not dry_run:
+        found.write()
+    print(_shown(found, "json" if json else format, dry_run=dry_run))
+    return found.exit_code(strict=strict)
+
+
+def _shown(found: Checked, format: str, *, dry_run: bool) -> str:
+    """What was found, for whoever reads it."""
+    if format == "sarif":
+        from sereno.app.sarif import sarif
+
+        return sarif(found.findings)
+    if format == "github":
+        from sereno.app.sarif import github
+
+        return github(found.findings)
+    if format == "json":
+        return found.as_json(as_json(found.loaded) if found.loaded else None)
+    parts = [found.changes()] if dry_run else []
+    parts += [finding.diagnostic.render() for finding in found.beside]
+    parts.append(as_text(found.loaded) if found.loaded else found.summary)
+    parts.append(found.about_fixes(dry_run=dry_run))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _samples(json: bool) -> int:

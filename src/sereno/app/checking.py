@@ -1,0 +1,213 @@
+"""One run of `sereno check`: the spec by its loader, everything else by the linter, told together."""
+
+from __future__ import annotations
+
+import difflib
+import json as json_text
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sereno.kernel.errors import UsageError
+from sereno.kernel.inert import inert, numbered
+from sereno.lint.model import Context, Finding
+
+if TYPE_CHECKING:
+    from sereno.app.linting import Linted
+    from sereno.spec.loader import Loaded
+
+_OF_A_SPEC = re.compile(
+    rb"^[\"']?(service|team|escalation|schedule|person|status_page|severities|workspace|policy|maintenance)[\"']?\s*:",
+    re.MULTILINE,
+)
+_OF_OTHERS = re.compile(
+    rb"^[\"']?(groups|route|receivers|scrape_configs|rule_files|apiVersion|panels|services)[\"']?\s*:"
+    rb"|^- (alert|record):|^\s*\{",
+    re.MULTILINE,
+)
+_HEAD_BYTES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of it. `loaded` is the one spec, if that was asked for; `beside` are findings that its loader has not
+    told; `findings` are all."""
+
+    loaded: Loaded | None
+    beside: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    linted: Linted
+    summary: str
+
+    def exit_code(self, *, strict: bool) -> int:
+        """1 if there is a mistake; with `strict` also for a warning."""
+        errors = [f for f in self.findings if strict or f.diagnostic.level == "error"]
+        return 1 if errors or (self.loaded is not None and self.loaded.spec is None) else 0
+
+    def write(self) -> None:
+        """Write the files that were put right. Raises OSError."""
+        from sereno.app.linting import write
+
+        for path, mended in self.linted.mended.items():
+            write(path, mended.text, marked=path in self.linted.marked)
+
+    def changes(self) -> str:
+        """What would be written, as a unified diff."""
+        parts = []
+        for path, mended in self.linted.mended.items():
+            before = self.linted.before[path].splitlines(keepends=True)
+            lines = difflib.unified_diff(before, mended.text.splitlines(keepends=True), str(path), str(path))
+            parts.append("".join(line if line.endswith("\n") else line + "\n" for line in lines))
+        return inert("".join(parts)).rstrip("\n")
+
+    def about_fixes(self, *, dry_run: bool) -> str:
+        """How much was put right, or could be."""
+        count = sum(len(mended.fixed) for mended in self.linted.mended.values())
+        if count:
+            files = len(self.linted.mended)
+            did = "would be put right" if dry_run else "put right"
+            return f"{count} {did} in {files} file{'s' * (files != 1)}"
+        fixable = sum(bool(finding.edits) for finding in self.findings)
+        return f"{fixable} of these can be put right by --fix (--dry-run shows how)" if fixable else ""
+
+    def as_json(self, of_spec: str | None) -> str:
+        """Everything for machines: what `sereno check` says of a spec, and the linter's findings."""
+        from sereno.app.sarif import plain
+
+        answer: dict[str, Any] = json_text.loads(of_spec) if of_spec else {}
+        answer["ok"] = self.exit_code(strict=False) == 0
+        answer["files"] = sorted({*answer.get("files", ()), *map(str, self.linted.files)})
+        answer["diagnostics"] = plain(self.findings)
+        answer["kinds"] = self.linted.kinds
+        answer["unknown"] = self.linted.unknown
+        answer["fixed"] = {str(path): len(mended.fixed) for path, mended in self.linted.mended.items()}
+        return numbered(json_text.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def checked(
+    paths: Sequence[Path], *, select: Sequence[str] = (), ignore: Sequence[str] = (), fix: bool = False,
+    history: Path | None = None,
+) -> Checked:  # fmt: skip
+    """Check what `paths` mean.
+
+    Args:
+        paths: folders, files and patterns; a folder that holds a spec is read as such, and what else is in it linted.
+        select: beginnings of the codes that are wanted; all if there is none.
+        ignore: beginnings of the codes that are not.
+        fix: put right what safely can be, without writing.
+        history: samples over which rules are replayed.
+
+    Raises UsageError for paths that are not there and words that are no codes.
+    """
+    from sereno.app.linting import chosen_by, run, summary
+
+    chosen = chosen_by(select, ignore)
+    folders = [path for path in paths if path.is_dir() and _holds_a_spec(path)]
+    _must_be_there(paths)
+    loads = {folder: _load(folder) for folder in folders}
+    loads.update({folder: _load(folder) for folder in _around(paths, folders)})
+    specs = [loaded.spec for loaded in loads.values() if loaded.spec is not None] or _nearby(loads)
+    context = Context(spec=specs[0] if specs else None, exists=_exists(paths, loads))
+    if history is not None:
+        from sereno.app.linting_history import precision
+
+        context = precision(context, paths, history)
+    linted = run(paths, context=context, fix=fix, chosen=chosen)
+    told = _told(loads, folders, linted)
+    beside = tuple(f for f in linted.findings if not _said_by_loader(f, loads))
+    findings = tuple(sorted((*filter(lambda f: chosen(f.diagnostic.code), told), *beside), key=_place))
+    only = loads[folders[0]] if len(paths) == 1 and len(folders) == 1 else None
+    return Checked(
+        only, beside if only else findings, findings, linted, summary(linted, [f.diagnostic for f in findings])
+    )
+
+
+def _must_be_there(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists() and not any(c in str(path) for c in "*?["):
+            what = "file or folder" if path.suffix else "folder"
+            raise UsageError(f"there is no {what} {path}", hint="`sereno init` writes a first spec")
+
+
+def _load(folder: Path) -> Loaded:
+    from sereno.app.spec_folder import read_folder
+
+    return read_folder(folder)
+
+
+def _holds_a_spec(folder: Path) -> bool:
+    """Whether a document of a spec stands in the folder; also if nothing else does, for the loader then says so."""
+    from sereno.app.linting import gather
+
+    others = False
+    for path in gather((folder,)):
+        head = _head(path)
+        if path.suffix.lower() in (".yaml", ".yml") and _OF_A_SPEC.search(head):
+            return True
+        others = others or bool(_OF_OTHERS.search(head)) or path.suffix.lower() not in (".yaml", ".yml")
+    return not others
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            return opened.read(_HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+def _around(paths: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
+    """The folders of specs of which single files are named."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_file() and path.suffix.lower() in (".yaml", ".yml") and _OF_A_SPEC.search(_head(path)):
+            near = next((parent for parent in path.parents if parent.name == "reliability"), path.parent)
+            if near not in folders:
+                found.setdefault(near)
+    return list(found)
+
+
+def _nearby(loads: dict[Path, Loaded]) -> list[Any]:
+    """The spec of the working directory, for its severities, objectives and runbooks."""
+    folder = Path("reliability")
+    if loads or not folder.is_dir():
+        return []
+    spec = _load(folder).spec
+    return [spec] if spec is not None else []
+
+
+def _exists(paths: Sequence[Path], loads: dict[Path, Loaded]) -> Any:
+    """Whether a file that a rule names is there: counted from the working directory, or from a folder that is read."""
+    roots = [Path(), Path("reliability"), *loads, *(path if path.is_dir() else path.parent for path in paths)]
+
+    def exists(name: str) -> bool:
+        try:
+            return any((root / name).is_file() for root in roots)
+        except OSError:
+            return False
+
+    return exists
+
+
+def _told(loads: dict[Path, Loaded], folders: Sequence[Path], linted: Linted) -> list[Finding]:
+    """What the loader says: of whole folders, and of single files that were named."""
+    named = {str(path) for path in linted.files}
+    return [
+        Finding(d) for folder, loaded in loads.items() for d in loaded.diagnostics
+        if folder in folders or d.file in named
+    ]  # fmt: skip
+
+
+def _said_by_loader(finding: Finding, loads: dict[Path, Loaded]) -> bool:
+    """Whether the loader has judged the same file: its grammar, and what is of no kind."""
+    d = finding.diagnostic
+    if d.code > "SER099" and d.code != "SER200":
+        return False
+    return any(str(path) == d.file for loaded in loads.values() for path in loaded.files)
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str]:
+    d = finding.diagnostic
+    return d.file, d.line, d.column, d.code
