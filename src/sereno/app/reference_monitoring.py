@@ -39,7 +39,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "dns": "a name to resolve, with `server`; or",
         "icmp": "a host to ping. Exactly one",
         "name": "its name; made from the target by default",
-        "every": "how often, 5s to 1d; `1m` by default",
+        "every": "how often, 5s to 2m; `1m` by default",
         "timeout": "shorter than `every`; `10s` or half of `every` by default, whichever is shorter",
         "expect": "what a good answer is; by default any 2xx",
         "server": "the DNS server to ask",

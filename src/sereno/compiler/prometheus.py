@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+from sereno.compiler.prometheus_discovery import found_by
+from sereno.compiler.prometheus_probes import probe_jobs
 from sereno.compiler.prometheus_rules import NOTICE, RuleGroup, group_value
 from sereno.compiler.text import Value, yaml
 from sereno.compiler.unit_tests import tests_file
@@ -26,7 +28,7 @@ def rules_file(
     evaluation_interval: timedelta = _INTERVAL,
     language: Language = "en",
 ) -> str:
-    """The rule groups of `spec` as Prometheus reads them.
+    """The alerting rules of `spec` as Prometheus reads them.
 
     One group for a service's declared alerts and one for each objective's burn-rate tiers, evaluated every
     `evaluation_interval`; annotations in `language`. The same spec gives the same bytes.
@@ -46,8 +48,27 @@ def service_rules(service: Service, plans: Iterable[SloPlan], *, evaluation_inte
 def scrape_config(
     spec: Spec, *, evaluation_interval: timedelta = _INTERVAL, rule_files: tuple[str, ...] = ("rules/*.yml",)
 ) -> str:
-    """A whole `prometheus.yml`: every target of `spec`, and `rule_files` evaluated every `evaluation_interval`."""
-    jobs: list[Value] = []
+    """A whole `prometheus.yml`: every target of `spec`, every probe, the Alertmanager, and `rule_files` evaluated
+    every `evaluation_interval`."""
+    overall: dict[str, Value] = {"evaluation_interval": format_duration(evaluation_interval)}
+    if spec.environment:
+        overall["external_labels"] = {"environment": spec.environment}
+    document: dict[str, Value] = {"global": overall}
+    if spec.addresses.alertmanager:
+        document["alerting"] = {"alertmanagers": [_alertmanager(spec.addresses.alertmanager)]}
+    jobs = [*_jobs(spec), *(job for name in sorted(spec.services) for job in probe_jobs(spec, spec.services[name]))]
+    return NOTICE + yaml({**document, "rule_files": list(rule_files), "scrape_configs": jobs})
+
+
+def _alertmanager(url: str) -> Value:
+    parts = urlsplit(url)
+    written: dict[str, Value] = {"scheme": parts.scheme}
+    if parts.path.strip("/"):
+        written["path_prefix"] = parts.path.rstrip("/")
+    return {**written, "static_configs": [{"targets": [_address(parts.netloc, parts.scheme)]}]}
+
+
+def _jobs(spec: Spec) -> Iterator[Value]:
     taken: set[str] = set()
     for name in sorted(spec.services):
         for job in spec.services[name].scrape:
@@ -57,13 +78,7 @@ def scrape_config(
             while unique in taken:
                 unique, count = f"{name}/{job.job}/{count}", count + 1
             taken.add(unique)
-            jobs.append(_job(unique, job))
-    document: dict[str, Value] = {
-        "global": {"evaluation_interval": format_duration(evaluation_interval)},
-        "rule_files": list(rule_files),
-        "scrape_configs": jobs,
-    }
-    return NOTICE + yaml(document)
+            yield _job(unique, job)
 
 
 def _groups(service: Service, plans: Iterable[SloPlan], every: timedelta) -> list[Value]:
@@ -77,12 +92,14 @@ def _group(name: str, rules: tuple[Rule, ...], every: timedelta) -> Value:
 
 
 def _job(unique: str, job: ScrapeJob) -> Value:
-    return {
+    written: dict[str, Value] = {
         "job_name": unique,
         "scrape_interval": format_duration(job.every),
         "scrape_timeout": format_duration(min(job.timeout, job.every)),
-        "static_configs": [_target(url, job) for url in job.targets],
     }
+    if job.targets:
+        written["static_configs"] = [_target(url, job) for url in job.targets]
+    return {**written, **(found_by(job.discovery, job.job, job.labels) if job.discovery else {})}
 
 
 def _target(url: str, job: ScrapeJob) -> Value:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from math import ceil
 
+from sereno.compiler.prometheus_probes import probe_rules
 from sereno.compiler.prometheus_words import PHRASES
 from sereno.compiler.targets import Request
 from sereno.compiler.text import Value, yaml
@@ -92,6 +93,9 @@ def service_file(request: Request, service: Service, plans: Iterable[SloPlan]) -
             groups.append(RuleGroup(f"{group}/watch", EVERY, (watch,)))
         if plan.rules:
             groups.append(RuleGroup(group, every, plan.rules))
+    asked = probe_rules(service, request.language)
+    if asked:
+        groups.append(RuleGroup(f"{service.name}/probes", every, asked))
     full = saturation_rules(spec, service, language=request.language)
     if full:
         groups.append(RuleGroup(f"{service.name}/saturation", every, full))
@@ -110,6 +114,14 @@ def common_file(request: Request) -> RuleFile:
         notes = (*notes, f"Prometheus keeps 15 days of samples unless told: --storage.tsdb.retention.time={kept}")
     watchdog = RuleGroup("sereno/watchdog", EVERY, (_complete(request.spec, _watchdog(request)),))
     return RuleFile((*groups, watchdog), notes)
+
+
+def alerts_of(request: Request) -> tuple[Rule, ...]:
+    """Every alert that is written for the workspace, the watchdog last; none where no service asks for any."""
+    spec, plans = request.spec, plans_by_service(request)
+    files = [service_file(request, spec.services[name], plans.get(name, ())) for name in sorted(spec.services)]
+    found = tuple(rule for file in files for rule in file.alerts)
+    return (*found, *common_file(request).alerts) if found else ()
 
 
 def no_data(request: Request, service: Service, plan: SloPlan) -> Rule | None:

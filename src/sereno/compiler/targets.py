@@ -37,6 +37,8 @@ Target = Callable[[Request], Output]
 
 TARGETS: Mapping[str, str] = {
     "prometheus": "prometheus_target:build",
+    "alertmanager": "alertmanager:build",
+    "blackbox": "blackbox:build",
     "grafana": "grafana:grafana",
     "kubernetes": "kubernetes:kubernetes",
     "prometheus-operator": "operator:prometheus_operator",
@@ -44,6 +46,11 @@ TARGETS: Mapping[str, str] = {
     "argo-rollouts": "argo:argo_rollouts",
     "flagger": "flagger:flagger",
     "litmus": "litmus:litmus",
+    "otel-collector": "otelcol:otel_collector",
+    "fluent-bit": "fluentbit:fluent_bit",
+    "vector": "vector:vector",
+    "logstash": "logstash:logstash",
+    "tracing-compose": "tracing_compose:tracing_compose",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
 

@@ -4,7 +4,7 @@
 probes:                    # of a service; the workspace's `blackbox` says where the exporter answers
   - http: https://shop.example/health
     name: health           # optional, made from the target by default
-    every: 1m              # 5s … 1d
+    every: 1m              # 5s … 2m
     timeout: 10s           # shorter than `every`
     expect: {status: 200, within: 2s, body: '"ok"', body_not: maintenance, certificate: 14d}
     severity: P1           # once it has failed for `for`; what is slow or expires soon is a ticket
@@ -37,7 +37,8 @@ _ADDRESS = re.compile(_HOST + r":([1-9][0-9]{0,4})")
 _NAME = re.compile(_HOST)
 _SERVER = re.compile(_HOST + r"(?::([1-9][0-9]{0,4}))?")
 _STATUS = re.compile("[1-5][0-9][0-9]")
-_EVERY = values.duration_within("5s", "1d")
+# Prometheus forgets a sample after five minutes.
+_EVERY = values.duration_within("5s", "2m")
 _WITHIN = values.duration_within("1ms", "10m")
 _WAIT = values.duration_within("0s", "1d")
 _LEFT = values.duration_within("1d", "365d")

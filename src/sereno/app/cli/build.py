@@ -55,6 +55,8 @@ def build(
     if listed:
         print(_listed(json))
         return 0
+    if out.resolve().is_relative_to(path.resolve()):
+        raise UsageError(f"{out} is inside the spec's folder, where it would be read as spec", hint="build beside it")
     spec = spec_at(path, environment)
     built, asked = compiled(spec, target=target, every=every, language=language)
     from sereno.app.building import write
