@@ -11,11 +11,11 @@ import numpy as np
 
 from sereno.kernel.duration import to_ms
 from sereno.kernel.errors import QueryError
-from sereno.promql import Limits, evaluate_all
+from sereno.promql import Limits, Result, evaluate_all
 from sereno.promql.columns import Float64s, Grid, Int64s, Select
 from sereno.slo.counters import Exacts
 from sereno.slo.exact import Exact
-from sereno.slo.queries import Queries, queries_of
+from sereno.slo.queries import SETTINGS, Queries, queries_of
 from sereno.slo.slices import Watched, borders
 from sereno.slo.spans import Span
 from sereno.spec.model import GaugeSli, Slo
@@ -90,7 +90,7 @@ def watched(slo: Slo, steps: Steps) -> Watched:
 def _rows(asked: Queries, select: Select, ends: Int64s) -> dict[str, Float64s]:
     grid = Grid(int(ends[1]), int(ends[-1]), asked.step_ms)
     rows: dict[str, Float64s] = {}
-    for (role, _), result in zip(asked.asked, evaluate_all(asked.texts, grid, select, limits=LIMITS), strict=True):
+    for (role, _), result in zip(asked.asked, _evaluated(asked, grid, select), strict=True):
         if isinstance(result, QueryError):
             raise result
         row = np.full(len(ends) - 1, np.nan)
@@ -98,6 +98,10 @@ def _rows(asked: Queries, select: Select, ends: Int64s) -> dict[str, Float64s]:
             row = np.where(result.present[0], result.values[0], np.nan)
         rows[role] = row
     return rows
+
+
+def _evaluated(asked: Queries, grid: Grid, select: Select) -> list[Result | QueryError]:
+    return evaluate_all(asked.texts, grid, select, limits=LIMITS, settings=SETTINGS)
 
 
 def _counted(slo: Slo, rows: dict[str, Float64s], step_ms: int) -> tuple[list[Exact], list[Exact], np.ndarray]:

@@ -15,10 +15,14 @@ from typing import Literal
 
 from sereno.kernel.duration import format_duration, to_ms
 from sereno.kernel.errors import UsageError
-from sereno.promql import Grid
+from sereno.promql import Grid, Settings
 from sereno.spec.model import GaugeSli, QuerySli, Slo
 
 STEP_MS = 5 * 60_000
+SETTINGS = Settings.of(
+    3, features=("promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers")
+)
+"""How such indicators are evaluated: as Prometheus 3 does, with everything that may be written."""
 _MINUTE_MS = 60_000
 _WINDOW = re.compile(r"\$window\b|\$\{window\}")
 

@@ -6,7 +6,7 @@ from sereno.kernel.duration import to_ms
 from sereno.kernel.errors import UsageError
 from sereno.promql import Selection, matchers_of, selections
 from sereno.slo.composites import parts_of
-from sereno.slo.queries import queries_of
+from sereno.slo.queries import SETTINGS, queries_of
 from sereno.slo.slices import method_of
 from sereno.spec.model import CompositeSli, EventsSli, LatencySli, NativeLatencySli, Slo
 
@@ -65,7 +65,7 @@ def selections_between(slo: Slo, start_ms: int, end_ms: int) -> tuple[Selection,
             return tuple(dict.fromkeys(found))
     asked = queries_of(slo)
     grid = asked.grid(start_ms, end_ms)
-    return tuple(dict.fromkeys(one for text in asked.texts for one in selections(text, grid)))
+    return tuple(dict.fromkeys(one for text in asked.texts for one in selections(text, grid, settings=SETTINGS)))
 
 
 def jobs_of(slo: Slo) -> frozenset[str]:
