@@ -12,13 +12,14 @@ from sereno.lint.documents_codes import TABLE as DOCUMENTS
 from sereno.lint.fixing import mend
 from sereno.lint.lint import lint, unignored
 from sereno.lint.model import Context, Finding
+from sereno.lint.quality_codes import TABLE as QUALITY
 from sereno.lint.queries_codes import TABLE as QUERIES
 from sereno.lint.rules_codes import TABLE as RULES
 
 _ENDINGS = {"dashboard": "json", "promql": "promql", "runbook": "md"}
-_LAYOUT = frozenset({"SER217", "SER261", "SER606", "SER607", "SER608"})
+_LAYOUT = frozenset({"SER217", "SER261", "SER608"})
 """Codes that need more than the file: samples, a workspace, history. Their own tests have that."""
-_ALL = [code for table in (DOCUMENTS, QUERIES, RULES, ALERTMANAGER) for code in table]
+_ALL = [code for table in (DOCUMENTS, QUERIES, RULES, ALERTMANAGER, QUALITY) for code in table]
 
 
 def _look(code: Code, text: str) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from sereno.lint.reporting import Report
 Check = Callable[[Document, Context, Report], None]
 
 _PLACES: dict[Kind, tuple[str, ...]] = {
-    "rules": ("rules:check", "kubernetes_scaling:check_rules_selected", "prose_encoding:check"),
+    "rules": ("rules:check", "quality:check", "kubernetes_scaling:check_rules_selected", "prose_encoding:check"),
     "alertmanager": ("alertmanager:check", "prose_encoding:check"),
     "prometheus": ("prometheus_config:check", "prose_encoding:check"),
     "dashboard": ("dashboards:check", "prose_encoding:check"),
@@ -24,7 +24,7 @@ _PLACES: dict[Kind, tuple[str, ...]] = {
     "compose": ("compose:check", "prose_encoding:check"),
     "pipeline": ("pipelines:check", "prose_encoding:check"),
     "promql": ("promql_lines:check", "prose_encoding:check"),
-    "runbook": ("prose:check_runbook", "prose_encoding:check"),
+    "runbook": ("runbooks:check", "prose:check_runbook", "prose_encoding:check"),
     "spec": ("spec_alerts:check",),
     "prose": ("prose:check", "prose_encoding:check"),
 }

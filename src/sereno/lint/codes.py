@@ -16,6 +16,7 @@ from sereno.lint.kubernetes_codes import TABLE as KUBERNETES
 from sereno.lint.pipelines_codes import TABLE as PIPELINES
 from sereno.lint.prometheus_config_codes import TABLE as PROMETHEUS
 from sereno.lint.prose_codes import TABLE as PROSE
+from sereno.lint.quality_codes import TABLE as QUALITY
 from sereno.lint.queries_codes import TABLE as QUERIES
 from sereno.lint.rules_codes import TABLE as RULES
 
@@ -24,6 +25,7 @@ _TABLES: tuple[tuple[Code, ...], ...] = (
     QUERIES,
     RULES,
     ALERTMANAGER,
+    QUALITY,
     DASHBOARDS,
     KUBERNETES,
     ARGO,
