@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal, localcontext
 from typing import Literal
 
+from sereno.spec.dialects.annotations import restored
 from sereno.spec.dialects.gathered import Promise, absent, inside, objective_of, slug
 from sereno.spec.dialects.openslo_documents import OPERATORS, Meta, Span
 from sereno.spec.dialects.openslo_sli import Sources, indicator
@@ -48,6 +49,8 @@ class Builder:
         """Each objective of one indicator."""
         names = self._names(goals)
         made = [self._made(goal, node, name) for goal, name in zip(goals, names, strict=True)]
+        if len(made) == 1 and made[0] is not None:
+            made = [restored(self.reading, made[0], self.meta.annotations, goals[0].place)]
         return [self._promise(slo, goal.place) for slo, goal in zip(made, goals, strict=True) if slo is not None]
 
     def composite(self, goals: list[tuple[Goal, Node | None]]) -> list[Promise]:
@@ -124,6 +127,7 @@ class Builder:
         method = self.base.method
         if method == "occurrences" and isinstance(sli, GaugeSli):
             method = "ratio_timeslices"  # a moment is an occurrence: a slice's share of good ones, averaged
+        target = None if isinstance(sli, GaugeSli) and goal.slice_target == 1 else goal.slice_target
         sliced = self.base.method != "occurrences" and goal.slice_window is not None
         return replace(
             self.base,
@@ -133,7 +137,7 @@ class Builder:
             sli=sli,
             title=title or self.base.title,
             slice_length=goal.slice_window.length if sliced and goal.slice_window else timedelta(minutes=1),
-            slice_target=goal.slice_target if self.base.method == "timeslices" else None,
+            slice_target=target if self.base.method == "timeslices" else None,
         )
 
     def _sli(self, goal: Goal, node: Node, ratio: bool) -> Sli | None:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from sereno.kernel.labels import Labels
 from sereno.spec import values
 from sereno.spec.dialects import queries
+from sereno.spec.dialects.annotations import restored, texts_of
 from sereno.spec.dialects.gathered import (
     Described,
     Gathered,
@@ -114,7 +115,8 @@ def read(reading: Reading, node: Mapping, gathered: Gathered) -> None:
     )
     team = _team(node)
     gathered.services.append(Described(served.value, node, team=team))
-    gathered.promises.append(Promise(served.value, slo, node, team))
+    kept = texts_of(inside(node, "metadata", "annotations"))
+    gathered.promises.append(Promise(served.value, restored(reading, slo, kept, node), node, team))
 
 
 def _name(reading: Reading, node: Node | None) -> str:
