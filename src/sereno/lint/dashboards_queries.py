@@ -79,7 +79,7 @@ def _check_metrics(
     tree = check_query(query, report if plain else _Cautious(report), context)
     if tree is None:
         return
-    _check_window(panel, query, tree, expr, report)
+    _check_window(panel, target, query, tree, expr, report)
     _check_counter(panel, query, tree, report)
     _check_matchers(dashboard, panel, query, tree, expr, report)
 
@@ -93,7 +93,9 @@ def _one_is_meant(panel: Mapping, target: Mapping) -> bool:
     return whole or "{{" in legend or bool(_TOTAL.search(text(panel.get("title"))))
 
 
-def _check_window(panel: Mapping, query: Query, tree: Expr, expr: Scalar, report: Report) -> None:
+def _check_window(
+    panel: Mapping, target: Mapping, query: Query, tree: Expr, expr: Scalar, report: Report
+) -> None:  # fmt: skip
     """Windows of rates are Grafana's to choose: a fixed one is empty or blind when people zoom."""
     if text(panel.get("type")) not in ("timeseries", "graph", "stat", "gauge", "bargauge", "heatmap", "table", ""):
         return
@@ -104,7 +106,8 @@ def _check_window(panel: Mapping, query: Query, tree: Expr, expr: Scalar, report
         if not isinstance(call, Call) or call.function not in _RATES or node.range_ms >= _WINDOW_LEAST_MS:
             continue
         fixed = next((f for f in _FIXED.finditer(expr.value, node.position, node.end) if f.end() == node.end), None)
-        if fixed is None:
+        named_so = f"{text(panel.get('title'))} {text(target.get('legendFormat'))}"
+        if fixed is None or re.search(rf"\b{fixed['window']}\b", named_so):
             continue
         query.complain(
             report, "SER441", fixed.start("window"), fixed.end("window"),
