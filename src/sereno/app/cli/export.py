@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sereno.promql.columns import Matcher
 
 app = App(name="export", help="Hand out what is recorded.", result_action="return_value")
+app.command("sereno.app.cli.export_spec:openslo", name="openslo", help="Write the objectives as OpenSLO v1.")
+app.command("sereno.app.cli.export_spec:sloth", name="sloth", help="Write the objectives as Sloth reads them.")
+app.command("sereno.app.cli.export_spec:pyrra", name="pyrra", help="Write the objectives as Pyrra reads them.")
 Format = Literal["openmetrics", "tsdb", "parquet", "csv"]
 
 

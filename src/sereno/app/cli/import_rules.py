@@ -55,7 +55,10 @@ def rules(
     groups, wrong = _read(sources)
     brought = bring(groups, _wishes(into, service, by, team))
     if not brought.files:
-        raise UsageError("there is no rule in " + ", ".join(sources))
+        for line in [line for one in wrong for line in one.render().splitlines()]:
+            print_line(line)
+        print_line("there is no rule in " + ", ".join(sources))
+        return 1
     paths = write(into, brought.texts(), force=force)
     if json:
         print_json(told(brought, paths, wrong))
