@@ -17,7 +17,7 @@ from sereno.lint.queries_codes import TABLE as QUERIES
 from sereno.lint.rules_codes import TABLE as RULES
 
 _ENDINGS = {"dashboard": "json", "promql": "promql", "runbook": "md"}
-_LAYOUT = frozenset({"SER217", "SER261", "SER608"})
+_LAYOUT = frozenset({"SER217", "SER219", "SER261", "SER608"})
 """Codes that need more than the file: samples, a workspace, history. Their own tests have that."""
 _ALL = [code for table in (DOCUMENTS, QUERIES, RULES, ALERTMANAGER, QUALITY) for code in table]
 

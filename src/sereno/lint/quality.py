@@ -22,8 +22,9 @@ _IMPACT = re.compile(
     r"|not (ready|running|available|reachable|match|been)|cannot|can't|could not|unable|reject|refus|timeout|exhaust"
     r"|run(ning)? out|fill|full|expir|crash|restart|corrupt|stale|degrad|budget|violat|broken|bad\b|wrong|inconsist"
     r"|usuari|client|pedid|pag[oa]|error|fall|ca[ií]d|lent|demor|perd|perdi|agot|llen|venc|no (hay|puede|responde)"
-    r"|sin (servicio|respuesta)|rechaz|atras|deten|exced|different|below|under|risk|riesgo|desembols|split.?brain|behind|out of|issue"
-    r"|problem|(have|has) not|\bonly\b|\bleft\b|overload|saturat|too (many|much|high|long)|leak|unhealthy|quorum|evict|oom"
+    r"|sin (servicio|respuesta)|rechaz|atras|deten|exced|different|below|under|risk|riesgo|desembols|split.?brain"
+    r"|behind|out of|issue|problem|(have|has) not|\bonly\b|\bleft\b|overload|saturat|too (many|much|high|long)|leak"
+    r"|unhealthy|quorum|evict|oom"
 )
 _NUMBER = re.compile(r"\d")
 _LABELS = re.compile(r"\$labels\.\w+")

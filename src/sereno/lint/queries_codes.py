@@ -107,6 +107,16 @@ TABLE: tuple[Code, ...] = (
         fixable=True,
     ),
     Code(
+        "SER219",
+        "Value that the label never has",
+        "One program says status=\"success\", another status=\"200\". A condition that no series meets selects "
+        "nothing: "
+        "an error counted by it is never seen. Known only where samples are at hand (`--history`).",
+        "rules",
+        record('sum(rate(integration_calls_total{status=~"5.."}[5m]))', name="job:failed:rate5m"),
+        record('sum(rate(integration_calls_total{status="error"}[5m]))', name="job:failed:rate5m"),
+    ),
+    Code(
         "SER220",
         "Rate of a gauge",
         "rate, irate and increase take every fall for a restart of the counter and add it up again: of a gauge they "
@@ -331,6 +341,20 @@ TABLE: tuple[Code, ...] = (
         alert("node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.1"),
         alert('node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"} / '
               'node_filesystem_size_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"} < 0.1'),
+        fixable=True,
+    ),
+    Code(
+        "SER244",
+        "Share of failures before the first failure",
+        "A counter with labels begins to exist at its first event. Until something has failed there is no "
+        "numerator, so "
+        "no share: gaps in what is recorded, a budget that cannot be computed, a panel without data (measured). "
+        "`or 0 * total` puts 0 there, and nothing when there is no traffic.",
+        "rules",
+        record('sum(rate(http_requests_total{status=~"5.."}[5m])) / sum(rate(http_requests_total[5m]))',
+               name="job:errors:ratio5m"),
+        record('(sum(rate(http_requests_total{status=~"5.."}[5m])) or 0 * sum(rate(http_requests_total[5m]))) '
+               "/ sum(rate(http_requests_total[5m]))", name="job:errors:ratio5m"),
         fixable=True,
     ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from sereno.lint.model import Context, Edit
 from sereno.lint.query import Query
 from sereno.lint.reporting import Report
 from sereno.promql.ast import Aggregate, Call, Expr, RangeSelector, Selector, bare
+from sereno.promql.matching import predicate
 
 _GROUPING = re.compile(r"\s*(by|without)\s*\(([^()]*)\)", re.IGNORECASE)
 _WHOLE = re.compile(r"[0-9]+")
@@ -23,6 +24,7 @@ def check(query: Query, expr: Expr, report: Report, context: Context) -> None:
             _averaged(query, part, report)
         elif isinstance(part, Selector):
             _boundary(query, part, report, context)
+            _values(query, part, report, context)
 
 
 def _quantile(query: Query, part: Call, report: Report, above: tuple[Expr, ...]) -> None:
@@ -104,6 +106,21 @@ def _boundary(query: Query, part: Selector, report: Report, context: Context) ->
             f"Prometheus 3 writes this bucket le=\"{value}.0\": after the upgrade nothing is selected",
             expected=f'le=~"{better}"', edits=edits,
         )  # fmt: skip
+
+
+def _values(query: Query, part: Selector, report: Report, context: Context) -> None:
+    """A condition that no value the label has been seen with meets."""
+    for condition in part.matchers:
+        known = context.label_values.get((metric_of(part), condition.name), frozenset())
+        if not known or condition.name == "__name__" or condition.op not in ("=", "=~"):
+            continue
+        matches = predicate(condition)
+        if not matches("") and not any(map(matches, known)):
+            query.complain(
+                report, "SER219", part.position, part.end,
+                f"`{condition.name}` of `{metric_of(part)}` has never been {condition.op}\"{condition.value}\"",
+                expected=f"what it is: {', '.join(sorted(known)[:10])}",
+            )  # fmt: skip
 
 
 def _number(text: str) -> float:

@@ -52,6 +52,7 @@ def check(query: Query, expr: Expr, report: Report) -> None:
                 _budget(query, part, report)
                 _cohorts(query, expr, part, report)
                 _client_errors(query, part, report)
+                _no_errors_yet(query, part, above, report)
             case Aggregate():
                 _of_constant(query, part, report)
                 _average(query, part, above, report)
@@ -259,6 +260,29 @@ def _client_errors(query: Query, part: Binary, report: Report) -> None:
             report, "SER237", top.position, top.end,
             "only 2xx counts as good: every redirect and every 304 is a failure here", expected='status!~"5..|429"',
         )  # fmt: skip
+
+
+def _no_errors_yet(query: Query, part: Binary, above: Path, report: Report) -> None:
+    """A share of failures that is recorded or counted, and is not there before the first failure."""
+    if query.purpose not in ("record", "sli", "other"):
+        return
+    top, bottom = counted(part.left), counted(part.right)
+    summed = scaled(part.left)
+    if top is None or bottom is None or not isinstance(summed, Aggregate) or metric_of(top) != metric_of(bottom):
+        return
+    label = next((m for m in top.matchers if m not in bottom.matchers and m.op in ("=", "=~")), None)
+    if label is None or not re.search(r"5|err|fail|bad|reject|timeout", label.value):
+        return
+    low = " ".join(query.text[part.right.position : part.right.end].split())
+    query.complain(
+        report, "SER244", part.position, part.end,
+        "before the first failure there is no numerator: no share at all, where it is 0",
+        expected=f"(… or 0 * {low}) in the numerator",
+        edits=(
+            query.edit(summed.position, summed.position, "("),
+            query.after(summed.end, f" or 0 * {low})"),
+        ),
+    )  # fmt: skip
 
 
 def _reach(query: Query, comparison: Binary, report: Report) -> None:
