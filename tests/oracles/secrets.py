@@ -1,0 +1,50 @@
+"""Log lines with planted secrets: what may not be left of each, and what must be."""
+
+from __future__ import annotations
+
+SECRETS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ('{"level":"info","card":"4111111111111111"}', ("4111",), ('"level":"info"',)),
+    ("pagó con 4111 1111 1111 1111 hoy", ("1111",), ("pagó con", "hoy")),
+    ("tarjeta 5500-0000-0000-0004.", ("5500", "0004"), ("tarjeta",)),
+    ("amex 378282246310005 ok", ("3782",), ("amex", "ok")),
+    ('{"user":"ana.torres+x@shop.example","id":7}', ("ana.torres", "shop.example"), ('"id":7',)),
+    ("mail to <bo@mail.shop.example>: sent", ("bo@",), ("sent",)),
+    ("Authorization: Bearer abc.DEF-123_456", ("abc.DEF",), ("Authorization",)),
+    ('{"headers":{"authorization":"Basic dXNlcjpwYXNz"},"status":200}', ("dXNlcj",), ('"status":200',)),
+    ("authorization: Bearer xyz", ("xyz",), ("authorization",)),
+    ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl end", ("eyJhbGci", "c2ln"), ("jwt", "end")),
+    ("key AKIAIOSFODNN7EXAMPLE used", ("AKIAIOS",), ("used",)),
+    ("push with ghp_16C7e42F292c6912E7710c838347Ae178B4a done", ("ghp_16C",), ("done",)),
+    ("stripe sk_live_4eC39HqLyjWDarjtT1zdp7dc failed", ("sk_live_4e",), ("failed",)),
+    ('{"password":"hunter2","n":1}', ("hunter2",), ('"n":1',)),
+    ('{"PassWord" : "with \\"quotes\\" inside","n":1}', ("quotes", "inside"), ('"n":1',)),
+    ('{"db_password":"a","dbPassword":"bbb","n":1}', ('"a"', "bbb"), ('"n":1',)),
+    ('{"a":{"b":{"client-secret":"s3cr3t"}},"n":1}', ("s3cr3t",), ('"n":1',)),
+    ('{"token":{"value":"deep1","more":["deep2"]},"n":1}', ("deep1", "deep2"), ('"n":1',)),
+    ('{"cookie":["one=1","two=2"],"n":1}', ("one=1", "two=2"), ('"n":1',)),
+    ('{"pin":1234,"n":1}', ("1234",), ('"n":1',)),
+    ('{"msg":"{\\"password\\":\\"hunter3\\",\\"n\\":1}"}', ("hunter3",), ("n",)),
+    ("GET /x?token=abc123&page=2 HTTP/1.1", ("abc123",), ("page=2", "GET /x")),
+    ("login password='two words' ok", ("two words",), ("login", "ok")),
+    ("login api-key: 12345678 ok", ("12345678",), ("ok",)),
+    ("dsn postgres://svc:p4ss-w0rd@db.shop/pay", ("p4ss-w0rd",), ("postgres://svc:", "db.shop/pay")),
+    ("ssn 123-45-6789 given", ("123-45-6789",), ("given",)),
+    ("cpf 123.456.789-09 ok", ("456.789",), ("ok",)),
+    ("rut 12.345.678-K ok", ("345.678",), ("ok",)),
+    ("ruc 20123456789 ok", ("20123456789",), ("ok",)),
+    ("DNI: 12345678 ok", ("12345678",), ("ok",)),
+    ("curp GOMC900101HDFRRL09 ok", ("GOMC900101",), ("ok",)),
+    ('{"clave":"propia","n":1}', ("propia",), ('"n":1',)),
+    ('{"x-api-key":"k1","x_api_key":"k2","xapikey":"k3"}', ('"k1"', '"k2"', '"k3"'), ()),
+)
+
+KEPT: tuple[str, ...] = (
+    '{"level":"info","status":200,"ms":12.5,"path":"/pay/7"}',
+    '{"shipping":"express","spinner":true,"company":"Tienda","expand":[1,2]}',
+    '{"ts":1767225600123,"order":123456,"trace":"0af7651916cd43dd8448eb211c80319c"}',
+    "connection reset by peer 10.0.3.7:5432 after 30s",
+    "retry 3 of 5: timeout",
+    '{"amount":"120.50","currency":"PEN","tokens_used":12}',
+    "2026-01-05T10:00:00.123456Z INFO started in 1.2s",
+    "",
+)
