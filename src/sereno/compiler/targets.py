@@ -40,6 +40,7 @@ TARGETS: Mapping[str, str] = {
     "alertmanager": "alertmanager:build",
     "blackbox": "blackbox:build",
     "grafana": "grafana:grafana",
+    "perses": "perses:perses",
     "kubernetes": "kubernetes:kubernetes",
     "prometheus-operator": "operator:prometheus_operator",
     "istio": "istio:istio",
