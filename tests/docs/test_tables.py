@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sereno.app.cli import client, look
+from sereno.app.cli import budget, client
 from sereno.app.cli.client import print_table
 
 PAGE = "pg_01m7x6bt1zev2s2bv2x3dnqww1"
@@ -45,4 +45,4 @@ def test_instants_are_told_to_the_second_and_other_texts_as_they_are(capsys: pyt
     ],
 )
 def test_figures_of_a_budget_are_told_without_flattery(name: str, value: str | None, shown: str) -> None:
-    assert look._shown(name, value) == shown
+    assert budget._shown(name, value) == shown

@@ -11,12 +11,13 @@ from sereno.slo.model import Budget
 
 PHRASES: Phrases = {
     "rolling": {
-        "es": "{at} + {left} × {window} ÷ {burn} = {ends} (lo que queda × la ventana ÷ la tasa de la última hora)",
+        "es": "{at} + {left} × {window} ÷ {burn} = {ends} (lo que queda × la ventana ÷ la tasa de consumo de la última"
+        " hora)",
         "en": "{at} + {left} × {window} ÷ {burn} = {ends} (what is left × the window ÷ the burn rate of the last hour)",
     },
     "calendar": {
-        "es": "{at} + {left} × {window} ÷ {burn} = {ends} (lo que quedaría al cierre, {left}, × el período ÷ la tasa"
-        " de la última hora)",
+        "es": "{at} + {left} × {window} ÷ {burn} = {ends} (lo que quedaría al cierre, {left}, × el período ÷ la tasa de"
+        " consumo de la última hora)",
         "en": "{at} + {left} × {window} ÷ {burn} = {ends} (what would be left at the end, {left}, × the period ÷ the"
         " burn rate of the last hour)",
     },
