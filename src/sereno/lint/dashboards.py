@@ -95,8 +95,8 @@ def _check_ids(dashboard: Dashboard, report: Report) -> None:
         if this and this in seen and node is not None:
             edits = (Edit(node.start, node.end, str(free)),) if this.isdigit() and not _pointed_at(dashboard) else ()
             report.complain(
-                "SER405", node, f"{named(panel)} has the id {this} of {named(seen[this])}: Grafana shows one of them "
-                "in the place of both", expected="an id of its own", edits=edits,
+                "SER405", node, f"{named(panel)} has the id {this} of {named(seen[this])}: Grafana gives one of "
+                "them another, so that links and images show the wrong one", expected="an id of its own", edits=edits,
             )  # fmt: skip
             free += 1
         seen.setdefault(this, panel)
@@ -148,16 +148,16 @@ def _check_level(node: Node | None, report: Report) -> None:
         other = next(taken, None)
         if other is not None:
             report.complain(
-                "SER407", place, f"{named(panel)} lies over {named(other)}: Grafana pushes one of them down, each "
-                "time differently", hint="give it a place of its own",
+                "SER407", place, f"{named(panel)} lies over {named(other)}: Grafana pushes one of them "
+                "down, and all that stands below", hint="give it a place of its own",
             )  # fmt: skip
         for row in rows:
             cells[row].append((x, x + w, panel))
 
 
 def _grid(panel: Node) -> tuple[int, int, int, int] | None:
-    """x, y, width and height of a panel, as far as all four are given."""
-    if not isinstance(panel, Mapping):
+    """x, y, width and height of a panel, as far as all four are given; rows always are as wide as the grid."""
+    if not isinstance(panel, Mapping) or text(panel.get("type")) == "row":
         return None
     found = [number(at(panel, "gridPos", name)) for name in ("x", "y", "w", "h")]
     if any(n is None or n.denominator != 1 or abs(n) > 1_000_000 for n in found):

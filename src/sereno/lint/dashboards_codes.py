@@ -74,9 +74,10 @@ TABLE: tuple[Code, ...] = (
     _code(404, "Panel without id", "Links to a panel, its rendered image in a message and “View panel” go by its "
           "number.",
           _RIGHT.replace('      "id": 1,\n', "")),
-    _code(405, "Two panels with one id", "Grafana keeps panels by their id: of two with the same, one is drawn twice "
-          "or "
-          "not at all.", _TWO.replace('"id": 2', '"id": 1'), _TWO, error=True, fixable=True),
+    _code(405, "Two panels with one id", "Of two panels with one id Grafana renumbers one as it loads: a link, an "
+          "image in a "
+          "message or “View panel” shows the other one.",
+          _TWO.replace('"id": 2', '"id": 1'), _TWO, error=True, fixable=True),
     _code(406, "Panel without a place", "Without `gridPos` all panels land in the same corner, small and in an order "
           "of "
           "chance.", _RIGHT.replace('      "gridPos": {"h": 8, "w": 12, "x": 0, "y": 0},\n', "")),
@@ -104,12 +105,15 @@ TABLE: tuple[Code, ...] = (
           "panel stays green whatever happens.",
           _RIGHT.replace(f"      {_UNIT}\n", f'      {_UNIT}\n      "thresholds": [{{"value": 0, "color": "red"}}],\n'),
           _COLOURED, error=True),
-    _code(417, "Thresholds without mode", "Without `mode` Grafana does not know whether 80 is a value or a percentage "
-          "of the axis.", _COLOURED.replace('"mode": "absolute", ', ""), _COLOURED, fixable=True),
-    _code(418, "First threshold with a value", "What lies below the first step has no colour. A step at 0 leaves out "
-          "what is negative: a budget that is overspent, the one that matters, is shown without red. The first step's "
-          "value is null: from minus infinity.",
-          _COLOURED.replace('"value": null', '"value": 0'), _COLOURED, fixable=True),
+    _code(417, "Thresholds without mode", "Grafana takes `absolute` when nothing is said; its schema asks for it, "
+          "and tools "
+          "that go by the schema refuse the dashboard.",
+          _COLOURED.replace('"mode": "absolute", ', ""), _COLOURED, fixable=True),
+    _code(418, "First threshold with a number", "The colour of the first step holds from minus infinity on: Grafana "
+          "does not "
+          "look at its number. A single step “80, red” is red at 1. What is meant is a first step with null, and a "
+          "second "
+          "one at 80.", _COLOURED.replace('"value": null', '"value": 5'), _COLOURED),
     _code(419, "Panel without title", "Two people on the phone cannot say which picture they look at.",
           _RIGHT.replace('      "title": "Requests",\n', "")),
     _code(420, "Panel that asks nothing", "A panel without a query shows “No data” for ever.",

@@ -98,7 +98,9 @@ def queries(panel: Mapping) -> Iterator[tuple[Mapping, Scalar]]:
 
 def source_type(node: Node | None) -> str:
     """The type of the data source that a panel, query or variable names; empty if it says none."""
-    return text(at(node, "datasource", "type"))
+    said = text(at(node, "datasource", "type"))
+    name = text(at(node, "datasource")) or text(at(node, "datasource", "uid"))
+    return said or ("loki" if "loki" in name.lower() else "")
 
 
 def named(panel: Mapping) -> str:

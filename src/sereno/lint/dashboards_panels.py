@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sereno.lint.dashboards_model import REMOVED, SILENT, named, targets
 from sereno.lint.model import Edit
-from sereno.lint.paths import at, items, key, mappings, text
+from sereno.lint.paths import at, items, key, mappings, number, text
 from sereno.lint.reporting import Report
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 
@@ -113,17 +113,17 @@ def _check_thresholds(panel: Mapping, kind: str, report: Report) -> None:
     if mode not in ("absolute", "percentage"):
         report.complain(
             "SER417", given.get("mode") or key(at(panel, "fieldConfig", "defaults"), "thresholds") or given,
-            f"the thresholds of {named(panel)} have no `mode`: Grafana does not know whether they are percentages",
+            f"the thresholds of {named(panel)} have no `mode`: tools that go by the schema refuse it",
             expected="absolute or percentage",
             edits=(Edit(given.start + 1, given.start + 1, '"mode": "absolute", '),) if given.get("mode") is None
             and given.entries and _is_json(given) else (),
         )  # fmt: skip
     value = at(first, "value")
-    if isinstance(first, Mapping) and isinstance(value, Scalar) and value.kind != "null":
+    if isinstance(first, Mapping) and isinstance(value, Scalar) and number(value) not in (None, 0):
         report.complain(
-            "SER418", value, f"the first threshold of {named(panel)} begins at {value.value}: what lies below, such as "
-            "a budget that is overspent, has no colour", expected="null in the first step",
-            edits=(Edit(value.start, value.end, "null"),) if _is_json(given) else (),
+            "SER418", value, f"the {value.value} of the first threshold is not looked at: its colour holds for "
+            "everything "
+            "below it too", expected="null in the first step, and a second one for the number",
         )  # fmt: skip
 
 

@@ -27,6 +27,12 @@ _TOTAL = re.compile(
     r"|today|hoy|requests|applications|solicitudes",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|\'(?:[^\'\\]|\\.)*\'')
+_PIPED = re.compile(r"\||\b(?:bytes_over_time|bytes_rate)\(")
+"""What follows a bar is a step of LogQL: PromQL has none outside of quotes."""
+_EVENTS = re.compile(
+    r"request|error|fail|call|event|message|byte|quer|operation|response|retr|timeout|drop|packet|hit|miss"
+)
 _LOKI_FIXED = re.compile(r"\[(?P<window>\d+[smhd])\]")
 
 
@@ -37,7 +43,7 @@ def check_queries(dashboard: Dashboard, context: Context, report: Report) -> Non
             if len(expr.value) > _LENGTH_MAX:
                 continue
             source = source_type(target) or source_type(panel)
-            if source == "loki":
+            if source == "loki" or (source == "" and _PIPED.search(_QUOTED.sub('""', expr.value))):
                 _check_logs(panel, expr, report)
             elif source in ("", "prometheus"):
                 _check_metrics(dashboard, panel, target, expr, context, report)
@@ -120,14 +126,15 @@ def _check_window(
 def _check_counter(panel: Mapping, query: Query, tree: Expr, report: Report) -> None:
     """A counter drawn as it is; one that is summed or compared is a trap everywhere, not only in pictures."""
     for node, above in walk(tree):
-        if not isinstance(node, Selector) or not metric_of(node).endswith("_total"):
+        name = metric_of(node) if isinstance(node, Selector) else ""
+        if not isinstance(node, Selector) or not name.endswith("_total") or not _EVENTS.search(name):
             continue
         judged = any(isinstance(a, RangeSelector | Call | Aggregate) for a in above)
         if judged or any(isinstance(a, Binary) and a.op not in "*/" for a in above):
             continue
         query.complain(
             report, "SER442", node.position, node.end,
-            f"{metric_of(node)} counts since its process began: {named(panel)} shows when that was, and falls to zero "
+            f"{name} counts since its process began: {named(panel)} shows when that was, and falls to zero "
             "with each restart", expected="rate(…[$__rate_interval]) or increase(…)",
         )  # fmt: skip
 

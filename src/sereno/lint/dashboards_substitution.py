@@ -11,7 +11,7 @@ from sereno.promql import Expr, parse
 from sereno.spec.source import Scalar
 
 VARIABLE = re.compile(
-    r"\$\{(?P<braced>\w+)(?P<format>:[^}]*)?\}|\$(?P<plain>[A-Za-z_]\w*)|\[\[(?P<old>\w+)(?::\w+)?\]\]"
+    r"\$\{(?P<braced>[A-Za-z_]\w*)(?P<format>:[^}]*)?\}|\$(?P<plain>[A-Za-z_]\w*)|\[\[(?P<old>[A-Za-z_]\w*)(?::\w+)?\]\]"
 )
 _NUMBERS = frozenset(("__interval_ms", "__range_ms", "__range_s", "__from", "__to"))
 _BEFORE_DURATION = re.compile(r"(?:\[|:|\boffset\s)\s*$")
@@ -33,7 +33,7 @@ def readable(query: str) -> str:
     Inside of quotes only forms with brackets are replaced, for they are no regular expressions. What cannot be read
     with one choice is tried with others; if none fits the first choice is returned.
     """
-    choices = [_replaced(query, word, filled) for word in ("v", "0") for filled in (False, True)]
+    choices = [_replaced(query, word, filled) for word in ("v", "0", "*") for filled in (False, True)]
     return next((choice for choice in choices if _reads(choice)), choices[0])
 
 
@@ -61,7 +61,8 @@ def _reads(query: str) -> bool:
 
 
 def _replaced(query: str, word: str, whole: bool) -> str:
-    """`query` with variables replaced; a plain one becomes a name (`v`) or a number (`0`), with `whole` a selector."""
+    """`query` with variables replaced; a plain one becomes a name (`v`), a number (`0`) or an operator (`*`), with
+    `whole` a selector."""
     parts: list[str] = []
     last = 0
     for name, start, end in variables_in(query):
@@ -87,20 +88,26 @@ def _stand_in(name: str, query: str, before: str, start: int, end: int, word: st
         return "5m".rjust(length, "0")
     if word == "0" and not _BEFORE_LABEL.search(before):
         return "1".rjust(length, "0")
+    if word == "*" and before.rstrip().endswith((")", "}", "]")):
+        return "*".ljust(length)
     return "v" * length
 
 
 def _quoted(before: str) -> bool:
     """Whether text in quotes is open after `before`."""
     quote = ""
-    skip = False
+    skip = comment = False
     for char in before:
-        if skip:
+        if comment:
+            comment = char != "\n"
+        elif skip:
             skip = False
         elif quote and char == "\\" and quote != "`":
             skip = True
         elif quote:
             quote = "" if char == quote else quote
+        elif char == "#":
+            comment = True
         elif char in "\"'`":
             quote = char
     return bool(quote)

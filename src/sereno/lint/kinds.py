@@ -31,7 +31,8 @@ def kind_of(node: Node, name: str = "") -> Kind | Literal["spec", "tests"] | Non
     keys = {key.value for key, _ in node.entries}
     if "apiVersion" in keys or ("kind" in keys and "metadata" in keys):
         return _of_manifest(node)
-    if _word(node.get("kind")) == "Dashboard" or "panels" in keys or isinstance(node.get("dashboard"), Mapping):
+    drawn = "panels" in keys or {"rows", "title"} <= keys
+    if _word(node.get("kind")) == "Dashboard" or drawn or isinstance(node.get("dashboard"), Mapping):
         return "dashboard" if not isinstance(node.get("panels"), Scalar) else None
     if isinstance(node.get("groups"), Sequence | Scalar) and keys <= {"groups", "namespace"}:
         return "rules"

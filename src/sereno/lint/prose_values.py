@@ -22,7 +22,7 @@ def check_values(document: Document, context: Context, report: Report) -> None:
     """Everything about the tree of a text."""
     for mapping in _mappings(document.node):
         query = next((mapping.get(name) for name in _QUERIES if mapping.get(name) is not None), None)
-        if isinstance(query, Scalar) and _PROMQL.search(query.value):
+        if isinstance(query, Scalar) and _PROMQL.search(query.value) and "$" not in query.value:
             check_query(query_of(query, "sli"), report, context)
             _check_exclusions(mapping, query, report)
         _check_thresholds(mapping, report)
