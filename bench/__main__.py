@@ -26,6 +26,7 @@ NAMES = {
     "backtest-report": "from the command line to the report: seconds, megabytes, the same bytes from many hands",
     "query-api": "a large answer of the query API, and what a rule waits while people ask",
     "rule-tests": "a one-day unit test of two burn-rate alerts beside promtool",
+    "lint": "traps of the manuals found and mended, false alarms on published rules, seconds per thousand rules",
     "fire-times": "when alerts fire and resolve beside a live Prometheus, two dozen bad days (about 90 seconds)",
 }
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sereno.lint.model import Edit, Finding
 
 ROUNDS_MAX = 10
+ALONE_MAX = 100
+"""So many are tried one by one, where all together make something worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Mended:
 def mend(text: str, look: Callable[[str], Sequence[Finding]]) -> Mended:
     """Apply the edits of what `look` finds, until it finds nothing that can be mended.
 
-    A round that brings a new kind of finding, or more of one, is undone and ends the work.
+    What brings a new kind of finding, or more of one, is not done; unless an error goes by it.
 
     Args:
         text: the file.
@@ -38,8 +40,8 @@ def mend(text: str, look: Callable[[str], Sequence[Finding]]) -> Mended:
         if after == text:
             break
         now = look(after)
-        if _worse(findings, now):
-            taken, after, now = _one_by_one(text, chosen, findings, look)
+        if _more(findings, now):
+            taken, after, now = _harmless(text, chosen, findings, look)
         if after == text:
             break
         fixed += taken
@@ -69,19 +71,36 @@ def _applied(text: str, findings: Sequence[Finding]) -> tuple[list[Finding], str
     return taken, apply(text, made)
 
 
-def _one_by_one(
+def _harmless(
     text: str, chosen: Sequence[Finding], findings: Sequence[Finding], look: Callable[[str], Sequence[Finding]]
 ) -> tuple[list[Finding], str, Sequence[Finding]]:
-    """The first finding whose edits alone make nothing worse."""
-    for finding in chosen:
-        after = apply(text, finding.edits)
+    """Those findings whose edits, each alone, make nothing worse; the first of them alone, if together they do.
+
+    An error that goes may uncover warnings: what was no PromQL, or of a type that is gone, could not be judged.
+    """
+    some = chosen[:ALONE_MAX]
+    good = [finding for finding in some if _better(findings, look(apply(text, finding.edits)))]
+    for those in (good, good[:1]):
+        taken, after = _applied(text, those)
         now = look(after)
-        if after != text and not _worse(findings, now):
-            return [finding], after, now
+        if after != text and not _more(findings, now, errors=True):
+            return taken, after, now
     return [], text, findings
 
 
-def _worse(before: Sequence[Finding], after: Sequence[Finding]) -> bool:
-    had = Counter(finding.diagnostic.code for finding in before)
-    has = Counter(finding.diagnostic.code for finding in after)
+def _better(before: Sequence[Finding], after: Sequence[Finding]) -> bool:
+    """Whether nothing was added; or fewer errors are left, and none is new."""
+    if not _more(before, after):
+        return True
+    return _errors(after) < _errors(before) and not _more(before, after, errors=True)
+
+
+def _errors(findings: Sequence[Finding]) -> int:
+    return sum(finding.diagnostic.level == "error" for finding in findings)
+
+
+def _more(before: Sequence[Finding], after: Sequence[Finding], *, errors: bool = False) -> bool:
+    """Whether there is more of some code (of errors alone) than there was."""
+    had = Counter(f.diagnostic.code for f in before)
+    has = Counter(f.diagnostic.code for f in after if not errors or f.diagnostic.level == "error")
     return any(count > had[code] for code, count in has.items())
