@@ -15,7 +15,8 @@ from sereno.promql.columns import Select
 from sereno.slo.composites import all_slices, part_in_slices
 from sereno.slo.evaluated import Steps, steps_of, watched
 from sereno.slo.exclusions import NONE, Exclusions, Left
-from sereno.slo.slices import Judge, Watched, badness, borders, method_of, slice_target, slices_of
+from sereno.slo.methods import method_of, slice_target
+from sereno.slo.slices import Judge, Watched, badness, borders, slices_of
 from sereno.slo.spans import NOTHING, AnySpan, JoinedSpan, Span
 from sereno.slo.tally import Tally, tally
 from sereno.slo.thinned import WHOLE, Thinned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sereno.slo.slices import method_of
+from sereno.slo.methods import method_of
 from sereno.spec.model import CompositeSli, GaugeSli, Part, Slo
 
 

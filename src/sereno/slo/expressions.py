@@ -12,9 +12,9 @@ from fractions import Fraction
 from sereno.kernel.duration import format_duration
 from sereno.slo.composites import part_in_slices
 from sereno.slo.exact import written
+from sereno.slo.methods import method_of, slice_target
 from sereno.slo.model import Tier
 from sereno.slo.queries import failing, whole
-from sereno.slo.slices import method_of, slice_target
 from sereno.spec.model import CompositeSli, EventsSli, GaugeSli, LatencySli, NativeLatencySli, QuerySli, Sli, Slo
 
 SCRAPES_MIN = 4

@@ -10,8 +10,9 @@ from typing import Literal
 from sereno.kernel.duration import to_ms as length_ms
 from sereno.kernel.moment import to_ms
 from sereno.slo.exclusions import NONE, Exclusions, overlap_ms
+from sereno.slo.methods import method_of
 from sereno.slo.periods import Period
-from sereno.slo.slices import method_of, slices_within
+from sereno.slo.slices import slices_within
 from sereno.slo.spans import AnySpan
 from sereno.spec.model import CompositeSli, Slo
 

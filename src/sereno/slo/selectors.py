@@ -6,8 +6,8 @@ from sereno.kernel.duration import to_ms
 from sereno.kernel.errors import UsageError
 from sereno.promql import Selection, matchers_of, selections
 from sereno.slo.composites import parts_of
+from sereno.slo.methods import method_of
 from sereno.slo.queries import SETTINGS, queries_of
-from sereno.slo.slices import method_of
 from sereno.spec.model import CompositeSli, EventsSli, LatencySli, NativeLatencySli, Slo
 
 LOOKBACK_MS = 5 * 60_000

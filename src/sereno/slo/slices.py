@@ -22,8 +22,9 @@ from sereno.slo.counters import Exacts
 from sereno.slo.coverage import Interval
 from sereno.slo.exact import Exact
 from sereno.slo.exclusions import Left
+from sereno.slo.methods import method_of
 from sereno.slo.spans import Span
-from sereno.spec.model import GaugeSli, QuerySli, Slo
+from sereno.spec.model import Slo
 
 SCALE = 10**30
 """Shares of slices are kept to 30 decimal places, so that any number of them adds up fast and to 24."""
@@ -88,24 +89,6 @@ def borders(slice_ms: int, start_ms: int, end_ms: int) -> Int64s:
     """The borders of slices from the one at or before `start_ms` to the one at or before `end_ms`."""
     first, last = start_ms // slice_ms, end_ms // slice_ms
     return np.arange(first, last + 1, dtype=np.int64) * slice_ms
-
-
-def method_of(slo: Slo) -> Literal["occurrences", "timeslices", "ratio_timeslices"]:
-    """How the objective is counted: as declared, but a gauge always by slices, and ratios that nothing weighs by the
-    mean of theirs."""
-    if slo.method == "occurrences" and isinstance(slo.sli, GaugeSli):
-        return "timeslices"
-    if slo.method == "occurrences" and isinstance(slo.sli, QuerySli) and slo.sli.ratio is not None:
-        return "ratio_timeslices"
-    return slo.method
-
-
-def slice_target(slo: Slo) -> Fraction:
-    """The share of good events from which on a slice is good: as declared; all of them for a gauge, else the
-    objective."""
-    if slo.slice_target is not None:
-        return Fraction(slo.slice_target)
-    return Fraction(1) if isinstance(slo.sli, GaugeSli) else Fraction(slo.objective.ratio)
 
 
 def badness(watched: Watched, judge: Judge, target: Fraction) -> tuple[Exacts, np.ndarray]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from sereno.kernel.language import Phrases, number, say, span
 from sereno.kernel.message import Language
 from sereno.slo.composites import in_slices
+from sereno.slo.methods import method_of
 from sereno.slo.model import DroppedTier, Tier
-from sereno.slo.slices import method_of
 from sereno.spec.model import CompositeSli, LatencySli, NativeLatencySli, Service, Slo
 
 PHRASES: Phrases = {
