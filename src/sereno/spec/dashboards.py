@@ -257,7 +257,7 @@ def _panel(reading: Reading, node: Node, choices: MappingOf[str, str]) -> Panel:
         return _query(reading, node, choices)
 
     raw = fields.read("raw", _raw_of("panel", "type")) or ""
-    kind = cast(PanelKind, "raw" if raw else fields.read("kind", _KIND) or "timeseries")
+    kind = cast(PanelKind, "raw" if fields.has("raw") else fields.read("kind", _KIND) or "timeseries")
     written = fields.read("query", expression)
     queries = (Query(written),) if written else fields.read("queries", values.items(query, what="queries")) or ()
     _complain_of_shape(reading, fields, kind)
