@@ -53,9 +53,9 @@ def lost(groups: list[RuleGroup], built: Iterable[dict[str, object]]) -> list[st
     A severity may be called as the scale calls it, and labels and annotations may be added.
     """
     known: dict[tuple[str, str], list[dict[str, object]]] = {}
-    for rule in built:
-        kind = "alert" if "alert" in rule else "record"
-        known.setdefault((kind, str(rule[kind])), []).append(rule)
+    for made in built:
+        kind = "alert" if "alert" in made else "record"
+        known.setdefault((kind, str(made[kind])), []).append(made)
     missing = []
     for group in groups:
         for rule in group.rules:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -98,14 +99,18 @@ kept = {
 }
 
 
+def _drawn(draw: st.DrawFn) -> dict[str, Any]:
+    return {key: draw(values) for key, values in kept.items()}
+
+
 @st.composite
 def openslos(draw: st.DrawFn) -> Slo:
     slo = promise(draw(st.sampled_from([EVENTS, GOOD, FAST, SECOND, ASKED, FINE, RATIO, QUEUE])))
-    slo = replace(slo, **{key: draw(values) for key, values in kept.items()})
+    slo = replace(slo, **_drawn(draw))
     calendar = draw(st.sampled_from([None, Calendar("month", "America/Lima"), Calendar("week"), Calendar("quarter")]))
     days = {"month": 30, "week": 7, "quarter": 90}[calendar.unit] if calendar else draw(st.sampled_from([1, 7, 28, 30]))
     gauge = isinstance(slo.sli, GaugeSli)
-    method = draw(st.sampled_from(["timeslices", "ratio_timeslices"] + ([] if gauge else ["occurrences"])))
+    method: Any = draw(st.sampled_from(["timeslices", "ratio_timeslices"] + ([] if gauge else ["occurrences"])))
     target = Decimal("0.95") if method == "timeslices" and not gauge else None
     length = timedelta(minutes=draw(st.sampled_from([1, 5]))) if method != "occurrences" else timedelta(minutes=1)
     return replace(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 app = App(name="import", help="Bring what was recorded elsewhere.", result_action="return_value")
 app.command("sereno.app.cli.import_rules:rules", name="rules", help="Bring Prometheus rules into the spec.")
 app.command(
+    "sereno.app.cli.import_alertmanager:alertmanager", name="alertmanager", help="Bring an Alertmanager's receivers."
+)
+app.command(
     "sereno.app.cli.import_dashboards:dashboards",
     name="dashboards",
     help="Turn dashboards of Grafana into documents of the spec.",

@@ -26,14 +26,16 @@ class Note:
 
 @dataclass(slots=True)
 class Brought:
-    """Documents by the file they go into, and a note for each thing that was found."""
+    """Documents by the file they go into, other texts (`plain`), and a note for each thing that was found."""
 
     files: dict[str, list[Document]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    plain: dict[str, str] = field(default_factory=dict)
 
     def texts(self) -> dict[str, str]:
-        """Each file as YAML."""
-        return {name: "---\n".join(yaml(one) for one in documents) for name, documents in sorted(self.files.items())}
+        """Each file as text, documents as YAML."""
+        made = {name: "---\n".join(yaml(one) for one in documents) for name, documents in self.files.items()}
+        return dict(sorted({**made, **self.plain}.items()))
 
 
 def name_of(text: str, otherwise: str = "imported") -> str:

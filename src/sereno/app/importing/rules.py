@@ -101,7 +101,8 @@ def _owner(group: RuleGroup, rule: GroupRule, wishes: Wishes, stems: dict[str, s
 
 def _stems(files: set[str]) -> dict[str, str]:
     """What each file is about, by its name; with its folder's where two files have the same."""
-    found = {file: _SUFFIX.sub("", file.rpartition("/")[2]) or file for file in files}
+    names = {file: file.rpartition("/")[2] for file in files}
+    found = {file: _SUFFIX.sub("", name) or name.partition(".")[0] or name for file, name in names.items()}
     seen = Counter(found.values())
     return {
         file: f"{file.split('/')[-2]}-{stem}" if seen[stem] > 1 and "/" in file else stem
