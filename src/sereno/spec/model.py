@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sereno.kernel.labels import Labels
 from sereno.kernel.message import Channel, Language
 from sereno.kernel.rule import Rule
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
 from sereno.spec.dashboard_model import Dashboard
-from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
 from sereno.spec.model_monitoring import Discovery, Notifications, Probe
 from sereno.spec.rule_groups import RuleGroup
+
+if TYPE_CHECKING:  # delivery is read by few, and costs every start
+    from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from ipaddress import ip_network
 
 from sereno.spec import values
 from sereno.spec.fields import Reader, expect
@@ -151,6 +150,8 @@ def host(reading: Reading, node: Node) -> str | None:
 
 def cidr(reading: Reading, node: Node) -> str | None:
     """A range of addresses."""
+    from ipaddress import ip_network  # slow to import, and rarely needed
+
     found = values.text(reading, node)
     if found is None:
         return None

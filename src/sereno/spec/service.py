@@ -32,16 +32,15 @@ backtest: {recall: 99%}      # as in the workspace document, for this service al
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sereno.kernel.duration import format_duration
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
 from sereno.spec import objectives, values
 from sereno.spec.dashboards import named as dashboard_named
-from sereno.spec.deployment import deployment
 from sereno.spec.discovery import discovery
 from sereno.spec.fields import Fields, expect
-from sereno.spec.logs import logs, traces
 from sereno.spec.model import Link, Raw, ScrapeJob, Service, Slo
 from sereno.spec.paths import runbook
 from sereno.spec.probes import probes
@@ -106,9 +105,7 @@ def service(reading: Reading, node: Node) -> Service:
         probes=fields.read("probes", probes) or (),
         dashboards=fields.read("dashboards", values.items(dashboard_named, what="dashboards", empty=True)) or (),
         saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
-        logs=fields.read("logs", logs),
-        traces=fields.read("traces", traces),
-        deployment=fields.read("deployment", lambda r, n: deployment(r, n, name, tuple(s.name for s in slos))),
+        **_delivery(fields, name, slos),
     )
 
 
@@ -120,6 +117,21 @@ def _objectives(reading: Reading, fields: Fields, service: str) -> tuple[Slo, ..
     reading.composites[first:] = [(service, name, parts) for _, name, parts in reading.composites[first:]]
     for slo in found:
         reading.objectives.setdefault((service, slo.name), slo)
+    return found
+
+
+def _delivery(fields: Fields, name: str, slos: tuple[Slo, ...]) -> dict[str, Any]:
+    """How it is run, and what is kept of it; read by few, so imported only then."""
+    found: dict[str, Any] = {}
+    if fields.has("deployment"):
+        from sereno.spec.deployment import deployment
+
+        names = tuple(slo.name for slo in slos)
+        found["deployment"] = fields.read("deployment", lambda r, n: deployment(r, n, name, names))
+    if fields.has("logs") or fields.has("traces"):
+        from sereno.spec.logs import logs, traces
+
+        found |= {"logs": fields.read("logs", logs), "traces": fields.read("traces", traces)}
     return found
 
 

@@ -26,18 +26,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
-from sereno.spec.logs import pipelines
 from sereno.spec.model import Addresses, Demands, Raw
-from sereno.spec.model_delivery import Pipelines
 from sereno.spec.model_monitoring import Notifications
 from sereno.spec.notifications import notifications
 from sereno.spec.probes import address
 from sereno.spec.raw import raw_of_workspace
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node, Scalar
+
+if TYPE_CHECKING:
+    from sereno.spec.model_delivery import Pipelines
 
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?)\s*%")
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
@@ -75,11 +77,17 @@ def workspace(reading: Reading, node: Node) -> Workspace:
         addresses=fields.read("addresses", _addresses) or Addresses(),
         targets=fields.read("targets", values.items(values.name, what="targets")) or (),
         backtest=fields.read("backtest", demands),
-        pipelines=fields.read("pipelines", pipelines),
+        pipelines=fields.read("pipelines", _pipelines),
         raw=fields.read("raw", raw_of_workspace) or Raw(),
         notifications=fields.read("notifications", notifications),
         blackbox=fields.read("blackbox", address) or "",
     )
+
+
+def _pipelines(reading: Reading, node: Node) -> Pipelines:
+    from sereno.spec.logs import pipelines  # read by few, so imported only then
+
+    return pipelines(reading, node)
 
 
 def _addresses(reading: Reading, node: Node) -> Addresses:
