@@ -254,8 +254,17 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER061", TEMPLATE + "{http: {bad: »'5..('}}\n"),
     ("SER024", TEMPLATE + "{http: {}, »grpc: {}}\n"),
     ("SER038", TEMPLATE + "{database: {system: »oracle}}\n"),
+    # Read otherwise by others
+    ("SER135", SERVICE + "alerts: []\ntitle: »no\n"),
+    ("SER135", SERVICE + "alerts: []\ntitle: »Off\n"),
+    ("SER135", SERVICE + "alerts: []\ntitle: »012\n"),
+    ("SER135", SERVICE + "alerts: []\ntitle: »1:30\n"),
+    ("SER135", SERVICE + "alerts: []\ntitle: »2026-01-05\n"),
+    ("SER135", ALERT + "    expr: up == 0\n    labels: {zone: »22:30}\n"),
+    ("SER136", SERVICE + "alerts: []\ntitle: La »CanciÃ³n\n"),
+    ("SER136", SERVICE + "alerts: []\n# »ConexiÃ³n\n"),
     # Warnings
-    ("SER011", SERVICE + "alerts: []\n»probes: []\n"),
+    ("SER011", SERVICE + "alerts: []\n»runbooks: []\n"),
     ("SER011", "»apiVersion: apps/v1\nkind: Deployment\n"),
     ("SER076", SLO + "    objective: 99.9%\n    window: 30d\n    severity: »SEV4\n"),
     ("SER077", "escalation: other\nsteps: [{page: ana, after: »5m}]\n"),

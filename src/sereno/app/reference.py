@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import re
 import sys
 import tempfile
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics(),
         "spec.md": reference_spec.page(),
         "diagnostics.md": diagnostics(),
+        "spec.schema.json": json_schema(),
     }
 
 
@@ -107,6 +109,13 @@ def metrics() -> str:
         for metric in made
     ]
     return f"# Metrics\n\n{NOTE}\n\n{METRICS}\n\n{table(['name', 'type', 'labels', 'meaning'], rows)}\n"
+
+
+def json_schema() -> str:
+    """What editors check the spec against as it is typed."""
+    from sereno.app.schema import schema
+
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def diagnostics() -> str:

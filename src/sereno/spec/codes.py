@@ -21,11 +21,11 @@ class Code:
 _TABLE: tuple[tuple[str, str, str], ...] = (
     # Files and YAML
     ("SER001", "File cannot be read", "The file is not there, may not be opened, or is not UTF-8. Save it as UTF-8."),
-    ("SER002", "File too large", "A file may hold 1 MB, and a folder 2,000 files. Split the file, one service each."),
+    ("SER002", "File too large", "A file may hold 5 MB, and a folder 2,000 files. Split the file, one service each."),
     ("SER003", "Not YAML", "The text breaks the grammar of YAML. Reading goes on at the next `---`."),
     ("SER004", "Key given twice", "A mapping has the same key twice; only one of them could count. Remove one."),
-    ("SER005", "Too deep or too big", "Mappings and lists may nest 32 deep, and a file may hold 50,000 values once its "
-     "aliases are followed."),
+    ("SER005", "Too deep or too big", "Mappings and lists may nest 32 deep, and a file may hold 250,000 values once "
+     "its aliases are followed."),
     ("SER006", "YAML feature that is not used here", "Merge keys (`<<`), tags such as `!!binary`, and aliases without "
      "an anchor are refused; write the values out."),
     ("SER007", "Nothing is declared", "The folder holds no `.yaml` or `.yml` file, or its files hold no document."),
@@ -164,6 +164,12 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "one by its kind and name."),
     ("SER137", "Too long with its variables", "A text may hold 100,000 characters once its variables have their "
      "values, and all of them together ten million."),
+    # Text that others would read otherwise
+    ("SER135", "Read otherwise by YAML 1.1 (warning)", "YAML 1.2, which Sereno reads, takes `on`, `no`, `012`, `1:30` "
+     "and dates for text; tools that read YAML 1.1 make a truth value, an octal number, seconds or a date of them. "
+     "Quotes make it the same for all."),
+    ("SER136", "Garbled text (warning)", "The text was UTF-8 and was read as Latin-1, Windows-1252 or Mac Roman: "
+     "`CanciÃ³n` was `Canción`. `sereno fmt --repair` puts it right."),
     # Templates of indicators
     ("SER140", "Key of another kind of indicator", "A template is about one thing: failures, or time, or what waits. "
      "The key belongs to one of its other uses; promise that in an objective of its own."),
@@ -205,6 +211,20 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "or an objective that promises nothing, is left out."),
     ("SER164", "Bad label or annotation", "Names of labels and annotations follow the rules of the dialect."),
     ("SER165", "Document given twice (warning)", "The same document stands in the folder again; the first counts."),
+    # What objectives come to
+    ("SER180", "Events that nobody saw", "`unknown: bad` or `good` says what time without samples counts as. Where "
+     "events are counted there is no number of those that nobody saw: count slices (`method: timeslices`)."),
+    ("SER181", "Ratio that nothing weighs (warning)", "A share of bad events without their number can only be averaged "
+     "over time, so that an idle night weighs what a busy day does. Give `total` and `bad`."),
+    ("SER182", "Guard without events (warning)", "`low_traffic` counts events; gauges, ratios and composites have none, "
+     "and `budget_fraction` has no meaning for slices."),
+    ("SER183", "Slices too short for their samples (warning)", "A rate needs samples: a slice that holds fewer than "
+     "four scrapes may come to nothing, which shows as missing coverage."),
+    ("SER184", "Objective that alerts nobody (warning)", "Every burn-rate tier would fire inside the budget, or could "
+     "never fire, or looks at too few scrapes; the message says which and why."),
+    ("SER185", "Maintenance that cannot be followed", "The rule of repetition cannot be read, never comes, or comes "
+     "too often to be followed."),
+    ("SER186", "Too many slices", "A window may hold a million slices."),
     # How a service is run and released
     ("SER700", "Not a name in Kubernetes", "Names of things in a cluster are letters a to z, digits and `-`, at most "
      "63, beginning and ending with a letter or digit."),

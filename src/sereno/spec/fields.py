@@ -12,6 +12,14 @@ T = TypeVar("T")
 Reader = Callable[[Reading, Node], T | None]
 """Reads a value; None means that it is wrong and has been reported."""
 
+
+
+def takes(reader: Reader[T], kind: str, *parts: object) -> Reader[T]:
+    """`reader`, with a note of what it takes for those who describe the spec: `kind` of value, and its bounds."""
+    reader.__dict__["takes"] = (kind, parts)
+    return reader
+
+
 _SYNONYMS = {
     "target": "objective",
     "goal": "objective",

@@ -7,9 +7,11 @@ shown at the top of the module that reads it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -28,7 +30,9 @@ from sereno.spec.source import Mapping as MappingNode
 from sereno.spec.tree import documents
 from sereno.spec.values import scalars
 
-FILE_BYTES_MAX = 1_000_000
+FILE_BYTES_MAX = 5_000_000
+_GARBLED_MAX = 200
+_WORD = re.compile(r"\S+")
 FILES_MAX = 2_000
 READERS: Mapping[str, tuple[str, str]] = {
     "team": ("people:team", "teams"),
@@ -156,16 +160,49 @@ def _decode(reading: Reading, name: str, shown: str, content: bytes | OSError) -
     if isinstance(content, OSError):
         return _refuse(reading, File.of(name, "", shown), "SER001", content.strerror or "it cannot be read")
     if len(content) > FILE_BYTES_MAX:
-        return _refuse(reading, File.of(name, "", shown), "SER002", "the file is larger than 1 MB")
+        most = FILE_BYTES_MAX // 1_000_000
+        return _refuse(reading, File.of(name, "", shown), "SER002", f"the file is larger than {most} MB")
     try:
-        return File.of(name, content.decode("utf-8-sig"), shown)
+        file = File.of(name, content.decode("utf-8-sig"), shown)
+        _warn_of_garbled(reading, file)
+        return file
     except UnicodeDecodeError as error:
         file = File.of(name, content.decode("utf-8-sig", "replace"), shown)
         before = len(content[: error.start].decode("utf-8-sig", "replace"))
         message = f"byte 0x{content[error.start]:02X} is not UTF-8"
-        reading.complain_at("SER001", file, before, 1, message, hint="save the file as UTF-8")
+        reading.complain_at(
+            "SER001", file, before, 1, message, hint="save the file as UTF-8; perhaps it is Windows-1252"
+        )
         reading.partial = True
         return File.of(name, "", shown)
+
+
+def _warn_of_garbled(reading: Reading, file: File) -> None:
+    """Warn of text that was UTF-8 and was read as something else, once for each word."""
+    if file.text.isascii():
+        return
+    from sereno.spec.mojibake import garbled, repaired
+
+    end = 0
+    for found in islice(garbled(file.text), _GARBLED_MAX):
+        if found.start < end:
+            continue
+        around = _WORD.search(file.text, _beginning(file.text, found.start))
+        assert around is not None
+        end = max(around.end(), found.end)
+        word = file.text[around.start() : end]
+        meant = repaired(word)
+        reading.complain_at(
+            "SER136", file, around.start(), len(word), f"`{word[:40]}` was perhaps `{meant[:40]}`",
+            hint="`sereno fmt --repair` puts it right",
+        )  # fmt: skip
+
+
+def _beginning(text: str, index: int) -> int:
+    """Where the word around `index` begins."""
+    while index and not text[index - 1].isspace():
+        index -= 1
+    return index
 
 
 def _refuse(reading: Reading, file: File, code: str, message: str) -> File:

@@ -20,7 +20,7 @@ from yaml.events import (
 from sereno.spec.source import File, Mapping, Node, Scalar, Sequence, Style
 
 DEPTH_MAX = 32
-NODES_MAX = 50_000
+NODES_MAX = 250_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NEXT_DOCUMENT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 # Beyond what YAML forbids: U+0085, U+2028 and U+2029, which its versions 1.1 and 1.2 read differently.

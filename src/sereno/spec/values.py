@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sereno.kernel.duration import format_duration, parse_duration
 from sereno.kernel.labels import Labels
 from sereno.kernel.message import Language
-from sereno.spec.fields import Reader, T, expect
+from sereno.spec.fields import Reader, T, expect, takes
 from sereno.spec.model import Objective
 from sereno.spec.reading import Reading, closest
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
@@ -40,6 +40,9 @@ _LOOSE_UNITS = {
     "d": 86_400_000, "day": 86_400_000, "days": 86_400_000, "dias": 86_400_000, "días": 86_400_000,
     "w": 604_800_000, "week": 604_800_000, "weeks": 604_800_000, "semanas": 604_800_000,
 }  # fmt: skip
+_YAML11_WORDS = frozenset(("yes", "no", "on", "off"))
+_BARE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_CLOCK = re.compile(r"([0-9]{1,3}):([0-5]?[0-9])")
 _DURATION_EXPECTED = "a duration such as 500ms, 30s, 5m, 1h30m or 30d"
 _WEEKDAYS = {
     name: number
@@ -62,7 +65,25 @@ def text(reading: Reading, node: Node) -> str | None:
     if not node.value.strip():
         reading.complain("SER023", node, "the text is empty", expected="some text")
         return None
+    if node.style == "plain" and not node.forced_text and node.written is None:
+        warn_of_yaml11(reading, node)
     return node.value.strip()
+
+
+def warn_of_yaml11(reading: Reading, node: Scalar) -> None:
+    """Warn of a word that tools of YAML 1.1 take for something else than text."""
+    if len(node.value) > 40 or (node.value[:1].isalpha() and node.value.lower() not in _YAML11_WORDS):
+        return
+    from sereno.spec.yaml11 import otherwise
+
+    meant = otherwise(node.value)
+    if meant is not None:
+        reading.complain(
+            "SER135",
+            node,
+            f"tools of YAML 1.1 take `{node.value}` for {meant}",
+            expected=f"quotes where the text is meant: '{node.value}'",
+        )
 
 
 def name(reading: Reading, node: Node) -> str | None:
@@ -120,6 +141,12 @@ def is_duration(written: str) -> bool:
 
 
 def _duration_hint(written: str) -> str | None:
+    clock = _CLOCK.fullmatch(written)
+    if clock:
+        first, second = int(clock[1]), int(clock[2])
+        return f"write `{first}h{second}m` or `{first}m{second}s`; tools of YAML 1.1 take it for {first * 60 + second}"
+    if _BARE_NUMBER.fullmatch(written):
+        return f"write `{written}ms` for milliseconds, `{written}s` for seconds"
     found = _LOOSE_DURATION.fullmatch(written)
     unit = _LOOSE_UNITS.get(found.group(3)) if found else None
     if found is None or unit is None:
@@ -142,7 +169,7 @@ def duration_within(least: str, most: str) -> Reader[timedelta]:
         reading.complain("SER030", node, f"`{node.value.strip()}` is {what}", expected=f"from {least} to {most}")
         return None
 
-    return read
+    return takes(read, "duration", least, most)
 
 
 def objective(reading: Reading, node: Node) -> Objective | None:
@@ -154,7 +181,8 @@ def objective(reading: Reading, node: Node) -> Objective | None:
     written = node.value.strip()
     found = _PERCENT.fullmatch(written)
     if found is None:
-        hint = f"write `{written.rstrip('% ').replace(',', '.')}%`" if _BARE_PERCENT.fullmatch(written) else None
+        bare = _BARE_PERCENT.fullmatch(written)
+        hint = f"write `{_percent(written)}`" if bare else None
         reading.complain(
             "SER031", node, f"`{written[:40]}` is not a percentage with a % sign", expected=expected, hint=hint
         )
@@ -182,15 +210,18 @@ def share_within(above: str, most: str) -> Reader[Decimal]:
             return Decimal(found[1]).scaleb(-2)
         hint = None
         if found is None and _BARE_PERCENT.fullmatch(written):
-            hint = f"write `{_percent(Decimal(written.rstrip('% ').replace(',', '.')))}`"
+            hint = f"write `{_percent(written)}`"
         reading.complain("SER120", node, f"`{written[:40]}` is not possible here", expected=expected, hint=hint)
         return None
 
-    return read
+    return takes(read, "share", above, most)
 
 
-def _percent(number: Decimal) -> str:
-    """A number without its sign as the percentage that was most likely meant: 0.8 is 80 %, 80 is too."""
+def _percent(written: str) -> str:
+    """The percentage that was most likely meant: 0.8 without a sign is 80 %, as 80 is."""
+    number = Decimal(written.rstrip("% ").replace(",", "."))
+    if "%" in written:
+        return f"{number:f}%"
     return f"{number * 100:f}".rstrip("0").rstrip(".") + "%" if 0 < number < 1 else f"{number:f}%"
 
 
@@ -210,7 +241,7 @@ def number_within(least: str, most: str) -> Reader[Decimal]:
         reading.complain("SER126", node, f"`{written[:40]}` is not possible here", expected=expected)
         return None
 
-    return read
+    return takes(read, "number", least, most)
 
 
 def url(reading: Reading, node: Node) -> str | None:
@@ -360,7 +391,7 @@ def one_of(*choices: str) -> Reader[str]:
         )
         return None
 
-    return read
+    return takes(read, "one_of", *choices)
 
 
 def day(reading: Reading, node: Node) -> date | None:
@@ -468,7 +499,7 @@ def labels(*reserved: str) -> Reader[Labels]:
             pairs.append((key.value, found or ""))
         return Labels(pairs)
 
-    return read
+    return takes(read, "labels")
 
 
 def items(reader: Reader[T], *, what: str, empty: bool = False) -> Reader[tuple[T, ...]]:
@@ -482,7 +513,7 @@ def items(reader: Reader[T], *, what: str, empty: bool = False) -> Reader[tuple[
             reading.complain("SER023", node, "the list is empty", expected=f"at least one of {what}")
         return tuple(found for item in node.items if (found := reader(reading, item)) is not None)
 
-    return read
+    return takes(read, "items", reader)
 
 
 def one_or_more(reader: Reader[T], *, what: str) -> Reader[tuple[T, ...]]:
@@ -495,7 +526,7 @@ def one_or_more(reader: Reader[T], *, what: str) -> Reader[tuple[T, ...]]:
         found = reader(reading, node)
         return None if found is None else (found,)
 
-    return read
+    return takes(read, "one_or_more", reader)
 
 
 def scalars(node: Node | None) -> list[Scalar]:

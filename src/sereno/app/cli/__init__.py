@@ -18,6 +18,8 @@ Begin with `sereno init`, then `sereno up`. To see it all at work: `sereno demo`
 COMMANDS = {
     "init": ("init:init", "Ask the few questions that matter and write a first spec."),
     "check": ("check:check", "Find every mistake in the spec."),
+    "fmt": ("fmt:fmt", "Format the spec's files; comments stay where they are."),
+    "schema": ("schema:schema", "Print the JSON Schema of the spec, for editors."),
     "test": ("test:test", "Run unit tests of Prometheus rules, as promtool does."),
     "build": ("build:build", "Write Prometheus rules and their tests from the spec."),
     "backtest": ("backtest:backtest", "Replay rules over the past: who would have been called, how rightly."),

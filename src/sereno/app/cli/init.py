@@ -35,6 +35,8 @@ class Answers:
     language: Language
 
 
+SCHEMA = ".schema.json"
+"""What editors complete and check the files of a first spec with; `sereno schema` writes it anew."""
 QUESTIONS = ("service", "metrics", "owner", "person", "email", "objective")
 
 
@@ -79,7 +81,7 @@ def init(
             answers = ask(answers, [name for name in QUESTIONS if given[name] is None], input)
         except EOFError:
             raise UsageError("the questions were broken off; nothing was written") from None
-    _write(path, files_of(answers))
+    _write(path, {**files_of(answers), SCHEMA: _schema()})
     print(say(WORDS, "written", answers.language, path=path))
     return 0
 
@@ -130,10 +132,20 @@ def files_of(answers: Answers) -> dict[str, str]:
         "tongue": answers.language,
         "zone": quoted(_zone()),
     }
-    return {
+    files = {
         say(FILES, f"{key}_name", answers.language, **values): say(FILES, key, answers.language, **values)
         for key in ("service", "people", "runbook")
     }
+    told = f"# yaml-language-server: $schema={SCHEMA}\n"
+    return {name: told + text if name.endswith(".yaml") else text for name, text in files.items()}
+
+
+def _schema() -> str:
+    import json
+
+    from sereno.app.schema import schema
+
+    return json.dumps(schema(), ensure_ascii=False) + "\n"
 
 
 def slug(text: str) -> str:
