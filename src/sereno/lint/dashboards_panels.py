@@ -83,7 +83,7 @@ def _check_unit(panel: Mapping, kind: str, report: Report) -> None:
             "SER414", unit, f"{unit.value!r} is no unit of Grafana's: it is written behind the bare number",
             expected=repr(right), edits=(Edit(unit.start, unit.end, f'"{right}"'),) if unit.style == "double" else (),
         )  # fmt: skip
-    elif kind in _MEASURING and not text(unit) and not _unit_elsewhere(panel):
+    elif REMOVED.get(kind, kind) in _MEASURING and not text(unit) and not _unit_elsewhere(panel):
         report.complain(
             "SER415", panel.get("title") or panel, f"{named(panel)} has no unit: nobody sees whether 0.3 is seconds, "
             "a share or a rate", expected="fieldConfig.defaults.unit (short for plain counts)",
@@ -93,6 +93,8 @@ def _check_unit(panel: Mapping, kind: str, report: Report) -> None:
 def _unit_elsewhere(panel: Mapping) -> bool:
     """Whether overrides or mappings say how numbers are shown, or a table-like option does."""
     if items(at(panel, "fieldConfig", "defaults", "mappings")):
+        return True
+    if text(panel.get("type")) in REMOVED and any(panel.get(name) for name in _OLD_OPTIONS):
         return True
     properties = [p for o in mappings(at(panel, "fieldConfig", "overrides")) for p in mappings(o.get("properties"))]
     return any(text(p.get("id")) in ("unit", "mappings") for p in properties)

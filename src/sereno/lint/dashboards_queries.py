@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from sereno.lint.dashboards_model import Dashboard, named, queries, source_type
 from sereno.lint.dashboards_substitution import readable, variables_in
@@ -49,40 +50,45 @@ def check_queries(dashboard: Dashboard, context: Context, report: Report) -> Non
                 _check_metrics(dashboard, panel, target, expr, context, report)
 
 
-class _Cautious(Report):
-    """Hands on what is found in a query whose variables had been replaced, with those edits only that hold none of what
-    took their place."""
+class _Panels(Report):
+    """Hands on what is found in a panel's query. Edits that hold what took the place of a variable are left out; a sum
+    that is put around keeps the labels that the legend shows."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, shown: frozenset[str]) -> None:
         super().__init__()
-        self._report = report
+        self._report, self._shown = report, shown
 
     def complain_at(
         self, code: str, file: File, index: int, length: int, message: str, *,
         expected: str | None = None, hint: str | None = None, edits: tuple[Edit, ...] = (),
     ) -> None:  # fmt: skip
-        safe = all(
-            "$" not in file.text[e.start : e.end]
-            and "[[" not in file.text[e.start : e.end]
-            and not _STAND_IN.search(e.text)
-            for e in edits
-        )
+        if not all(_safe(edit, file) for edit in edits):
+            edits = ()
+        if code == "SER227" and self._shown:
+            grouped = f"sum by ({', '.join(sorted(self._shown))}) ("
+            expected = f"{grouped}rate(…))"
+            edits = tuple(replace(edit, text=grouped if edit.text == "sum(" else edit.text) for edit in edits)
         expected = None if expected and _STAND_IN.search(expected) else expected
         self._report.complain_at(
-            code, file, index, length, message, expected=expected, hint=hint, edits=edits if safe else ()
-        )
+            code, file, index, length, message, expected=expected, hint=hint, edits=edits
+        )  # fmt: skip
+
+
+def _safe(edit: Edit, file: File) -> bool:
+    """Whether an edit touches no variable and holds nothing that stood in for one."""
+    old = file.text[edit.start : edit.end]
+    return "$" not in old and "[[" not in old and not _STAND_IN.search(edit.text)
 
 
 def _check_metrics(
     dashboard: Dashboard, panel: Mapping, target: Mapping, expr: Scalar, context: Context, report: Report
 ) -> None:  # fmt: skip
-    plain = "$" not in expr.value and "[[" not in expr.value
     shown = frozenset(_LABEL.findall(text(target.get("legendFormat"))))
     query = Query(
         readable(expr.value), expr.file, lambda offset: locate(expr, offset), "panel", shown,
         _one_is_meant(panel, target), text(panel.get("title")), expr.style,
     )  # fmt: skip
-    tree = check_query(query, report if plain else _Cautious(report), context)
+    tree = check_query(query, _Panels(report, shown), context)
     if tree is None:
         return
     _check_window(panel, target, query, tree, expr, report)
