@@ -74,10 +74,10 @@ class SpecHolder:
     ) -> SpecHolder:  # fmt: skip
         """The spec of `folder`. Raises SpecError with every diagnostic if it has mistakes."""
         from sereno.app.promql_checker import Checker
-        from sereno.spec.loader import load
+        from sereno.app.meaning import load_meaning
 
         seen = _seen(folder)
-        loaded = load(folder, promql=Checker(promql), environment=environment)
+        loaded = load_meaning(folder, promql=Checker(promql), environment=environment)
         if loaded.spec is None:
             raise SpecError(loaded.diagnostics)
         return SpecHolder(

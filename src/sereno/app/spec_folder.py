@@ -27,11 +27,11 @@ def read_folder(
 
     Raises UsageError if `folder` is not a folder, or the settings are wrong.
     """
+    from sereno.app.meaning import load_meaning
     from sereno.app.promql_checker import Checker
-    from sereno.spec.loader import load
 
     promql, environment = _settled(promql, environment)
-    return load(folder, promql=Checker(promql), environment=environment)
+    return load_meaning(folder, promql=Checker(promql), environment=environment)
 
 
 def read_texts(

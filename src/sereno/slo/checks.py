@@ -84,7 +84,8 @@ def _hasty(spec: Spec, service: Service, slo: Slo) -> Said:
 def _countless(spec: Spec, service: Service, slo: Slo) -> Said:
     if method_of(slo) == "occurrences" or slo.window // slo.slice_length <= SLICES_MAX:
         return None
-    message = f"{format_duration(slo.window)} hold more than {SLICES_MAX:,} slices of {format_duration(slo.slice_length)}"
+    window, length = format_duration(slo.window), format_duration(slo.slice_length)
+    message = f"{window} hold more than {SLICES_MAX:,} slices of {length}"
     return "SER186", "error", message, "longer slices, or a shorter window"
 
 
