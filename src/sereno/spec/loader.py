@@ -78,7 +78,7 @@ class Loaded:
 
 
 def load(folder: Path, *, promql: PromqlChecker, environment: str = "") -> Loaded:
-    """Read every `*.yaml` and `*.yml` below `folder`, and every `*.md` for the runbooks.
+    """Read every `*.yaml` and `*.yml` below `folder`, every `*.md` for the runbooks, and other dialects' `*.json`.
 
     Args:
         folder: the spec's folder; diagnostics show its files as `folder/…`, as an editor would open them.
@@ -90,7 +90,7 @@ def load(folder: Path, *, promql: PromqlChecker, environment: str = "") -> Loade
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="`sereno init` writes a first spec")
     reading = Reading(promql, lambda name: _is_file(folder / name), environment=environment)
-    paths = _files_in(folder, ".yaml", ".yml")
+    paths = sorted([*_files_in(folder, ".yaml", ".yml"), *_foreign_json(folder)])
     files = []
     for path in paths[:FILES_MAX]:
         name = path.relative_to(folder).as_posix()
@@ -138,6 +138,13 @@ def _files_in(folder: Path, *suffixes: str) -> list[Path]:
     found = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes]
     visible = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     return sorted(path for path in visible if _is_file(path))
+
+
+def _foreign_json(folder: Path) -> list[Path]:
+    """The JSON files that hold documents of other dialects; others (dashboards, say) are somebody else's."""
+    found = _files_in(folder, ".json")[:FILES_MAX]
+    marks = tuple(mark.encode() for mark in dialects.MARKS)
+    return [path for path in found if isinstance(text := _read(path), bytes) and any(mark in text for mark in marks)]
 
 
 def _is_file(path: Path) -> bool:
