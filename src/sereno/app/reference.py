@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sereno.app import reference_spec
+from sereno.app import reference_codes, reference_spec
 from sereno.kernel.duration import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def pages() -> dict[str, str]:
         "spec.md": reference_spec.page(),
         "diagnostics.md": diagnostics(),
         "spec.schema.json": json_schema(),
+        **reference_codes.pages(),
     }
 
 
