@@ -267,7 +267,7 @@ def test_what_could_not_be_judged_is_refused(target: str, canary: str, right: st
 
 CHAOS_MISTAKES = (
     ("fault: pod-delete", "fault: pod-deleet", "SER711"),
-    ("service: pay\nhyp", "service: pey\nhyp", "SER706"),
+    ("service: pay\nhyp", "service: pey\nhyp", "SER114"),
     ("duration: 2m", "duration: 2s", "SER030"),
     ("duration: 2m", "duration: 2m\nevery: 5m", "SER711"),
     ("duration: 2m", "duration: 2m\nshare: 0%", "SER702"),

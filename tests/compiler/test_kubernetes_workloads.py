@@ -171,7 +171,7 @@ MISTAKES = (
     ("cpu: 70%", "cpu: 170%", "SER702"),
     ("DB_PASSWORD: {secret: pay-db, key: password}", "DB_PASSWORD: hunter2", "SER709"),
     ("LOG_LEVEL", "LOG-LEVEL", "SER709"),
-    ("from: [web,", "from: [wep,", "SER706"),
+    ("from: [web,", "from: [wep,", "SER114"),
     ("203.0.113.0/24", "203.0.113.1/24", "SER710"),
     ("metrics: {port: metrics}", "metrics: {port: metrix}", "SER703"),
     ("retries: 2", "retries: 200", "SER702"),

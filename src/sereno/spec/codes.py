@@ -237,7 +237,6 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER704", "Liveness and readiness ask the same (warning)", "Liveness restarts, readiness only sends no work. If "
      "they ask the same, a slow dependency restarts every replica at once."),
     ("SER705", "Impossible replicas", "`max` is not below `min`, and above it something (`cpu`, `events`) says when."),
-    ("SER706", "Unknown service to talk to", "The network is opened to services of the workspace by their name."),
     ("SER707", "Bad steps of a canary", "Steps send a rising whole percentage of the traffic, from 1% to 99%; after "
      "the last comes everything. By hand (`istio`) the new version's `image` is needed."),
     ("SER708", "Canary that nothing judges", "The objectives that judge a new version are the service's own."),

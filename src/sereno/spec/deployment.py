@@ -239,12 +239,7 @@ def _peer(reading: Reading, node: Node) -> Peer | None:
 
 
 def _service(reading: Reading, node: Node) -> str | None:
-    found = values.text(reading, node)
-    assert isinstance(node, Scalar) or found is None
-    if found is None or found in reading.names["service"]:
-        return found
-    reading.unknown("SER706", node, "service", sorted(reading.names["service"]))  # type: ignore[arg-type]
-    return None
+    return reading.refer("service", node)
 
 
 def _peer_port(reading: Reading, node: Node) -> int | str | None:

@@ -68,11 +68,7 @@ def experiment(reading: Reading, node: Node) -> Experiment:
 
 
 def _service(reading: Reading, node: Node) -> str | None:
-    found = values.text(reading, node)
-    if found is None or found in reading.names["service"]:
-        return found
-    reading.unknown("SER706", node, "service", sorted(reading.names["service"]))  # type: ignore[arg-type]
-    return None
+    return reading.refer("service", node)
 
 
 def _fault(reading: Reading, node: Node) -> str | None:
