@@ -282,6 +282,8 @@ def _coverage(
         seen, gaps = coverage.of_promise(each.plan, each.counts, question)
         covered.append(seen)
         unknown += gaps
+    beyond = ((f"{plan.service}/{plan.slo.name}", why) for plan, why in case.beyond)
+    unknown += [Unknown(name, question.start_ms, question.end_ms, why) for name, why in beyond]
     burning = {rule.name for plan in case.plans for rule in plan.rules}
     others = [
         replace(group, rules=tuple(rule for rule in group.rules if rule.name not in burning)) for group in case.groups

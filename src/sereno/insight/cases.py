@@ -10,6 +10,8 @@ from sereno.kernel.labels import Labels
 from sereno.kernel.message import Language
 from sereno.kernel.rule import Rule
 from sereno.slo import SloPlan, plans_of
+from sereno.slo.methods import method_of
+from sereno.slo.selectors import counted
 from sereno.spec.model import Service, Spec
 from sereno.spec.rule_groups import GroupRule, RuleGroup
 
@@ -36,8 +38,24 @@ def cases_of(
         mine = tuple(plan for plan in plans if plan.service == name)
         groups = groups_of(spec.services[name], mine, interval=interval)
         if groups:
-            cases.append(Case(name, groups, mine, of_service(incidents, name)))
+            known = tuple(plan for plan in mine if beyond(plan) is None)
+            others = tuple((plan, why) for plan in mine if plan.rules and (why := beyond(plan)) is not None)
+            cases.append(Case(name, groups, known, of_service(incidents, name), others))
     return tuple(cases)
+
+
+def beyond(plan: SloPlan) -> str | None:
+    """Why a backtest replays only the rules of `plan` and says nothing of its budget; None where it says all."""
+    slo = plan.slo
+    if not counted(slo):
+        return "its budget is not derived in backtests yet: its indicator is not two counters"
+    if method_of(slo) != "occurrences":
+        return "its budget is not derived in backtests yet: it counts slices of time"
+    if slo.calendar is not None:
+        return "its budget is not derived in backtests yet: it begins anew with a calendar's period"
+    if slo.low_traffic is not None:
+        return "its budget is not derived in backtests yet: its alerts wait for traffic"
+    return None
 
 
 def case_of_files(groups: Sequence[RuleGroup], *, incidents: Sequence[Incident] | None) -> Case:

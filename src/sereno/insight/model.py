@@ -34,13 +34,15 @@ class Incident:
 class Case:
     """What is judged on its own: usually one service, with its rules and objectives.
 
-    `incidents` None means that they are derived from the events of `plans`.
+    `incidents` None means that they are derived from the events of `plans`. Of the plans `beyond` only the rules are
+    replayed, each with the reason why no more can be said yet: their events are not told by counters.
     """
 
     name: str
     groups: tuple[RuleGroup, ...]
     plans: tuple[SloPlan, ...] = ()
     incidents: tuple[Incident, ...] | None = None
+    beyond: tuple[tuple[SloPlan, str], ...] = ()
 
 
 SPEEDS = (Fraction(1, 2), Fraction(1), Fraction(2))
