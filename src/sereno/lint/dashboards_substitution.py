@@ -13,6 +13,8 @@ from sereno.spec.source import Scalar
 VARIABLE = re.compile(
     r"\$\{(?P<braced>[A-Za-z_]\w*)(?P<format>:[^}]*)?\}|\$(?P<plain>[A-Za-z_]\w*)|\[\[(?P<old>[A-Za-z_]\w*)(?::\w+)?\]\]"
 )
+_NEAR = 300
+"""How much of the text before a variable says what it stands for."""
 _NUMBERS = frozenset(("__interval_ms", "__range_ms", "__range_s", "__from", "__to"))
 _BEFORE_DURATION = re.compile(r"(?:\[|:|\boffset\s)\s*$")
 _BEFORE_NUMBER = re.compile(
@@ -65,18 +67,20 @@ def _replaced(query: str, word: str, whole: bool) -> str:
     `whole` a selector."""
     parts: list[str] = []
     last = 0
+    quotes = _Quotes(query)
     for name, start, end in variables_in(query):
-        before = query[:start]
+        before = query[max(0, start - _NEAR) : start]
         parts.append(query[last:start])
-        parts.append(_stand_in(name, query, before, start, end, word, whole))
+        if quotes.open_at(start):
+            parts.append(query[start:end] if query[start + 1] not in "{[" else "x" * (end - start))
+        else:
+            parts.append(_stand_in(name, query, before, start, end, word, whole))
         last = end
     return "".join((*parts, query[last:]))
 
 
 def _stand_in(name: str, query: str, before: str, start: int, end: int, word: str, whole: bool) -> str:
     length = end - start
-    if _quoted(before):
-        return query[start:end] if query[start + 1] not in "{[" else "x" * length
     followed = query[end : end + 1]
     if name in _NUMBERS:
         return "1".rjust(length, "0")
@@ -93,21 +97,31 @@ def _stand_in(name: str, query: str, before: str, start: int, end: int, word: st
     return "v" * length
 
 
-def _quoted(before: str) -> bool:
-    """Whether text in quotes is open after `before`."""
-    quote = ""
-    skip = comment = False
-    for char in before:
-        if comment:
-            comment = char != "\n"
-        elif skip:
-            skip = False
-        elif quote and char == "\\" and quote != "`":
-            skip = True
-        elif quote:
-            quote = "" if char == quote else quote
+class _Quotes:
+    """Which characters of a query stand in quotes; asked from left to right."""
+
+    def __init__(self, query: str) -> None:
+        self._query, self._index = query, 0
+        self._quote = ""
+        self._skip = self._comment = False
+
+    def open_at(self, index: int) -> bool:
+        """Whether text in quotes is open before character `index`, which is none before the last one asked about."""
+        for char in self._query[self._index : index]:
+            self._step(char)
+        self._index = index
+        return bool(self._quote)
+
+    def _step(self, char: str) -> None:
+        if self._comment:
+            self._comment = char != "\n"
+        elif self._skip:
+            self._skip = False
+        elif self._quote and char == "\\" and self._quote != "`":
+            self._skip = True
+        elif self._quote:
+            self._quote = "" if char == self._quote else self._quote
         elif char == "#":
-            comment = True
+            self._comment = True
         elif char in "\"'`":
-            quote = char
-    return bool(quote)
+            self._quote = char

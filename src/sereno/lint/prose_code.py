@@ -7,9 +7,11 @@ import re
 from sereno.lint.model import Document
 from sereno.lint.reporting import Report
 
-_CLAMPED = re.compile(r"\bmax\(\s*0(?:\.0)?\s*,\s*[\w.]*(?:remain|budget|restante|presupuesto)\w*\s*\)", re.IGNORECASE)
+_CLAMPED = re.compile(
+    r"\bmax\(\s*0(?:\.0)?\s*,\s*[\w.]{0,60}(?:remain|budget|restante|presupuesto)\w*\s*\)", re.IGNORECASE
+)
 _LEVEL = re.compile(
-    r"\w*alert\w*\([^)]{0,200}\)[^{\n]{0,60}[{:][^{}]{0,300}?(?P<test>[\w.]*(?:remain|restante)\w*\s*<\s*[\d.]+)",
+    r"alert\w{0,60}\([^)]{0,200}\)[^{\n]{0,60}[{:][^{}]{0,300}?(?P<test>[\w.]{0,60}(?:remain|restante)\w*\s*<\s*[\d.]+)",
     re.IGNORECASE,
 )
 _CAPPED = re.compile(r"\bmin\(\s*(?:actual\s*/\s*target|target\s*/\s*actual)\s*,\s*1(?:\.0)?\s*\)")

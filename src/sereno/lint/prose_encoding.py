@@ -9,6 +9,8 @@ from sereno.lint.model import Context, Document, Edit
 from sereno.lint.reporting import Report
 
 _RUN = re.compile(r"[^\x00-\x7f]{2,40}")
+_LENGTHS = {0xC: 2, 0xD: 2, 0xE: 3, 0xF: 4}
+"""How many bytes a character has in UTF-8, by the upper half of the first."""
 _SUSPECT = re.compile("[\u00c2-\u00f4\u221a\u201a\u00ac]")
 """How text that was UTF-8 begins when it is read as Windows-1252, Latin-1 or Mac Roman."""
 
@@ -40,35 +42,31 @@ def misread(text: str) -> tuple[Edit, ...]:
 
 
 def repaired(text: str) -> str:
-    """`text` with what was misread put right: the shortest reading of each part; unchanged where there is none."""
+    """`text` with what was misread put right; unchanged where nothing was."""
     parts: list[str] = []
     index = 0
     while index < len(text):
-        for length in range(min(8, len(text) - index), 1, -1):
-            right = _read_back(text[index : index + length])
-            if right is not None:
-                parts.append(right)
-                index += length
-                break
-        else:
-            parts.append(text[index])
-            index += 1
+        right, length = _read_back(text, index)
+        parts.append(right)
+        index += length
     return "".join(parts)
 
 
-def _read_back(text: str) -> str | None:
-    """The one character that `text` was, if it was one."""
+def _read_back(text: str, index: int) -> tuple[str, int]:
+    """The one character that stood at `index`, and over how many it is spread now."""
     for table in ("cp1252", "mac_roman"):
-        encoded = _bytes(text, table)
-        if encoded is None:
+        first = _bytes(text[index], table)
+        length = _LENGTHS.get(first[0] >> 4, 0) if first else 0
+        encoded = _bytes(text[index : index + length], table) if length else None
+        if encoded is None or len(encoded) != length:
             continue
         try:
             right = encoded.decode()
         except UnicodeDecodeError:
             continue
-        if len(right) == 1 and right.isprintable() and (table == "cp1252" or _likely(right)):
-            return right
-    return None
+        if right.isprintable() and (table == "cp1252" or _likely(right)):
+            return right, length
+    return text[index], 1
 
 
 def _likely(char: str) -> bool:
