@@ -161,6 +161,15 @@ def test_the_reader_s_choice_of_a_prometheus_keeps_working() -> None:
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
+def test_grafana_s_variables_are_not_taken_for_the_spec_s() -> None:
+    expr = 'sum by (job) (x{a=~"${service}",b=~"$${workspace}"}) / scalar(y{c="${environment:regex}"})'
+    before = {"title": "of ${service}", "panels": [{"type": "stat", "title": "${team}", "targets": [{"expr": expr}]}]}
+    after = rebuilt(json.dumps(before))
+    assert after["title"] == "of ${service}"
+    (panel,) = panels(after)
+    assert (panel["title"], panel["targets"][0]["expr"]) == ("${team}", expr)
+
+
 def test_a_dashboard_of_the_second_generation_is_kept_whole() -> None:
     whole = {"title": "T", "elements": {"panel-1": {"kind": "Panel"}}, "layout": {"kind": "GridLayout"}}
     found = imported(json.dumps({"apiVersion": "dashboard.grafana.app/v2", "spec": whole}))

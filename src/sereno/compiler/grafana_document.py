@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from sereno.compiler.grafana_json import number_of
@@ -13,6 +14,7 @@ from sereno.spec.dashboard_model import Dashboard, Panel, PanelRow, Query, Varia
 from sereno.spec.model import Link
 
 Json = dict[str, Value]
+_HOLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_-]*\}")
 _SINCE, _REFRESH = timedelta(hours=6), timedelta(minutes=1)
 
 
@@ -22,7 +24,7 @@ def dashboard_document(board: Dashboard) -> str:
     if board.title != board.name:
         written["title"] = board.title
     if board.raw:
-        return yaml({**written, "raw": json.loads(board.raw)})
+        return yaml(_escaped({**written, "raw": json.loads(board.raw)}))
     _put(written, description=board.description)
     if board.since != _SINCE:
         written["since"] = format_duration(board.since)
@@ -33,7 +35,20 @@ def dashboard_document(board: Dashboard) -> str:
     _put(written, **{"with": dict(board.with_)})
     _put(written, variables=[_variable(variable) for variable in board.variables])
     _put(written, rows=[_row(row) for row in board.rows])
-    return yaml(written)
+    return yaml(_escaped(written))
+
+
+def _escaped(written: Mapping[str, Value]) -> Json:
+    """`written` with its `${name}` kept from the spec's own variables: Grafana has some that are written the same."""
+    return {key: _kept(value) for key, value in written.items()}
+
+
+def _kept(value: Value) -> Value:
+    if isinstance(value, str):
+        return _HOLE.sub(r"$\g<0>", value)
+    if isinstance(value, Mapping):
+        return _escaped(value)
+    return [_kept(item) for item in value] if isinstance(value, Sequence) else value
 
 
 def _put(written: Json, **values: Value) -> None:
