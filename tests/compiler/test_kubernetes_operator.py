@@ -81,6 +81,29 @@ def test_a_port_that_the_network_keeps_shut_is_said() -> None:
     assert not any("Prometheus cannot read it" in note for note in made("prometheus-operator", PAY, WEB).notes)
 
 
+def test_a_probe_is_asked_as_its_alerts_expect(tmp_path: Path) -> None:
+    from tests.compiler import delivered
+
+    probing = WEB + "probes: [{http: 'https://shop.example/health', every: 30s}]\n"
+    assert any("nobody asks" in note for note in made("prometheus-operator", PAY, probing).notes)
+    shared = delivered.SHARED
+    try:
+        delivered.SHARED = shared.replace("workspace: shop\n", "workspace: shop\nblackbox: blackbox.monitoring:9115\n")
+        files = dict(made("prometheus-operator", PAY, probing).files)
+        plain = yaml.safe_load(made("prometheus", PAY, probing).files["prometheus/prometheus.yml"])
+    finally:
+        delivered.SHARED = shared
+    (probe,) = [item["spec"] for _, item in oracle.objects(files) if item["kind"] == "Probe"]
+    (job,) = [job for job in plain["scrape_configs"] if job["job_name"] == probe["jobName"]]
+
+    assert probe["prober"] == {"url": "blackbox.monitoring:9115"}
+    assert [probe["module"]] == job["params"]["module"]
+    static = probe["targets"]["staticConfig"]
+    assert [{"targets": static["static"], "labels": static["labels"]}] == job["static_configs"]
+    assert (probe["interval"], probe["scrapeTimeout"]) == (job["scrape_interval"], job["scrape_timeout"])
+    assert judged(files, tmp_path) == []
+
+
 def test_names_are_made_plain_and_stay_apart() -> None:
     names = ["pay", "Pay", "pagos.línea", "pagos-linea", "x" * 63, "x" * 62 + "y", "ñ"]
     made_ = [object_name(name) for name in names]

@@ -91,8 +91,10 @@ def test_the_network_lets_through_what_is_declared_and_names() -> None:
     assert ingress[0] == {"from": [web], "ports": [{"protocol": "TCP", "port": 8080}]}
     assert ingress[1]["ports"] == [{"protocol": "TCP", "port": "metrics"}]
     assert {port["port"] for port in egress[0]["ports"]} == {53}
-    assert egress[1] == {"to": [web], "ports": [{"protocol": "TCP", "port": 3000}]}
-    assert egress[2]["to"] == [{"ipBlock": {"cidr": "203.0.113.0/24"}}]
+    assert egress[1]["ports"] == [{"protocol": "TCP", "port": 15012}], "its sidecar finds Istio"
+    assert egress[2] == {"to": [web], "ports": [{"protocol": "TCP", "port": 3000}]}
+    assert egress[3]["to"] == [{"ipBlock": {"cidr": "203.0.113.0/24"}}]
+    assert ingress[2]["from"][0]["podSelector"] == {"matchLabels": {"istio": "ingressgateway"}}
 
 
 def test_a_peer_whose_pods_nobody_knows_is_refused_rather_than_shut_out() -> None:

@@ -15,8 +15,7 @@ from sereno.spec.model_delivery import Pipelines
 
 
 def fluent_bit(request: Request) -> Output:
-    """A configuration of Fluent Bit that reads the services' logs, takes secrets out by a Lua script, and sends them
-    on as OTLP or to Loki."""
+    """Fluent Bit: the services' logs without secrets (by a Lua script), sent on as OTLP or to Loki."""
     found = sources(request.spec)
     if not found:
         return Output({}, ("no service has `logs`: nothing to write for Fluent Bit",))

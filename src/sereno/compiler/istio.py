@@ -18,8 +18,10 @@ PRIMARY_ROUTE = "primary"
 
 
 def istio(request: Request) -> Output:
-    """A VirtualService for each service with a `route`; with a canary also the subsets of its two versions, and a
-    Gateway where a certificate is named."""
+    """VirtualService, DestinationRule and Gateway of Istio for each service with a `route`.
+
+    The subsets of two versions with a canary, the Gateway where a certificate is named.
+    """
     files: dict[str, str] = {}
     notes: list[str] = []
     for service, deployment in deployed(request.spec):

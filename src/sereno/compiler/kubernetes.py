@@ -18,9 +18,10 @@ _ADAPTER = "kubernetes-adapter/config.yml"
 
 
 def kubernetes(request: Request) -> Output:
-    """A file of objects for each service with a `deployment`, for Kubernetes 1.30 and newer.
+    """Deployment, Service, scaling, disruption and network of each service with a `deployment`.
 
-    Where replicas follow events, also the rules by which prometheus-adapter offers them to the autoscaler.
+    They are for Kubernetes 1.30 and newer. Where replicas follow events, also the rules by which prometheus-adapter
+    offers them to the autoscaler.
     """
     files: dict[str, str] = {}
     notes: list[str] = []

@@ -18,14 +18,25 @@ _DNS: Value = {
     ],
     "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
 }
+# A sidecar that cannot reach Istio's control plane keeps its pod from ever becoming ready.
+_MESH: Value = {
+    "to": [{"namespaceSelector": {"matchLabels": {_NAMESPACE: "istio-system"}}}],
+    "ports": [{"protocol": "TCP", "port": 15012}],
+}
+_INGRESS: Value = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"istio": "ingressgateway"}}}
 
 
 def network_policy(spec: Spec, service: Service, deployment: Deployment) -> Object:
-    """A policy for all pods of the service. Raises UsageError for a peer whose pods are not known."""
+    """A policy for all pods of the service; with a `route` Istio's own ways are open.
+
+    Raises UsageError for a peer whose pods are not known.
+    """
     assert deployment.access is not None
     scraped = deployment.metrics.port if deployment.metrics else ""
     own = [port.number for port in deployment.ports if port.name != scraped or len(deployment.ports) == 1]
     incoming = [_rule(spec, service, "from", peer, own) for peer in deployment.access.incoming]
+    if deployment.route is not None:
+        incoming.append({"from": [_INGRESS], "ports": [{"protocol": "TCP", "port": port} for port in own]})
     outgoing = [_rule(spec, service, "to", peer, _ports_of(spec, peer)) for peer in deployment.access.outgoing]
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -35,7 +46,7 @@ def network_policy(spec: Spec, service: Service, deployment: Deployment) -> Obje
             "podSelector": {"matchLabels": every_pod(deployment)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": incoming,
-            "egress": [_DNS, *outgoing],
+            "egress": [_DNS, *([_MESH] if deployment.route is not None else []), *outgoing],
         },
     }
 

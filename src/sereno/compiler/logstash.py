@@ -14,7 +14,7 @@ from sereno.spec.model_delivery import Redaction
 
 
 def logstash(request: Request) -> Output:
-    """A pipeline of Logstash that reads the services' logs, takes secrets out, and sends them to Elasticsearch."""
+    """Logstash: the services' logs without secrets, sent to Elasticsearch."""
     found = sources(request.spec)
     if not found:
         return Output({}, ("no service has `logs`: nothing to write for Logstash",))

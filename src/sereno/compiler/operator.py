@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sereno.compiler import prometheus_target
+from sereno.compiler import prometheus_probes, prometheus_target
 from sereno.compiler.kubernetes_objects import (
     NOTICE,
     Object,
@@ -23,6 +23,7 @@ from sereno.kernel.duration import format_duration
 from sereno.slo.selectors import jobs_of
 from sereno.spec.model import Service, Spec
 from sereno.spec.model_delivery import Deployment
+from sereno.spec.model_monitoring import Probe
 
 HASH_LABEL = "rollouts-pod-template-hash"
 _NAMESPACE = "monitoring"
@@ -31,8 +32,11 @@ _TIMEOUT = timedelta(seconds=10)
 
 
 def prometheus_operator(request: Request) -> Output:
-    """PrometheusRule objects with the rules of target prometheus, and a ServiceMonitor or PodMonitor for each service
-    that says where its metrics are."""
+    """For the Prometheus operator: the rules of target prometheus, and what is scraped and probed, as its objects.
+
+    A PrometheusRule for each rule file, a ServiceMonitor or PodMonitor for each service that says where its metrics
+    are, a Probe for each probe.
+    """
     written = prometheus_target.build(request)
     files: dict[str, str] = {}
     notes = list(written.notes)
@@ -51,7 +55,40 @@ def prometheus_operator(request: Request) -> Output:
         monitor = _monitor(request.spec, service, deployment)
         files[f"prometheus-operator/monitors/{deployment.namespace}.{deployment.name}.yml"] = documents([monitor])
         notes += _notes(service, deployment)
+    for name in sorted(request.spec.services):
+        service = request.spec.services[name]
+        if service.probes and not request.spec.blackbox:
+            notes.append(f"{name}: nobody asks its probes: `blackbox` in the workspace document is not set")
+        elif service.probes:
+            probes = [_probe(request.spec, service, probe) for probe in service.probes]
+            files[f"prometheus-operator/probes/{object_name(name)}.yml"] = documents(probes)
     return Output(files, tuple(notes))
+
+
+def _probe(spec: Spec, service: Service, probe: Probe) -> Object:
+    """The job, labels and module are those of target prometheus, so the alerts about it hold here too."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "Probe",
+        "metadata": {
+            "name": object_name(f"{service.name}-{probe.name}"),
+            "namespace": service.deployment.namespace if service.deployment else _NAMESPACE,
+            "labels": {"app.kubernetes.io/managed-by": "sereno", "team": service.team},
+        },
+        "spec": {
+            "jobName": prometheus_probes.job_of(service, probe),
+            "interval": format_duration(probe.every),
+            "scrapeTimeout": format_duration(min(probe.timeout + timedelta(seconds=1), probe.every)),
+            "module": prometheus_probes.module_of(service, probe),
+            "prober": {"url": spec.blackbox},
+            "targets": {
+                "staticConfig": {
+                    "static": [probe.server if probe.kind == "dns" else probe.target],
+                    "labels": {"service": service.name, "probe": probe.name},
+                }
+            },
+        },
+    }
 
 
 def _rule_object(spec: Spec, service: Service | None, name: str, rules: str) -> str:

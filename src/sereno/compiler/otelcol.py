@@ -21,8 +21,7 @@ VERSION = "0.133.0"
 
 
 def otel_collector(request: Request) -> Output:
-    """A configuration of the OpenTelemetry Collector (contrib) that receives traces and logs, reads log files, takes
-    secrets out, keeps every failed or slow trace, and sends all of it on."""
+    """OpenTelemetry Collector (contrib): traces and logs without secrets; failed and slow traces always kept."""
     spec = request.spec
     found = sources(spec)
     if spec.pipelines is None and not found:

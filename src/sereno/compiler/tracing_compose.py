@@ -17,7 +17,7 @@ _GRAFANA = "grafana/grafana:12.1.1"
 
 
 def tracing_compose(request: Request) -> Output:
-    """A Compose file of a tracing stack (OpenTelemetry Collector, Jaeger, Grafana), reached from this machine only.
+    """Compose file of a tracing stack (collector, Jaeger, Grafana) that is reached from this machine only.
 
     The collector redacts and samples as the workspace's `pipelines` say.
     """

@@ -13,8 +13,7 @@ from sereno.spec.model_delivery import Pipelines, Redaction
 
 
 def vector(request: Request) -> Output:
-    """A configuration of Vector that reads the services' logs, takes secrets out, and sends them to Loki or
-    Elasticsearch."""
+    """Vector: the services' logs without secrets, sent to Loki or Elasticsearch."""
     found = sources(request.spec)
     if not found:
         return Output({}, ("no service has `logs`: nothing to write for Vector",))
@@ -85,7 +84,7 @@ def _sinks(pipelines: Pipelines) -> dict[str, dict[str, Value]]:
             "type": "elasticsearch",
             "endpoints": [pipelines.logs_elasticsearch],
             "mode": "data_stream",
-            "data_stream": {"type": "logs", "dataset": "{{ service }}", "namespace": "default"},
+            "data_stream": {"type": "logs", "dataset": "sereno", "namespace": "default"},
             "buffer": buffer,
         }
     if not found:
