@@ -72,18 +72,11 @@ def expanded(reading: Reading, documents: Documents) -> Documents:
     environment = reading.environment
     workspace = next((node for kind, node in documents if kind == "workspace"), None)
     simple = workspace is None or not any(workspace.get(key) for key in ("variables", "environments", "defaults"))
-    if simple and not environment and not any(_asks(kind, node) for kind, node in documents):
+    files = {id(node.file): node.file.text for _, node in documents}
+    simple = simple and not environment and not any(kind == "template" for kind, _ in documents)
+    if simple and not any("${" in text or "extends" in text for text in files.values()):
         return documents
     return _Expansion(reading, documents, workspace, environment).documents()
-
-
-def _asks(kind: str, node: Mapping) -> bool:
-    """Whether a document extends something, or may hold `${name}`."""
-    if kind == "foreign":
-        return False
-    if kind == "template" or "${" in node.file.text:
-        return True
-    return kind == "service" and "extends" in node.file.text
 
 
 class _Expansion:

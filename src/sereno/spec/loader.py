@@ -7,7 +7,6 @@ shown at the top of the module that reads it.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -32,7 +31,7 @@ from sereno.spec.values import scalars
 
 FILE_BYTES_MAX = 5_000_000
 _GARBLED_MAX = 200
-_WORD = re.compile(r"\S+")
+_WORD_MAX = 40
 FILES_MAX = 2_000
 READERS: Mapping[str, tuple[str, str]] = {
     "team": ("people:team", "teams"),
@@ -194,22 +193,19 @@ def _warn_of_garbled(reading: Reading, file: File) -> None:
     for found in islice(garbled(file.text), _GARBLED_MAX):
         if found.start < end:
             continue
-        around = _WORD.search(file.text, _beginning(file.text, found.start))
-        assert around is not None
-        end = max(around.end(), found.end)
-        word = file.text[around.start() : end]
-        meant = repaired(word)
+        start, end = _word_around(file.text, found.start, found.end)
+        word = file.text[start:end]
         reading.complain_at(
-            "SER136", file, around.start(), len(word), f"`{word[:40]}` was perhaps `{meant[:40]}`",
+            "SER136", file, start, len(word), f"`{word}` was perhaps `{repaired(word)}`",
             hint="`sereno fmt --repair` puts it right",
         )  # fmt: skip
 
 
-def _beginning(text: str, index: int) -> int:
-    """Where the word around `index` begins."""
-    while index and not text[index - 1].isspace():
-        index -= 1
-    return index
+def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the word around some of its characters begins and ends, as far as it can be shown."""
+    before, after = text[max(0, start - _WORD_MAX) : start], text[end : end + _WORD_MAX]
+    start -= len(before) - max((before.rfind(blank) + 1 for blank in " \t\r\n"), default=0)
+    return start, end + min((i for blank in " \t\r\n" if (i := after.find(blank)) >= 0), default=len(after))
 
 
 def _refuse(reading: Reading, file: File, code: str, message: str) -> File:

@@ -21,6 +21,8 @@ from sereno.spec.source import File, Mapping, Node, Scalar, Sequence, Style
 
 DEPTH_MAX = 32
 NODES_MAX = 250_000
+MISTAKES_MAX = 100
+"""After so many mistakes of grammar in one file the rest of it is left unread."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NEXT_DOCUMENT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 # Beyond what YAML forbids: U+0085, U+2028 and U+2029, which its versions 1.1 and 1.2 read differently.
@@ -52,7 +54,7 @@ def documents(file: File, complain: Complain, *, nodes_max: int = NODES_MAX) -> 
         point = f"U+{ord(forbidden.group()):04X}"
         complain("SER003", forbidden.start(), 1, f"the character {point} may not stand in YAML", "remove it")
         return ()
-    base = 0
+    base = mistakes = 0
     while True:
         composer = _Composer(file, base, complain, nodes_max)
         try:
@@ -68,7 +70,8 @@ def documents(file: File, complain: Complain, *, nodes_max: int = NODES_MAX) -> 
             shown = base + _beginning_of(error, index - base)
             complain("SER003", shown, 1, _problem(error), _hint(file.text, index, error))
             again = _NEXT_DOCUMENT.search(file.text, max(index, base + 1))
-            if again is None:
+            mistakes += 1
+            if again is None or mistakes >= MISTAKES_MAX:
                 return tuple(found)
             base = again.start()
 
@@ -114,7 +117,7 @@ class _Composer:
         self._file, self._base, self._complain, self._nodes_max = file, base, complain, nodes_max
         self._events: Iterator[Event] = iter(yaml.parse(file.text[base:], Loader=_LOADER))
         self._anchors: dict[str, tuple[Node, int]] = {}
-        self._size = 0
+        self._size = self._count = 0
         self.done: list[Node] = []
 
     def documents(self) -> list[Node]:
@@ -129,6 +132,9 @@ class _Composer:
     def _node(self, event: Event, depth: int) -> tuple[Node, int]:
         """The node that begins with `event`, and how many values it holds with aliases followed."""
         start = self._index(event.start_mark)
+        self._count += 1
+        if self._count > self._nodes_max:
+            raise _TooBigError(start, f"this file holds more than {self._nodes_max:,} values")
         if depth > DEPTH_MAX:
             raise _TooBigError(start, f"this is nested more than {DEPTH_MAX} deep")
         if isinstance(event, AliasEvent):
