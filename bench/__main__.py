@@ -26,8 +26,11 @@ NAMES = {
     "backtest-report": "from the command line to the report: seconds, megabytes, the same bytes from many hands",
     "query-api": "a large answer of the query API, and what a rule waits while people ask",
     "rule-tests": "a one-day unit test of two burn-rate alerts beside promtool",
+    "detection": "when burn-rate alerts fire and stop beside their formulae, by our evaluator and promtool",
+    "budgets": "budgets beside exact counts: six profiles, three ways; cases computed by hand",
     "lint": "traps of the manuals found and mended, false alarms on published rules, seconds per thousand rules",
     "fire-times": "when alerts fire and resolve beside a live Prometheus, two dozen bad days (about 90 seconds)",
+    "dialects": "OpenSLO, Sloth and Pyrra read and written, Prometheus rules brought and built again",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sereno.app.promql_checker import Checker
 from sereno.kernel.diagnostics import Diagnostic
-from sereno.spec.dialects.openslo_slo import diagnose
+from sereno.spec.dialects.diagnosing import diagnose
 from sereno.spec.loader import load_text
 
 # The SDK validates each document by itself, and follows references only when it is told to inline them: it does so with

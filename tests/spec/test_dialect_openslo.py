@@ -11,7 +11,7 @@ import yaml
 from tests.spec import openslo_cases
 
 from sereno.app.promql_checker import Checker
-from sereno.spec.dialects.openslo_slo import diagnose
+from sereno.spec.dialects.diagnosing import diagnose
 from sereno.spec.loader import Loaded, load_text
 from sereno.spec.model import Calendar, CompositeSli, DeclaredTier, EventsSli, GaugeSli, LatencySli, QuerySli, Slo
 from sereno.spec.source import File, Mapping, Node, Sequence

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from sereno.kernel.diagnostics import Diagnostic
-from sereno.spec.dialects import dialect_of, foreign_documents, openslo_alpha
+from sereno.spec.dialects import openslo_alpha
 from sereno.spec.dialects.gathered import (
     Described,
     Gathered,
@@ -52,10 +51,8 @@ from sereno.spec.dialects.openslo_policies import (
 from sereno.spec.dialects.openslo_sli import Sources
 from sereno.spec.dialects.openslo_windows import window_of
 from sereno.spec.model import Calendar, CompositeSli, Method, Objective, Slo
-from sereno.spec.ports import PromqlChecker
 from sereno.spec.reading import Reading, closest
-from sereno.spec.source import File, Mapping, Node
-from sereno.spec.tree import documents
+from sereno.spec.source import Mapping, Node
 
 METHODS: dict[str, Method] = {
     "Occurrences": "occurrences",
@@ -114,22 +111,6 @@ def _enter(reading: Reading, node: Mapping, found: tuple[str, str], known: _Work
         known.library.targets.add(alert_target(reading, node))
     else:
         known.library.policies.setdefault(*alert_policy(reading, node, known.library))
-
-
-def diagnose(name: str, text: str, promql: PromqlChecker) -> tuple[Diagnostic, ...]:
-    """What is wrong with each document of one file by itself; references may lead to other files. Never raises."""
-    reading = Reading(promql)
-    reading.partial = True
-    file = File.of(name, text)
-
-    def complain(code: str, index: int, length: int, message: str, hint: str | None) -> None:
-        reading.complain_at(code, file, index, length, message, hint=hint)
-
-    found = [node for document in documents(file, complain) for node in foreign_documents(document)]
-    if not found and not reading.diagnostics():
-        reading.complain_at("SER150", file, 0, 1, "there is no OpenSLO document", expected="apiVersion: openslo/v1")
-    read(reading, [node for node in found if dialect_of(node) == "openslo"], Gathered())
-    return reading.diagnostics()
 
 
 def _check_references(reading: Reading, library: Library) -> None:
