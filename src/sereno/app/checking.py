@@ -88,7 +88,7 @@ class Checked:
 
 def checked(
     paths: Sequence[Path], *, select: Sequence[str] = (), ignore: Sequence[str] = (), fix: bool = False,
-    history: Path | None = None,
+    history: Path | None = None, incidents: Path | None = None,
 ) -> Checked:  # fmt: skip
     """Check what `paths` mean.
 
@@ -98,6 +98,7 @@ def checked(
         ignore: beginnings of the codes that are not.
         fix: put right what safely can be, without writing.
         history: samples over which rules are replayed.
+        incidents: when people really suffered, for `history`.
 
     Raises UsageError for paths that are not there and words that are no codes.
     """
@@ -111,9 +112,9 @@ def checked(
     specs = [loaded.spec for loaded in loads.values() if loaded.spec is not None] or _nearby(loads)
     context = Context(spec=specs[0] if specs else None, exists=_exists(paths, loads))
     if history is not None:
-        from sereno.app.linting_history import precision
+        from sereno.app.linting_history import recalled
 
-        context = precision(context, paths, history)
+        context = recalled(context, paths, history, incidents)
     linted = run(paths, context=context, fix=fix, chosen=chosen)
     told = _told(loads, folders, linted)
     beside = tuple(f for f in linted.findings if not _said_by_loader(f, loads))

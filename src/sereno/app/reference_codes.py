@@ -42,8 +42,8 @@ def _index() -> str:
     lines = [
         "# Codes", "", NOTE, "",
         "Everything that `sereno check` can find. A code that has been given out keeps its meaning. Errors make it "
-        "exit with 1; what is marked *mends* is put right by `--fix`. A comment `# sereno: ignore CODE` leaves one place "
-        "alone.",
+        "exit with 1; what is marked *mends* is put right by `--fix`. A comment `# sereno: ignore CODE` leaves one "
+        "place alone.",
     ]  # fmt: skip
     lines += ["", "## The spec", "", "| code | level | title |", "| --- | --- | --- |"]
     lines += [f"| [{c.id}]({c.id}.md) | {c.level} | {c.title} |" for c in SPEC.values() if c.id not in CODES]

@@ -29,6 +29,7 @@ def check(
     ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     strict: Annotated[bool, Parameter(negative=())] = False,
     history: Path | None = None,
+    incidents: Path | None = None,
 ) -> int:
     """Find every mistake in the spec; or in rules, Alertmanager files, dashboards and manifests.
 
@@ -59,6 +60,8 @@ def check(
         Warnings are mistakes, too.
     history
         A file of samples: rules are replayed over them, and those that mostly called for nothing are named.
+    incidents
+        With --history: a YAML, JSON or CSV file that says when people really suffered.
     """
     if samples:
         return _samples(json)
@@ -66,7 +69,10 @@ def check(
     from sereno.app.spec_folder import choose_environment
 
     choose_environment(environment)
-    found = checked(paths or (Path("reliability"),), select=select, ignore=ignore, fix=fix or dry_run, history=history)
+    given = paths or (Path("reliability"),)
+    found = checked(
+        given, select=select, ignore=ignore, fix=fix or dry_run, history=history, incidents=incidents
+    )  # fmt: skip
     if not dry_run:
         found.write()
     print(_shown(found, "json" if json else format, dry_run=dry_run))
