@@ -26,7 +26,7 @@ from sereno.spec.tree import documents
 ROOT = Path(__file__).parents[2]
 OURS = {
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers", "people", "public",
-    "workspace", "policies", "saturation", "expanding", "variables", "queries",
+    "workspace", "policies", "saturation", "expanding", "variables", "queries", "readiness",
 }  # fmt: skip
 WHOLE = schema()
 JUDGE = jsonschema.Draft202012Validator(WHOLE)

@@ -254,6 +254,13 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER061", TEMPLATE + "{http: {bad: »'5..('}}\n"),
     ("SER024", TEMPLATE + "{http: {}, »grpc: {}}\n"),
     ("SER038", TEMPLATE + "{database: {system: »oracle}}\n"),
+    # Readiness and flags
+    ("SER138", "flags: f\ndefine: [{name: a, type: boolean, default: »maybe}]\n"),
+    ("SER138", "flags: f\ndefine: [{name: a, type: string, values: [x, y], default: »z}]\n"),
+    ("SER138", "flags: f\ndefine: [{name: a, type: boolean, default: true, »share: 10%}]\n"),
+    ("SER012", "flags: f\ndefine: [{name: a, type: number, default: 1}, {name: »a, type: number, default: 2}]\n"),
+    ("SER038", "readiness: r\nitems: [{name: a, title: A, check: »runbook}]\n"),
+    ("SER114", "readiness: r\nservices: [»wbe]\nitems: [{name: a, title: A}]\n"),
     # Read otherwise by others
     ("SER135", SERVICE + "alerts: []\ntitle: »no\n"),
     ("SER135", SERVICE + "alerts: []\ntitle: »Off\n"),

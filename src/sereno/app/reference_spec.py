@@ -15,7 +15,7 @@ from sereno.app import reference_monitoring as monitoring
 
 MODULES = (
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
-    "saturation", "policies", "people", "public", "workspace", "raw", "expanding", "variables",
+    "saturation", "policies", "people", "public", "workspace", "raw", "readiness", "expanding", "variables",
     *delivery.MODULES,
     *monitoring.MODULES,
     *dashboards.MODULES,
@@ -53,6 +53,10 @@ HEADINGS = {
     "the addresses": "workspace · addresses",
     "what is kept raw": "service · raw",
     "what the workspace keeps raw": "workspace · raw",
+    "a readiness": "readiness",
+    "an item of readiness": "readiness · items[]",
+    "the flags": "flags",
+    "a flag": "flags · define[]",
     "the defaults": "workspace · defaults",
     "an environment": "workspace · environments.NAME",
     "a declared variable": "variables.NAME",
@@ -356,6 +360,38 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "select": "matchers that are added to its metrics",
         "except": EXCEPT,
     },
+    "a readiness": {
+        "readiness": NAME,
+        "items": "what there must be",
+        "title": TITLE,
+        "services": "of which services; without it of all",
+    },
+    "an item of readiness": {
+        "name": NAME,
+        "title": "what people read",
+        "check": "what Sereno looks at itself: `objectives`, `alerts`, `runbooks`, `oncall`, `dashboards`, `backtest`, "
+        "`budget` or `status`; without it a person says",
+        "required": "`false`: it is good to have; `true` by default",
+        "owner": "the team or person who sees to it",
+        "evidence": "an address where it is shown to be so",
+    },
+    "the flags": {
+        "flags": NAME,
+        "define": "the switches",
+        "title": TITLE,
+        "services": "of which services; without it of all",
+    },
+    "a flag": {
+        "name": NAME,
+        "type": "`boolean`, `string` or `number`",
+        "default": "its value for most",
+        "title": TITLE,
+        "values": "the values that it may have",
+        "share": "which share of those who ask gets `to` instead",
+        "to": "what they get",
+        "owner": "the team or person who takes it out again",
+        "expires": "the date by which it is to be taken out",
+    },
     "the defaults": {
         "services": "keys of every service that does not say otherwise",
         "slos": "of every objective",
@@ -367,8 +403,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "override": "documents, each named by its kind, with the keys that are different here",
     },
     "a declared variable": {
-        "type": "`string`, `number`, `duration`, `percentage`, `boolean` or `url`. A value alone instead of a mapping is "
-        "a string, a number or true/false",
+        "type": "`string`, `number`, `duration`, `percentage`, `boolean` or `url`. A value alone instead of a mapping "
+        "is a string, a number or true/false",
         "default": "its value; without one every environment must say",
         "description": "one sentence for people",
     },
@@ -551,6 +587,7 @@ TITLES = {
     "policies": "Policies and maintenance",
     "tiers": "Burn-rate tiers",
     "workspace": "The workspace",
+    "readiness": "Readiness and flags",
     "expanding": "Environments, templates, defaults",
     "variables": "Variables",
     "people": "Teams, people, schedules, escalations",

@@ -164,6 +164,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "one by its kind and name."),
     ("SER137", "Too long with its variables", "A text may hold 100,000 characters once its variables have their "
      "values, and all of them together ten million."),
+    ("SER138", "Bad value of a flag", "A flag's values are of its type, its default is one of them, and `share` goes "
+     "with `to`: who gets what instead."),
     # Text that others would read otherwise
     ("SER135", "Read otherwise by YAML 1.1 (warning)", "YAML 1.2, which Sereno reads, takes `on`, `no`, `012`, `1:30` "
      "and dates for text; tools that read YAML 1.1 make a truth value, an octal number, seconds or a date of them. "

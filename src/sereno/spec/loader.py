@@ -44,14 +44,17 @@ READERS: Mapping[str, tuple[str, str]] = {
     "maintenance": ("policies:maintenance", "maintenances"),
     "dashboard": ("dashboards:dashboard", "dashboards"),
     "experiment": ("experiments:experiment", "experiments"),
+    "readiness": ("readiness:readiness", "readiness"),
+    "flags": ("readiness:flags", "flags"),
 }
 """Who reads each kind of document that has a name, and where in the Spec it goes; read in this order."""
 KINDS = (
     "dashboard", "experiment", "maintenance", "policy", "template", "service", "team", "escalation", "schedule",
-    "person", "status_page", "severities", "workspace",
+    "person", "status_page", "severities", "workspace", "readiness",
+    "flags",
 )  # fmt: skip
-_LISTS = ("dashboards", "experiments")  # of a service, and no kinds
-_PLANNED = ("readiness", "flags", "runbook")
+_LISTS = ("dashboards", "experiments", "services")  # keys, and no kinds
+_PLANNED = ("runbook",)
 _FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
     "team": "owns no service",

@@ -21,6 +21,7 @@ from sereno.spec.rule_groups import RuleGroup
 
 if TYPE_CHECKING:  # delivery is read by few, and costs every start
     from sereno.spec.model_delivery import Deployment, Experiment, Logs, Pipelines, Traces
+    from sereno.spec.model_readiness import Flags, Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,6 +461,8 @@ class Spec:
     raw: Raw = field(default_factory=Raw)
     notifications: Notifications | None = None
     blackbox: str = ""
+    readiness: dict[str, Readiness] = field(default_factory=dict)
+    flags: dict[str, Flags] = field(default_factory=dict)
 
     def demands_of(self, service: str) -> Demands:
         """What a backtest of `service` must come to: its own demands, or those of the workspace."""
