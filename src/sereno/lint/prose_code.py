@@ -18,6 +18,8 @@ _CAPPED = re.compile(r"\bmin\(\s*(?:actual\s*/\s*target|target\s*/\s*actual)\s*,
 _LOOKED_UP = re.compile(r"\.get\(\s*f[\"']\{\w+\}%[\"']\s*,")
 _PATH = re.compile(r"\b(?P<name>endpoint|path|route|url)\s*=\s*request\.(?:url\.path|path|url)\b")
 _LABELLED = re.compile(r"\.labels\((?P<labels>[^()]*)\)")
+_NEAR = 3000
+"""How far below a value is looked for what becomes of it."""
 _CLIENT = re.compile(r"\bif\s+(?:\w+\.)?status\w*\s*>=\s*400\s*:(?P<body>[\s\S]{0,240}?errors?_total)")
 
 
@@ -64,7 +66,8 @@ def check_code(document: Document, report: Report) -> None:
 def _check_labels(document: Document, report: Report) -> None:
     text = document.file.text
     for found in _PATH.finditer(text):
-        used = any(re.search(rf"\b{found['name']}\b", m["labels"]) for m in _LABELLED.finditer(text, found.end()))
+        after = _LABELLED.finditer(text, found.end(), found.end() + _NEAR)
+        used = any(re.search(rf"\b{found['name']}\b", match["labels"]) for match in after)
         if used:
             report.complain_at(
                 "SER785", document.file, found.start(), len(found[0]),

@@ -32,7 +32,6 @@ _ONE_LINE = re.compile(
     rf"[^\r\n%|]{{0,30}}?{_NUMBER}\s*%",
     re.IGNORECASE,
 )
-_PART = re.compile(r"^# ", re.MULTILINE)
 _PROJECTED = re.compile(
     r"^[ \t]*[-*]?[ \t]*(?:\*\*)?(?:projected|proyec\w+|projection)(?:\*\*)?[^\r\n%|]{0,30}?"
     rf"{_NUMBER}\s*%[^\r\n]*",
@@ -69,8 +68,7 @@ def check_incidents(document: Document, report: Report) -> None:
 
 def _before(file: File, index: int) -> tuple[Fraction, Fraction] | None:
     """Minutes and percent of the last incident described before `index`, within the same part of the text."""
-    parts = [found.start() for found in _PART.finditer(file.text, 0, index)]
-    begin = max(parts[-1] if parts else 0, index - 6000)
+    begin = max(file.text.rfind("\n# ", 0, index), index - 6000, 0)
     lasted = list(_LASTED.finditer(file.text, begin, index))
     failed = list(_FAILED.finditer(file.text, begin, index))
     if not lasted or not failed:
