@@ -587,6 +587,7 @@ TITLES = {
     "policies": "Policies and maintenance",
     "tiers": "Burn-rate tiers",
     "workspace": "The workspace",
+    "raw": "What is kept raw",
     "readiness": "Readiness and flags",
     "expanding": "Environments, templates, defaults",
     "variables": "Variables",

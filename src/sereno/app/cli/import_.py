@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sereno.adapters.samples.store import SampleStore
     from sereno.app.settings import Settings
 
-app = App(name="import", help="Bring what was recorded elsewhere.", result_action="return_value")
+app = App(name="import", help="Bring what others recorded and wrote.", result_action="return_value")
 app.command("sereno.app.cli.import_rules:rules", name="rules", help="Bring Prometheus rules into the spec.")
 app.command(
     "sereno.app.cli.import_alertmanager:alertmanager", name="alertmanager", help="Bring an Alertmanager's receivers."
