@@ -98,7 +98,9 @@ def measured(case: Case) -> tuple[Fraction, Fraction]:
         rows = [(labels, times, np.concatenate(([0.0], np.cumsum(each)))) for labels, each in counts]
         return Columns.of([row for row in rows if matches(selection.matchers, row[0])])
 
-    fired = _first(case, select, begin, range(floor(case.detection / every) - 3, ceil(case.detection / every) + 4), True)
+    fired = _first(
+        case, select, begin, range(floor(case.detection / every) - 3, ceil(case.detection / every) + 4), True
+    )
     stopped = _first(case, select, end, range(floor(case.reset / every) - 3, ceil(case.reset / every) + 4), False)
     return (fired - case.detection) / every, (stopped - case.reset) / every
 
@@ -124,7 +126,9 @@ def by_promtool(window: str = "1d") -> tuple[int, list[str]]:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "rules.yml").write_text(_rules(case))
             (Path(folder) / "test.yml").write_text(_story(case))
-            run = subprocess.run([tool, "test", "rules", f"{folder}/test.yml"], capture_output=True, text=True, timeout=120)
+            run = subprocess.run(
+                [tool, "test", "rules", f"{folder}/test.yml"], capture_output=True, text=True, timeout=120
+            )
         count += 1
         if run.returncode:
             failed.append(f"{case.plan.slo.objective.text} {case.rule.name} at {case.error}: {run.stdout[:300]}")
@@ -191,7 +195,9 @@ def measure() -> list[Figure]:
         late, early, reset = max(late, fired), min(early, fired), max(reset, abs(stopped))
         if max(abs(fired), abs(stopped)) > 1:
             window = format_duration(case.plan.slo.window)
-            name = f"{window} {case.plan.slo.objective.text} {case.rule.name} {case.scrape_ms} ms at {float(case.error):g}"
+            name = (
+                f"{window} {case.plan.slo.objective.text} {case.rule.name} {case.scrape_ms} ms at {float(case.error):g}"
+            )
             failed.append(f"{name}: fired {float(fired):+.2f}, stopped {float(stopped):+.2f} evaluations off")
     told, refuted = by_promtool()
     wrong = unsound()
