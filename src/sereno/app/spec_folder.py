@@ -49,9 +49,24 @@ def read_texts(
     return load_text(files, promql=Checker(promql), exists=exists, environment=environment)
 
 
+def nothing_is_set() -> bool:
+    """Whether all settings but the environment have their defaults: then nobody need read them, which takes time."""
+    named = any(name.upper().startswith("SERENO_") and name != _ENVIRONMENT for name in os.environ)
+    return not named and not Path("sereno.toml").exists()
+
+
+def usual_promql() -> PromqlSettings:
+    """How PromQL is computed where nothing is set."""
+    from sereno.promql.plan import Settings as PromqlSettings
+
+    return PromqlSettings(subquery_step_ms=15_000, dialect=3)
+
+
 def _settled(promql: PromqlSettings | None, environment: str | None) -> tuple[PromqlSettings | None, str]:
     if promql is not None and environment is not None:
         return promql, environment
+    if nothing_is_set():
+        return promql or usual_promql(), os.environ.get(_ENVIRONMENT, "") if environment is None else environment
     from sereno.app.settings import load_settings
 
     settings = load_settings()
