@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,19 @@ def test_a_replica_drains_and_then_has_its_whole_grace() -> None:
 
     assert pod["terminationGracePeriodSeconds"] == 57
     assert pod["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 12}}}
+
+
+def test_a_service_whose_traces_are_sampled_later_sends_all_of_them() -> None:
+    def env(text: str) -> dict:
+        pay = kinds(made("kubernetes", text, WEB).files, "Deployment")[1]
+        return {each["name"]: each.get("value") for each in pay["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+    sampled = PAY + "traces: {share: 2%}\n"
+    assert "OTEL_TRACES_SAMPLER" not in env(PAY)
+    assert env(sampled)["OTEL_TRACES_SAMPLER"] == "parentbased_always_on"
+    assert env(sampled)["OTEL_SERVICE_NAME"] == "pay"
+    own = sampled.replace("LOG_LEVEL: info", "OTEL_SERVICE_NAME: cobros")
+    assert env(own)["OTEL_SERVICE_NAME"] == "cobros"
 
 
 def test_an_autoscaler_alone_says_how_many_run() -> None:
@@ -149,6 +164,19 @@ def test_the_oracle_sees_what_a_schema_does_not(tmp_path: Path) -> None:
         assert right in text, right
         found = oracle.check({**files, "kubernetes/shop/pay.yml": text.replace(right, wrong, 1)}, tmp_path)
         assert found, f"nobody noticed {wrong!r}"
+
+
+def test_what_is_built_passes_the_linter(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for target in ("kubernetes", "istio", "argo-rollouts"):
+        files |= made(target, PAY + CANARY, WEB).files
+    del files["kubernetes-adapter/config.yml"]  # of prometheus-adapter: no object of the cluster
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    command = [sys.executable, "-m", "sereno", "check", "--json", "--strict", *map(str, sorted(tmp_path.glob("*")))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_same_spec_gives_the_same_bytes() -> None:

@@ -51,9 +51,9 @@ def labels(spec: Spec, service: Service) -> dict[str, Value]:
     name = service.deployment.name if service.deployment else service.name
     found: dict[str, Value] = {NAME: name, INSTANCE: name, "app.kubernetes.io/managed-by": "sereno"}
     if spec.name:
-        found["app.kubernetes.io/part-of"] = spec.name
+        found["app.kubernetes.io/part-of"] = spec.name.rstrip("-._")
     if service.team:
-        found["team"] = service.team
+        found["team"] = service.team.rstrip("-._")  # a label ends in a letter or digit
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from math import ceil
 
 from sereno.compiler.kubernetes_objects import NAME, TRACK, labels, shortened
 from sereno.compiler.text import Value
 from sereno.spec.model import Service, Spec
-from sereno.spec.model_delivery import Deployment, HealthPaths
+from sereno.spec.model_delivery import Deployment, HealthPaths, Variable
 
 _STARTUP_EVERY = 5
 _VOLUME_MAX = "1Gi"
@@ -31,7 +32,7 @@ def pod_template(spec: Spec, service: Service, deployment: Deployment, *, image:
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "topologySpreadConstraints": [_spread(deployment, key, track) for key in _TOPOLOGIES],
-            "containers": [_container(deployment, image or deployment.image)],
+            "containers": [_container(service, deployment, image or deployment.image)],
             **_volumes(deployment),
         },
     }
@@ -51,14 +52,14 @@ def _spread(deployment: Deployment, topology: str, track: str) -> Value:
     }
 
 
-def _container(deployment: Deployment, image: str) -> Value:
+def _container(service: Service, deployment: Deployment, image: str) -> Value:
     found: dict[str, Value] = {"name": deployment.name, "image": image, "imagePullPolicy": "IfNotPresent"}
     if deployment.command:
         found["command"] = list(deployment.command)
     if deployment.ports:
         found["ports"] = [{"name": port.name, "containerPort": port.number} for port in deployment.ports]
-    if deployment.env:
-        found["env"] = [_variable(each.name, each.value, each.secret, each.key) for each in deployment.env]
+    if env := [*deployment.env, *_tracing(service, deployment)]:
+        found["env"] = [_variable(each.name, each.value, each.secret, each.key) for each in env]
     found["resources"] = _resources(deployment)
     if deployment.health is not None:
         found |= _probes(deployment.health, deployment.slow_start)
@@ -75,6 +76,14 @@ def _container(deployment: Deployment, image: str) -> Value:
             {"name": _volume(index), "mountPath": path} for index, path in enumerate(deployment.writable)
         ]
     return found
+
+
+def _tracing(service: Service, deployment: Deployment) -> Iterator[Variable]:
+    """A service that sends every span, under its own name: which are kept is decided when a trace is whole."""
+    declared = {each.name for each in deployment.env}
+    wanted = {"OTEL_SERVICE_NAME": service.name, "OTEL_TRACES_SAMPLER": "parentbased_always_on"}
+    if service.traces is not None:
+        yield from (Variable(name, value) for name, value in wanted.items() if name not in declared)
 
 
 def _variable(name: str, value: str, secret: str, key: str) -> Value:

@@ -73,7 +73,7 @@ def _probe(spec: Spec, service: Service, probe: Probe) -> Object:
         "metadata": {
             "name": object_name(f"{service.name}-{probe.name}"),
             "namespace": service.deployment.namespace if service.deployment else _NAMESPACE,
-            "labels": {"app.kubernetes.io/managed-by": "sereno", "team": service.team},
+            "labels": {"app.kubernetes.io/managed-by": "sereno", "team": service.team.rstrip("-._")},
         },
         "spec": {
             "jobName": prometheus_probes.job_of(service, probe),
