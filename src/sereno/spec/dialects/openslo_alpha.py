@@ -46,7 +46,8 @@ def read(reading: Reading, node: Mapping, gathered: Gathered) -> None:
         optional=("timeWindows", "budgetingMethod", "description", "indicator", "service", "objectives"),
     )
     told = description(reading, spec)
-    served = text_of(spec.need("service", "an SLO"))
+    written = spec.need("service", "an SLO")
+    served = (values.name(reading, written) if written is not None else None) or ""
     method = _METHODS.get(choice(reading, spec.need("budgetingMethod", "an SLO"), tuple(_METHODS)))
     window = _window(reading, spec)
     goals = listed(reading, spec.at("objectives"), "objectives")

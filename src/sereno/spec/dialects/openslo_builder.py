@@ -127,8 +127,11 @@ class Builder:
         method = self.base.method
         if method == "occurrences" and isinstance(sli, GaugeSli):
             method = "ratio_timeslices"  # a moment is an occurrence: a slice's share of good ones, averaged
-        target = None if isinstance(sli, GaugeSli) and goal.slice_target == 1 else goal.slice_target
         sliced = self.base.method != "occurrences" and goal.slice_window is not None
+        if sliced and goal.slice_window and 2 * goal.slice_window.length > self.base.window:
+            reading.complain("SER155", goal.place, "the window holds no two such slices", expected="a shorter slice")
+            return None
+        target = None if isinstance(sli, GaugeSli) and goal.slice_target == 1 else goal.slice_target
         return replace(
             self.base,
             name=name,

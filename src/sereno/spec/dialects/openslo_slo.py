@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
+from sereno.spec import values
 from sereno.spec.dialects import openslo_alpha
 from sereno.spec.dialects.gathered import (
     Described,
@@ -19,6 +20,7 @@ from sereno.spec.dialects.gathered import (
 )
 from sereno.spec.dialects.openslo_builder import Builder, Goal
 from sereno.spec.dialects.openslo_documents import (
+    DNS_LABEL,
     OPERATORS,
     Doc,
     Meta,
@@ -179,10 +181,11 @@ def _slo(reading: Reading, meta: Meta, doc: Doc, known: _Workspace, gathered: Ga
             "there is no indicator",
             expected="`indicator` or `indicatorRef`, here or (of a composite) in each of the objectives",
         )
-    if method is None or not meta.name or not text_of(served):
+    named = values.name(reading, served) if served is not None else None
+    if method is None or not meta.name or not named or not DNS_LABEL.fullmatch(meta.name):
         return
     base = _base(reading, meta, doc.node, told, method, window, conditions)
-    builder = Builder(reading, known.sources, text_of(served), meta, base)
+    builder = Builder(reading, known.sources, named, meta, base)
     if composite:
         gathered.promises += builder.composite([(goal, _resolve(reading, goal, known)) for goal in goals])
     elif own is not None:

@@ -13,6 +13,7 @@ from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node, Sequence
 
 DEFAULT_WINDOW = timedelta(days=30)
+_SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=400)
 Unit = Literal["day", "week", "month", "quarter", "year"]
 _UNITS: dict[tuple[int, str], Unit] = {
     (1, "d"): "day",
@@ -101,6 +102,9 @@ def counted(
 ) -> tuple[timedelta, Calendar | None]:
     """The window that is counted; what cannot be said as it is written is reported as a warning."""
     if calendar is None:
+        if not _SHORTEST <= length.length <= _LONGEST:
+            reading.complain("SER155", place, "a window of that length is not counted", expected="from 5m to 400d")
+            return DEFAULT_WINDOW, None
         return length.length, None
     started, zone = calendar
     unit = _UNITS.get((length.count, length.unit))

@@ -24,6 +24,7 @@ _LITERAL = re.compile(r"[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdwy]))*")
 _RATE = re.compile(r"(?:rate|increase)\s*\((?P<inner>.*)\[\s*(?P<window>[^\[\]]+?)\s*\]\s*\)", re.DOTALL)
 _SUM = re.compile(r"sum\s*\((?P<inner>.*)\)", re.DOTALL)
 _OPERATOR = re.compile(r"[-+*%^<>=!]|\b(?:and|or|unless|on|ignoring|by|without|offset|bool|atan2)\b", re.IGNORECASE)
+_BRACKETS_MAX = 20
 _COMMENT = re.compile(r"#[^\n\"'`]*$", re.MULTILINE)
 
 
@@ -205,7 +206,9 @@ def _sum_of(query: str) -> str | None:
 def _bare(query: str) -> str:
     """`query` without comments, white space around it, and brackets around all of it."""
     text = _COMMENT.sub("", query).strip()
-    while text.startswith("(") and text.endswith(")") and _balanced(text[1:-1]):
+    for _ in range(_BRACKETS_MAX):
+        if not (text.startswith("(") and text.endswith(")") and _balanced(text[1:-1])):
+            break
         text = text[1:-1].strip()
     return text
 
