@@ -12,8 +12,9 @@ from sereno.compiler.grafana_overview import overview_board
 from sereno.compiler.grafana_service import service_board
 from sereno.compiler.grafana_slo import slo_board
 from sereno.compiler.grafana_templates import board_uid, declared_board
+from sereno.compiler.grafana_text import dashboard_text
 from sereno.compiler.targets import Output, Request
-from sereno.compiler.text import Value, json_text, yaml
+from sereno.compiler.text import Value, yaml
 from sereno.slo.links import dashboard_uid
 from sereno.spec.dashboard_model import Dashboard
 
@@ -25,7 +26,7 @@ def grafana(request: Request) -> Output:
     files: dict[str, str] = {}
     boards = list(boards_of(request))
     for file, uid, board in boards:
-        files[f"{FOLDER}/{file}.json"] = json_text(dashboard_json(board, uid, language=request.language))
+        files[f"{FOLDER}/{file}.json"] = dashboard_text(dashboard_json(board, uid, language=request.language))
     if not files:
         return Output()
     lint = exclusions([board for _, _, board in boards])
