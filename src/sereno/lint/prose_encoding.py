@@ -64,14 +64,14 @@ def _read_back(text: str, index: int) -> tuple[str, int]:
             right = encoded.decode()
         except UnicodeDecodeError:
             continue
-        if right.isprintable() and (table == "cp1252" or _likely(right)):
+        if right.isprintable() and _likely(right):
             return right, length
     return text[index], 1
 
 
 def _likely(char: str) -> bool:
-    """Whether a character is one that people write: a letter of the West, a quotation mark, a dash or a picture."""
-    return "\u00a1" <= char <= "\u017f" or "\u2010" <= char <= "\u2026" or char >= "\U0001f300" or char == "\u20ac"
+    """Whether a character is one that people write here: a letter of Latin, a mark, an arrow, a symbol or a picture."""
+    return "\u00a1" <= char <= "\u017f" or "\u2010" <= char <= "\u2bff" or char >= "\U0001f000"
 
 
 def _bytes(text: str, table: str) -> bytes | None:

@@ -11,7 +11,7 @@ from sereno.lint.prose_reading import BUDGET, PERCENT, Promise, decimal, promise
 from sereno.lint.reporting import Report
 from sereno.spec.source import File
 
-PERIODS = {"month": (30, 31, Fraction(365, 12)), "year": (365, 366), "week": (7,), "day": (1,)}
+PERIODS = {"month": (30, 31, Fraction(365, 12)), "year": (365, 366, Fraction(1461, 4)), "week": (7,), "day": (1,)}
 """Days of a period, whichever of them its author counts."""
 _SPANISH = {"mes": "month", "año": "year", "ano": "year", "semana": "week", "dia": "day", "día": "day"}
 _SHARE = re.compile(r"\d\s*%|percent|por ciento", re.IGNORECASE)

@@ -84,14 +84,14 @@ def promises(file: File) -> tuple[Promise, ...]:
 def tables(file: File) -> Iterator[tuple[list[str], list[tuple[str, int]]]]:
     """Each row of each table in `file` with its head: the cells' texts, and where they begin."""
     head: list[str] = []
-    end = -2
+    end: int | None = None
     for row in _ROW.finditer(file.text):
         cells: list[tuple[str, int]] = []
         index = row.start("cells")
         for cell in row["cells"].split("|"):
             cells.append((cell.strip(), index + len(cell) - len(cell.lstrip())))
             index += len(cell) + 1
-        fresh = file.text[end : row.start()].strip() != "" or file.text.count("\n", max(end, 0), row.start()) > 1
+        fresh = end is None or bool(file.text[end : row.start()].strip()) or file.text.count("\n", end, row.start()) > 1
         if fresh:
             head = [text for text, _ in cells]
         elif not all(set(text) <= set(":- ") for text, _ in cells):
