@@ -18,7 +18,7 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 SPEC_KEYS = ("service", "team", "escalation", "schedule", "person", "status_page", "severities", "workspace", "policy",
-             "maintenance")  # fmt: skip
+             "maintenance", "dashboard", "experiment", "runbook", "readiness", "flags", "template")  # fmt: skip
 
 
 def kind_of(node: Node, name: str = "") -> Kind | Literal["spec", "tests"] | None:
@@ -31,6 +31,8 @@ def kind_of(node: Node, name: str = "") -> Kind | Literal["spec", "tests"] | Non
     keys = {key.value for key, _ in node.entries}
     if "apiVersion" in keys or ("kind" in keys and "metadata" in keys):
         return _of_manifest(node)
+    if isinstance(node.get("dashboard"), Scalar):
+        return "spec"
     drawn = "panels" in keys or {"rows", "title"} <= keys
     if _word(node.get("kind")) == "Dashboard" or drawn or isinstance(node.get("dashboard"), Mapping):
         return "dashboard" if not isinstance(node.get("panels"), Scalar) else None
