@@ -97,8 +97,8 @@ def _check_arguments(
                 report.complain(
                     "SER554", argument.get("name") or argument,
                     f"the analysis is given {text(argument.get('name'))!r}, which its templates do not declare: it "
-                    "judges "
-                    "the same whatever is rolled out", expected="args: [{name: …}] in the template, used in its query",
+                    "judges the same whatever is rolled out",
+                    expected="args: [{name: …}] in the template, used in its query",
                 )  # fmt: skip
 
 
@@ -181,8 +181,7 @@ def _check_query(node: Scalar, declared: tuple[str, ...], context: Context, repo
     if not _ARGUMENT.search(node.value):
         report.complain(
             "SER543", node, "the query asks for no argument: it judges all services, and the old pods together with "
-            "the "
-            "new ones. At a weight of 5 % a canary that always fails costs 5 % of the share",
+            "the new ones. At a weight of 5 % a canary that always fails costs 5 % of the share",
             expected='{{args.service-name}} and the pods of the canary in the selector, such as '
             'rollouts_pod_template_hash="{{args.canary-hash}}"',
         )  # fmt: skip

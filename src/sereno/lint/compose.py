@@ -87,8 +87,7 @@ def _check_limits(name: Scalar, service: Mapping, report: Report) -> None:
     if at(service, "deploy", "resources", "limits", "memory") is None and service.get("mem_limit") is None:
         report.complain(
             "SER742", name, f"{name.value} may take all memory of the machine: the kernel then ends whatever it "
-            "likes, often "
-            "the database", expected="mem_limit, or deploy.resources.limits.memory",
+            "likes, often the database", expected="mem_limit, or deploy.resources.limits.memory",
         )  # fmt: skip
 
 
@@ -103,16 +102,15 @@ def _check_ports(
         if before is not None and (before[1] == host or not before[1] or not host):
             report.complain(
                 "SER743", port, f"{name.value} and {before[0]} publish the same port {outer}: the second does not "
-                "start "
-                "(“port is already allocated”)", expected="another port, or none: services reach each other by name",
+                "start (“port is already allocated”)",
+                expected="another port, or none: services reach each other by name",
             )  # fmt: skip
         elif outer:
             taken[(outer, protocol)] = (name.value, host)
         if inner in _INTERNAL and host in ("", "0.0.0.0", "[::]"):  # noqa: S104
             report.complain(
                 "SER744", port, f"port {inner} ({_INTERNAL[inner]}) is open to every network of the machine; Docker "
-                "goes "
-                "past the firewall", expected=f'"127.0.0.1:{outer or inner}:{inner}", or no port at all',
+                "goes past the firewall", expected=f'"127.0.0.1:{outer or inner}:{inner}", or no port at all',
             )  # fmt: skip
 
 
@@ -140,14 +138,13 @@ def _check_waiting(name: Scalar, service: Mapping, root: Mapping, report: Report
                 continue
             report.complain(
                 "SER746", other, f"{name.value} waits until {other.value} is healthy, which has no healthcheck here: "
-                "unless "
-                "its image brings one, it never starts", expected=f"a healthcheck of {other.value}",
+                "unless its image brings one, it never starts", expected=f"a healthcheck of {other.value}",
             )  # fmt: skip
     for node, other_name in bare:
         report.complain(
             "SER745", node, f"{name.value} waits until {other_name} exists, not until it answers: at the start of "
-            "the machine "
-            "it fails, or loses what it sends", expected=f"{other_name}: {{condition: service_healthy}} and a "
+            "the machine it fails, or loses what it sends",
+            expected=f"{other_name}: {{condition: service_healthy}} and a "
             "healthcheck",
         )  # fmt: skip
 

@@ -65,8 +65,7 @@ TABLE: tuple[Code, ...] = (
     _code(401, "No title", "Grafana refuses to save a dashboard without a title.",
           _RIGHT.replace('  "title": "Shop: API",\n', ""), error=True),
     _code(402, "No uid", "Without a `uid` each import makes one up: the dashboard exists twice after the second, and "
-          "the "
-          "links of alerts and runbooks lead to the old one or nowhere.",
+          "the links of alerts and runbooks lead to the old one or nowhere.",
           _RIGHT.replace('  "uid": "shop-api",\n', "")),
     _code(403, "No schemaVersion", "Grafana converts dashboards from the version they say to its own. Without one it "
           "starts from the first and rewrites every panel as if it were of 2013.",
@@ -75,12 +74,10 @@ TABLE: tuple[Code, ...] = (
           "number.",
           _RIGHT.replace('      "id": 1,\n', "")),
     _code(405, "Two panels with one id", "Of two panels with one id Grafana renumbers one as it loads: a link, an "
-          "image in a "
-          "message or “View panel” shows the other one.",
+          "image in a message or “View panel” shows the other one.",
           _TWO.replace('"id": 2', '"id": 1'), _TWO, error=True, fixable=True),
     _code(406, "Panel without a place", "Without `gridPos` all panels land in the same corner, small and in an order "
-          "of "
-          "chance.", _RIGHT.replace('      "gridPos": {"h": 8, "w": 12, "x": 0, "y": 0},\n', "")),
+          "of chance.", _RIGHT.replace('      "gridPos": {"h": 8, "w": 12, "x": 0, "y": 0},\n', "")),
     _code(407, "Panels over one another", "Grafana pushes one of two panels that overlap down, and all below it: the "
           "picture people know is not the one they get.", _TWO.replace('"x": 12', '"x": 6'), _TWO),
     _code(408, "Panel out of the grid", "The grid has 24 columns; what reaches beyond is cut or moved.",
@@ -105,26 +102,21 @@ TABLE: tuple[Code, ...] = (
           "panel stays green whatever happens.",
           _RIGHT.replace(f"      {_UNIT}\n", f'      {_UNIT}\n      "thresholds": [{{"value": 0, "color": "red"}}],\n'),
           _COLOURED, error=True),
-    _code(417, "Thresholds without mode", "Grafana takes `absolute` when nothing is said; its schema asks for it, "
-          "and tools "
-          "that go by the schema refuse the dashboard.",
+    _code(417, "Thresholds without mode", "Grafana takes `absolute` when nothing is said; its schema asks for it, and "
+          "tools that go by the schema refuse the dashboard.",
           _COLOURED.replace('"mode": "absolute", ', ""), _COLOURED, fixable=True),
     _code(418, "First threshold with a number", "The colour of the first step holds from minus infinity on: Grafana "
-          "does not "
-          "look at its number. A single step “80, red” is red at 1. What is meant is a first step with null, and a "
-          "second "
-          "one at 80.", _COLOURED.replace('"value": null', '"value": 5'), _COLOURED),
+          "does not look at its number. A single step “80, red” is red at 1. What is meant is a first step with null, "
+          "and a second one at 80.", _COLOURED.replace('"value": null', '"value": 5'), _COLOURED),
     _code(419, "Panel without title", "Two people on the phone cannot say which picture they look at.",
           _RIGHT.replace('      "title": "Requests",\n', "")),
     _code(420, "Panel that asks nothing", "A panel without a query shows “No data” for ever.",
           _RIGHT.replace(_RIGHT[_RIGHT.index(",\n      \"targets\""):_RIGHT.index("\n    }\n  ]")], "")),
     _code(422, "Dashboard in a file can be edited", "What people change in a provisioned dashboard is lost with the "
-          "next "
-          "deployment, usually after the incident in which they needed it.",
+          "next deployment, usually after the incident in which they needed it.",
           _RIGHT.replace('  "schemaVersion"', '  "editable": true,\n  "schemaVersion"'), fixable=True),
     _code(423, "No variable for the data source", "Without a variable of type datasource the dashboard can only look "
-          "at "
-          "one Prometheus: not at the one of staging, and not at the one that still works.",
+          "at one Prometheus: not at the one of staging, and not at the one that still works.",
           _RIGHT.replace(f'{{"name": "datasource", "label": "Data source", {_LISTED}', "")
           .replace("${datasource}", "$source")),
     _code(424, "Panel without data source", "A panel that names none asks the default one, which differs between "
@@ -136,18 +128,15 @@ TABLE: tuple[Code, ...] = (
           "when the page was opened, or saved: the pod that broke five minutes ago cannot be chosen.",
           _CHOSEN.replace('"refresh": 2', '"refresh": 1'), _CHOSEN, fixable=True),
     _code(427, "Variable with a wrong query", "A variable whose query is wrong has no values, and every panel that "
-          "uses "
-          "it is empty.", _CHOSEN.replace("label_values(up, job)", "label_value(up, job)"), _CHOSEN, error=True),
+          "uses it is empty.", _CHOSEN.replace("label_values(up, job)", "label_value(up, job)"), _CHOSEN, error=True),
     _code(428, "Variable that is not there", "Prometheus is sent the dollar sign and finds nothing.",
           _asks(_EXPR.replace('job=\\"shop\\"', 'job=\\"shop\\", pod=~\\"$pod\\"')), error=True),
     _code(429, "Panel that does not obey a variable", "People choose a job or an instance at the top and read panels "
           "that show all of them: they look at the wrong service.",
           _CHOSEN.replace('{job=~\\"$job\\"}', '{code=~\\"2..\\"}'), _CHOSEN),
     _code(441, "Fixed window of a rate", "`[5m]` is too short when people look at a week (most samples fall between "
-          "two "
-          "points of the picture) and empty when the scrape interval is over half of it. `$__rate_interval` is "
-          "Grafana's "
-          "answer: never less than four scrapes, never less than a step.",
+          "two points of the picture) and empty when the scrape interval is over half of it. `$__rate_interval` is "
+          "Grafana's answer: never less than four scrapes, never less than a step.",
           _RIGHT.replace("$__rate_interval", "5m"), fixable=True),
     _code(442, "Counter as it is", "A counter counts since its process began. Its value says when that was; each "
           "deployment makes it fall to zero.", _asks("http_requests_total")),

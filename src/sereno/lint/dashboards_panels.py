@@ -124,8 +124,7 @@ def _check_thresholds(panel: Mapping, kind: str, report: Report) -> None:
     if isinstance(first, Mapping) and isinstance(value, Scalar) and number(value) not in (None, 0):
         report.complain(
             "SER418", value, f"the {value.value} of the first threshold is not looked at: its colour holds for "
-            "everything "
-            "below it too", expected="null in the first step, and a second one for the number",
+            "everything below it too", expected="null in the first step, and a second one for the number",
         )  # fmt: skip
 
 

@@ -175,15 +175,13 @@ def _check_logs(panel: Mapping, expr: Scalar, report: Report) -> None:
     if not re.search(r"\{[^{}]*\w", body) or any(depth):
         report.complain(
             "SER446", expr, f"the query of {named(panel)} is no LogQL: it needs a selector in braces, and brackets "
-            "that "
-            "close", expected='{app="shop"} |= "error"',
+            "that close", expected='{app="shop"} |= "error"',
         )  # fmt: skip
         return
     for fixed in _LOKI_FIXED.finditer(body):
         report.complain_at(
             "SER447", expr.file, locate(expr, fixed.start("window")), len(fixed["window"]),
             f"the window of {fixed['window']} is fixed: zoomed out, {named(panel)} leaves out lines, zoomed in it "
-            "smears "
-            "them", expected="$__auto",
+            "smears them", expected="$__auto",
             edits=(Edit(locate(expr, fixed.start("window")), locate(expr, fixed.end("window")), "$__auto"),),
         )  # fmt: skip

@@ -46,8 +46,8 @@ def _check_sources(dashboard: Dashboard, report: Report) -> None:
         known = all(source_type(p) == "prometheus" for p in asking if _source(p))
         report.complain(
             "SER425", fixed[0], f"the data source {fixed[0].value[:60]!r} is written into the dashboard: it exists "
-            "in one "
-            "Grafana only, in all others the panels are empty", expected="a variable of type datasource: ${datasource}",
+            "in one Grafana only, in all others the panels are empty",
+            expected="a variable of type datasource: ${datasource}",
             edits=edits if known and len(ours) == 1 else (),
         )  # fmt: skip
     if asking and not dashboard.variable("datasource"):

@@ -50,8 +50,7 @@ def _check_weights(route: Mapping, destinations: tuple[Mapping, ...], report: Re
     if len(destinations) > 1 and any(weight is not None for _, weight in given) and total != 100:
         report.complain(
             "SER562", key(route, "route") or route, f"the weights of this route add up to {total}, not to 100: "
-            "shares are "
-            "not the percentages that people read", expected="weights that add up to 100",
+            "shares are not the percentages that people read", expected="weights that add up to 100",
         )  # fmt: skip
 
 

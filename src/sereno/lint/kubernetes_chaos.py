@@ -52,8 +52,8 @@ def _check_blast(experiment: Mapping, report: Report) -> None:
     if node is not None and share is not None and share >= BLAST_MAX:
         report.complain(
             "SER582", node, f"{text(node)} % of the pods at once: those that are left get {_times(int(share))} the "
-            "load, "
-            "which shows that, and not whether one pod may fail", expected=f"under {BLAST_MAX}, to begin with one pod",
+            "load, which shows that, and not whether one pod may fail",
+            expected=f"under {BLAST_MAX}, to begin with one pod",
         )  # fmt: skip
 
 

@@ -135,8 +135,8 @@ _UNSCALED = _DEPLOYMENT.replace("  replicas: 3\n", "")
 _LIMITED = "            limits: {memory: 256Mi}\n"
 _ENV = '          env:\n            - name: DB_PASSWORD\n              value: "hunter2hunter2"\n'
 _FROM = (
-    "          env:\n            - name: DB_PASSWORD\n              valueFrom:\n"
-    "                secretKeyRef: {name: shop, key: password}\n"
+    "          env:\n            - name: DB_PASSWORD\n              valueFrom:\n                secretKeyRef: {name: "
+    "shop, key: password}\n"
 )
 _SCRAPED = _DEPLOYMENT.replace(
     "      labels:\n        app: shop\n    spec:",
@@ -172,9 +172,8 @@ TABLE: tuple[Code, ...] = (
           "(a slow database, asked by /health) kills them too: all at once, again and again, and the cold caches keep "
           "the database slow. Liveness asks the process only.",
           _DEPLOYMENT.replace("/health/live", "/health/ready")),
-    _code(503, "No requests", "Without requests the scheduler takes a pod for free, puts it on a full node, and it "
-          "is the "
-          "first to be evicted. Autoscaling by utilisation has nothing to divide by.",
+    _code(503, "No requests", "Without requests the scheduler takes a pod for free, puts it on a full node, and it is "
+          "the first to be evicted. Autoscaling by utilisation has nothing to divide by.",
           _DEPLOYMENT.replace("requests: {cpu: 100m, memory: 128Mi}", "requests: {memory: 128Mi}")),
     _code(504, "No limit of memory", "A container that leaks takes the node down with it; with a limit only itself.",
           _without(_DEPLOYMENT, "limits:")),
@@ -189,28 +188,22 @@ TABLE: tuple[Code, ...] = (
           "true\n"),
           error=True),
     _code(508, "Rights are not limited", "Without a securityContext a container runs as its image likes, usually as "
-          "root "
-          "and with everything that root may gain.", _without(_DEPLOYMENT, "securityContext:", "runAsNonRoot")),
-    _code(509, "Secret in a manifest", "A password in `env.value` is in the repository, in its history, in every "
-          "copy of "
-          "it, and shown to all who may look at pods. (The value itself is never shown by the linter.)",
+          "root and with everything that root may gain.", _without(_DEPLOYMENT, "securityContext:", "runAsNonRoot")),
+    _code(509, "Secret in a manifest", "A password in `env.value` is in the repository, in its history, in every copy "
+          "of it, and shown to all who may look at pods. (The value itself is never shown by the linter.)",
           _DEPLOYMENT.replace(_LIMITED, _LIMITED + _ENV), _DEPLOYMENT.replace(_LIMITED, _LIMITED + _FROM), error=True),
     _code(510, "Port that is not there", "Prometheus asks the port that the annotation names. If no container has it "
-          "the "
-          "target is down for ever, and an alert on `up` with it.",
+          "the target is down for ever, and an alert on `up` with it.",
           _SCRAPED.replace('"8080"', '"9090"'), _SCRAPED, error=True),
     _code(520, "No pod may go", "A budget that allows no disruption stops every drain: the upgrade of the cluster "
-          "waits, "
-          "then someone forces it and all pods go at once. One replica with minAvailable 1 is such a budget.",
+          "waits, then someone forces it and all pods go at once. One replica with minAvailable 1 is such a budget.",
           _all(_DEPLOYMENT, _BUDGET.replace("maxUnavailable: 1", "minAvailable: 3")), _all(_DEPLOYMENT, _BUDGET),
           error=True),
     _code(521, "Autoscaler with nothing to do", "With the minimum equal to the maximum the autoscaler never scales; "
-          "with "
-          "it above, Kubernetes refuses it.",
+          "with it above, Kubernetes refuses it.",
           _all(_UNSCALED, _SCALER.replace("maxReplicas: 9", "maxReplicas: 3")), _all(_UNSCALED, _SCALER)),
     _code(522, "Replicas beside an autoscaler", "`replicas` in the manifest of something that is scaled sets it back "
-          "each "
-          "time the manifest is applied: a deployment in the evening's peak takes 20 pods down to 3.",
+          "each time the manifest is applied: a deployment in the evening's peak takes 20 pods down to 3.",
           _all(_DEPLOYMENT, _SCALER), _all(_UNSCALED, _SCALER)),
     _code(523, "Utilisation of nothing", "Utilisation is what is used over what was requested. If a container requests "
           "none the autoscaler reports “missing request” and never scales.",
@@ -221,13 +214,11 @@ TABLE: tuple[Code, ...] = (
           _all(_DEPLOYMENT, _SERVICE.replace("    app: shop\n  ports", "    app: shopp\n  ports")),
           _all(_DEPLOYMENT, _SERVICE), error=True),
     _code(525, "Named port that is not there", "A targetPort by name is looked up in the containers. Without one of "
-          "that "
-          "name there are no endpoints.",
+          "that name there are no endpoints.",
           _all(_DEPLOYMENT, _SERVICE.replace("targetPort: http", "targetPort: web")), _all(_DEPLOYMENT, _SERVICE),
           error=True),
-    _code(526, "ServiceMonitor that selects nothing", "A ServiceMonitor goes by the labels of the Service itself, "
-          "not of "
-          "the pods. If none fits, nothing is scraped and no alert on these metrics can ever fire.",
+    _code(526, "ServiceMonitor that selects nothing", "A ServiceMonitor goes by the labels of the Service itself, not "
+          "of the pods. If none fits, nothing is scraped and no alert on these metrics can ever fire.",
           _all(_SERVICE, _MONITOR.replace("app: shop", "app: shops")), _all(_SERVICE, _MONITOR), error=True),
     _code(527, "Scraped port that is not there", "The port of an endpoint is the name of the Service's port. A name it "
           "does not have, or its number, scrapes nothing.",
@@ -235,12 +226,10 @@ TABLE: tuple[Code, ...] = (
     _code(528, "Rules that Prometheus does not load", "The operator loads the PrometheusRules that `ruleSelector` "
           "chooses. One without the label is accepted by Kubernetes and read by nobody: its alerts do not exist.",
           _all(_PROMETHEUS, _without(_RULE, "  labels:", "prometheus: main")), _all(_PROMETHEUS, _RULE), error=True),
-    _code(529, "Workload that no policy covers", "Network policies only hold for the pods they select; all others "
-          "may be "
-          "reached from anywhere. Where some workloads are covered, one that is not is usually forgotten.",
+    _code(529, "Workload that no policy covers", "Network policies only hold for the pods they select; all others may "
+          "be reached from anywhere. Where some workloads are covered, one that is not is usually forgotten.",
           _all(_DEPLOYMENT, _NETWORK.replace("app: shop", "app: cart")), _all(_DEPLOYMENT, _NETWORK)),
-    _code(530, "Version that is not served", "Kubernetes does not know the version any more: `kubectl apply` fails, "
-          "at the "
-          "next deployment after the upgrade.",
+    _code(530, "Version that is not served", "Kubernetes does not know the version any more: `kubectl apply` fails, at "
+          "the next deployment after the upgrade.",
           _BUDGET.replace("policy/v1", "policy/v1beta1"), _BUDGET, error=True, fixable=True),
 )  # fmt: skip

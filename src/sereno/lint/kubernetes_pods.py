@@ -49,8 +49,7 @@ def _check_image(container: Mapping, report: Report) -> None:
         what = "is the image of the day" if tag else "has no tag, which means latest"
         report.complain(
             "SER500", node, f"{image} {what}: pods of one Deployment run different programs, and no rollback brings "
-            "the "
-            "old one back", expected="a version, or a digest (@sha256:…)",
+            "the old one back", expected="a version, or a digest (@sha256:…)",
         )  # fmt: skip
 
 
@@ -66,8 +65,7 @@ def _check_probes(container: Mapping, report: Report) -> None:
         report.complain(
             "SER502", key(container, "livenessProbe") or alive,
             f"{_named(container)} is asked the same by both probes: what makes it unready, such as a slow database, "
-            "also "
-            "kills it, all pods at once", expected="a liveness probe that asks nothing but the process itself",
+            "also kills it, all pods at once", expected="a liveness probe that asks nothing but the process itself",
         )  # fmt: skip
 
 
@@ -89,8 +87,7 @@ def _check_resources(container: Mapping, report: Report) -> None:
     elif "memory" not in limits:
         report.complain(
             "SER504", place, f"{_named(container)} has no limit of memory: a leak takes its neighbours on the node "
-            "with "
-            "it", expected="resources.limits.memory",
+            "with it", expected="resources.limits.memory",
         )  # fmt: skip
 
 
@@ -107,8 +104,7 @@ def _check_end(manifest: Manifest, container: Mapping, report: Report) -> None:
     if waits and waits >= seconds:
         report.complain(
             "SER505", place, f"preStop takes {float(waits):g} s of the {float(seconds):g} s until the pod is killed: "
-            "the "
-            "process is never told to end, requests under way are cut off",
+            "the process is never told to end, requests under way are cut off",
             expected=f"terminationGracePeriodSeconds over {float(waits):g} and what shutting down takes",
         )  # fmt: skip
     elif written is None:
@@ -180,6 +176,5 @@ def _check_scraped(manifest: Manifest, report: Report) -> None:
     if isinstance(wanted, Scalar) and ports and wanted.value not in ports:
         report.complain(
             "SER510", wanted, f"Prometheus is told to ask port {wanted.value}, which no container has: the pod is "
-            "“down” "
-            "for ever", expected=f"one of {', '.join(sorted(ports))}",
+            "“down” for ever", expected=f"one of {', '.join(sorted(ports))}",
         )  # fmt: skip

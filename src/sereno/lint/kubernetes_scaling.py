@@ -29,8 +29,7 @@ def check_budget(manifest: Manifest, context: Context, report: Report) -> None:
 def _blocks(manifest: Manifest, node: Node, why: str, report: Report) -> None:
     report.complain(
         "SER520", node, f"{why}: no pod may ever be moved, so draining a node waits for ever and upgrades of the "
-        "cluster "
-        "stand still", expected="fewer than there are, such as maxUnavailable: 1, with two pods or more",
+        "cluster stand still", expected="fewer than there are, such as maxUnavailable: 1, with two pods or more",
     )  # fmt: skip
 
 
@@ -121,8 +120,7 @@ def check_service(manifest: Manifest, document: Document, context: Context, repo
     if near and not any(selects(selector, w.pod_labels) is not False for w in beside):
         report.complain(
             "SER524", selector, f"{manifest.called} selects no pods of {near[0].called}, beside which it stands: it "
-            "has no "
-            "endpoints, every request to it is refused", expected=_worn(near[0]),
+            "has no endpoints, every request to it is refused", expected=_worn(near[0]),
         )  # fmt: skip
         return
     chosen = [w for w in manifests(context) if _runs(w) and w.same_space(manifest) and selects(selector, w.pod_labels)]
@@ -132,8 +130,8 @@ def check_service(manifest: Manifest, document: Document, context: Context, repo
         if isinstance(target, Scalar) and target.kind == "text" and chosen and names and target.value not in names:
             report.complain(
                 "SER525", target, f"no container of {chosen[0].called} has a port named {target.value!r}: the "
-                "Service has "
-                "no endpoints", expected=f"one of {', '.join(sorted(n for n in names if n))}" if any(names) else None,
+                "Service has no endpoints",
+                expected=f"one of {', '.join(sorted(n for n in names if n))}" if any(names) else None,
             )  # fmt: skip
 
 
@@ -192,6 +190,5 @@ def check_network(manifest: Manifest, context: Context, report: Report) -> None:
     if not any(selects(at(p.root, "spec", "podSelector"), manifest.pod_labels) is not False for p in policies):
         report.complain(
             "SER529", manifest.place, f"there are network policies beside it, but none is about {manifest.called}: "
-            "it may "
-            "be reached from everywhere", expected="a NetworkPolicy whose podSelector chooses its pods",
+            "it may be reached from everywhere", expected="a NetworkPolicy whose podSelector chooses its pods",
         )  # fmt: skip

@@ -74,8 +74,8 @@ def _check_processors(name: Scalar, pipeline: Node, kind: str, report: Report) -
     if "memory_limiter" not in order:
         report.complain(
             "SER752", place, f"the pipeline {name.value} has no memory_limiter: when what it sends to is slow the "
-            "collector "
-            "grows until it is killed, with all that it holds", expected="processors: [memory_limiter, …, batch]",
+            "collector grows until it is killed, with all that it holds",
+            expected="processors: [memory_limiter, …, batch]",
         )  # fmt: skip
     elif order[0] != "memory_limiter":
         report.complain(
@@ -123,8 +123,7 @@ def _check_vector(root: Mapping, report: Report) -> None:
                 if base not in known and "*" not in text(item):
                     report.complain(
                         "SER750", item, f"{name.value} takes its input from {text(item)!r}, which is not configured: "
-                        "Vector "
-                        "does not start", expected=f"one of {', '.join(sorted(known))}",
+                        "Vector does not start", expected=f"one of {', '.join(sorted(known))}",
                     )  # fmt: skip
     logs = [
         n for n, s in entries(root.get("sources")) if not text(at(s, "type")).endswith(("metrics", "_scrape", "statsd"))
@@ -137,8 +136,7 @@ def _check_vector(root: Mapping, report: Report) -> None:
         if isinstance(full, Scalar) and full.value == "drop_newest":
             report.complain(
                 "SER757", full, f"when {name.value} is slow, what comes is thrown away: the logs of an outage are "
-                "the first "
-                "to go", expected="block, with a buffer on disk",
+                "the first to go", expected="block, with a buffer on disk",
             )  # fmt: skip
 
 
@@ -150,8 +148,7 @@ def _check_fluent_bit(root: Mapping, report: Report) -> None:
         if text(names.get("name")) in ("tail", "forward", "tcp", "http", "systemd") and not limited:
             report.complain(
                 "SER758", names.get("name") or source, f"the input {text(names.get('name'))} has no limit: when an "
-                "output is "
-                "slow Fluent Bit keeps everything in memory until it is killed",
+                "output is slow Fluent Bit keeps everything in memory until it is killed",
                 expected="mem_buf_limit: 50MB, or storage.type: filesystem",
             )  # fmt: skip
     filters = " ".join(s.value for s in scalars(at(root, "pipeline", "filters")))
@@ -172,8 +169,7 @@ def _check_ingest(pipeline: Mapping, root: Mapping, report: Report) -> None:
         alone = (Edit(root.start, pipeline.start, ""), Edit(pipeline.end, root.end, ""))
         report.complain(
             "SER759", place or pipeline, "a pipeline is sent to Elasticsearch as it is, not inside of {\"pipeline\": "
-            "…}, "
-            "which is how one is simulated", expected='{"description": …, "processors": […]}',
+            "…}, which is how one is simulated", expected='{"description": …, "processors": […]}',
             edits=alone if len(root.entries) == 1 else (),
         )  # fmt: skip
     for processor in processors:

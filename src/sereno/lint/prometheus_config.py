@@ -42,9 +42,8 @@ def _check_alerting(root: Mapping, report: Report) -> None:
         return
     if not texts(root.get("rule_files")):
         report.complain(
-            "SER720", key(root, "rule_files") or place, "no `rule_files`: whatever rules there are, none is loaded "
-            "and no "
-            "alert ever fires", expected="rule_files: [rules/*.yaml]",
+            "SER720", key(root, "rule_files") or place, "no `rule_files`: whatever rules there are, none is loaded and "
+            "no alert ever fires", expected="rule_files: [rules/*.yaml]",
         )  # fmt: skip
     if not items(at(root, "alerting", "alertmanagers")):
         report.complain(
@@ -75,8 +74,7 @@ def _check_intervals(root: Mapping, report: Report) -> None:
     if isinstance(node, Scalar) and every and timedelta(minutes=5) % every and every < timedelta(minutes=5):
         report.complain(
             "SER723", node, f"five minutes are no multiple of {format_duration(every)}: sums of `rate…[5m]` over a "
-            "period "
-            "count some moments twice and leave others out", expected="15s, 20s, 30s or 1m",
+            "period count some moments twice and leave others out", expected="15s, 20s, 30s or 1m",
         )  # fmt: skip
     _check_timeout(at(root, "global"), scrape, report)
     for job in mappings(root.get("scrape_configs")):
@@ -86,8 +84,7 @@ def _check_intervals(root: Mapping, report: Report) -> None:
         if isinstance(slow, Scalar) and own > timedelta(minutes=2):
             report.complain(
                 "SER724", slow, f"scraped every {format_duration(own)}: after five minutes a sample is stale, gaps "
-                "appear "
-                "and alerts on it resolve in between", expected="at most 2m",
+                "appear and alerts on it resolve in between", expected="at most 2m",
             )  # fmt: skip
 
 
@@ -96,8 +93,7 @@ def _check_timeout(section: Node | None, every: timedelta, report: Report) -> No
     if isinstance(node, Scalar) and _duration(node, DEFAULT_TIMEOUT) > every:
         report.complain(
             "SER725", node, f"the timeout of {node.value} is over the interval of {format_duration(every)}: "
-            "Prometheus does "
-            "not start", expected=f"at most {format_duration(every)}",
+            "Prometheus does not start", expected=f"at most {format_duration(every)}",
         )  # fmt: skip
 
 
@@ -124,8 +120,7 @@ def _check_labels_honoured(job: Mapping, name: str, report: Report) -> None:
     if isinstance(node, Scalar) and is_true(node) and not _GATHERED.search(name) and "federate" not in path:
         report.complain(
             "SER727", node, f"honor_labels lets the targets of {name!r} say which job and instance they are: one of "
-            "them can "
-            "pass for any other", expected="only for federation and the Pushgateway",
+            "them can pass for any other", expected="only for federation and the Pushgateway",
         )  # fmt: skip
 
 
@@ -171,8 +166,8 @@ def _check_old(job: Mapping, report: Report) -> None:
     old = key(job, "scrape_classic_histograms")
     if old is not None:
         report.complain(
-            "SER730", old, "scrape_classic_histograms has another name since Prometheus 3.0, which does not start "
-            "with it",
+            "SER730", old, "scrape_classic_histograms has another name since Prometheus 3.0, which does not start with "
+            "it",
             expected="always_scrape_classic_histograms",
             edits=(Edit(old.start, old.end, "always_scrape_classic_histograms"),),
         )  # fmt: skip

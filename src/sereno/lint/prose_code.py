@@ -30,22 +30,20 @@ def check_code(document: Document, report: Report) -> None:
         report.complain_at(
             "SER780", document.file, found.start(), len(found[0]),
             "a budget that is overspent is shown as 0: at 99.85 % of 99.9 % it is -50 %, and after two such months "
-            "nobody "
-            "can tell", expected="the number as it is, below zero too",
+            "nobody can tell", expected="the number as it is, below zero too",
         )  # fmt: skip
     for found in _LEVEL.finditer(text):
         report.complain_at(
             "SER781", document.file, found.start("test"), len(found["test"]),
             "an alert on what is left fires for weeks once it is reached, and not while everything burns: 20 % are "
-            "left "
-            "after a slow month as after a fast hour", expected="burn rates for pages; levels for policy and tickets",
+            "left after a slow month as after a fast hour",
+            expected="burn rates for pages; levels for policy and tickets",
         )  # fmt: skip
     for found in _CAPPED.finditer(text):
         report.complain_at(
             "SER782", document.file, found.start(), len(found[0]),
             "a score of ratios to targets, capped at 1: with availability 0 and good latency it is 60 of 100; 99.0 % "
-            "against "
-            "99.9 % scores 99.6; an error rate of 0 divides by zero",
+            "against 99.9 % scores 99.6; an error rate of 0 divides by zero",
             expected="good events over all, or the burn of each budget, weighted",
         )  # fmt: skip
     for found in _LOOKED_UP.finditer(text):
@@ -72,6 +70,5 @@ def _check_labels(document: Document, report: Report) -> None:
             report.complain_at(
                 "SER785", document.file, found.start(), len(found[0]),
                 "the path as it was asked for becomes a label: every id and every scanner makes series of its own, "
-                "until "
-                "Prometheus runs out of memory", expected="the template of the route (/orders/{id})",
+                "until Prometheus runs out of memory", expected="the template of the route (/orders/{id})",
             )  # fmt: skip

@@ -25,8 +25,7 @@ def check(document: Document, context: Context, report: Report) -> None:
         report.complain_at(
             "SER790", document.file, first.start, len(wrong),
             f"“{wrong}” was “{first.text}” before the file was read as something else than UTF-8{more}: alerts and "
-            "pages "
-            "will show it like this", expected=first.text, edits=edits,
+            "pages will show it like this", expected=first.text, edits=edits,
         )  # fmt: skip
 
 

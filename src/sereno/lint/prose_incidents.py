@@ -61,8 +61,7 @@ def check_incidents(document: Document, report: Report) -> None:
             report.complain_at(
                 "SER778", file, projected.start(1), len(projected[1]) + 1,
                 f"{projected[1]} % are projected, and nothing says from what: neither how much of the window is over "
-                "nor how "
-                "fast the budget goes", expected="consumed / elapsed share of the window, with both",
+                "nor how fast the budget goes", expected="consumed / elapsed share of the window, with both",
             )  # fmt: skip
 
 

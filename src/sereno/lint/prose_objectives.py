@@ -68,8 +68,8 @@ def _complain_budget(
 ) -> None:  # fmt: skip
     report.complain_at(
         "SER770", file, index, len(said),
-        f"{float(target):g} % leaves {_minutes(right)} a {period}, not {said}", expected=f"{_minutes(right)} a "
-        f"{period}",
+        f"{float(target):g} % leaves {_minutes(right)} a {period}, not {said}",
+        expected=f"{_minutes(right)} a {period}",
     )  # fmt: skip
 
 
@@ -131,8 +131,7 @@ def _check_differing(document: Document, own: tuple[Promise, ...], context: Cont
                     report.complain_at(
                         "SER773", promise.file, promise.index, promise.length,
                         f"“{promise.said}” is promised here with {_rest(promise).strip()}, and with "
-                        f"{_rest(where).strip()} "
-                        f"at {where.file.shown}:{line}", expected="one number, in one place",
+                        f"{_rest(where).strip()} at {where.file.shown}:{line}", expected="one number, in one place",
                     )  # fmt: skip
 
 
@@ -153,8 +152,7 @@ def _check_periods(document: Document, context: Context, report: Report) -> None
                 report.complain_at(
                     "SER774", other.file, budget.start(), len(budget[0]),
                     f"a budget for a {period} here, for a {known[0]} at {file.shown}:{file.place(index)[0]}: a "
-                    "year's may all "
-                    "be spent in one night, a month's may not", expected="one window",
+                    "year's may all be spent in one night, a month's may not", expected="one window",
                 )  # fmt: skip
                 return
             found.setdefault(period, (other.file, budget.start()))

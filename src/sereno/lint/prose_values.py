@@ -66,8 +66,7 @@ def _check_thresholds(mapping: Mapping, report: Report) -> None:
         named = ", ".join(name.value for name in without)
         report.complain(
             "SER788", without[0], f"{named}: levels without a time for which they must hold, so that one sample over "
-            "them is "
-            "enough", expected="sustained_period: 5m",
+            "them is enough", expected="sustained_period: 5m",
         )  # fmt: skip
     for _, value in groups:
         place = key(value, "forecast_days")
