@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_looking_while_all_is_calm(up: Running):
     (budget,) = run(up, "budget", "--json").json
     assert (budget["service"], budget["slo"], budget["objective"]) == ("web", "availability", "0.999")
     assert "No objectives" in run(up, "budget", "nothing").out
+    told = run(up, "budget", "web").out
+    assert all(f"  {title}: " in told for title in ("trend", "ends"))
+
+
+def test_a_budget_is_corrected_with_a_reason_and_the_ledger_keeps_it(up: Running):
+    wait_for(lambda: up.get("/budgets"), "budgets are counted")
+    assert "Nothing was corrected." in run(up, "budget", "corrections").out
+    now = datetime.now(UTC)
+    times = ["--start", (now - timedelta(hours=2)).isoformat(), "--end", (now - timedelta(hours=1)).isoformat()]
+    made = run(up, "budget", "correct", "web", *times, "--reason", "a test", "--json").json
+    assert (made["service"], made["slo"], made["author"]) == ("web", None, "local")
+    assert "is in the ledger" in run(up, "budget", "correct", "web", "availability", *times, "--reason", "again").out
+    assert "a test" in run(up, "budget", "corrections", "web").out
+    assert f"correction {made['id']}" in run(up, "budget", "web").out
+    assert "counts no more" in run(up, "budget", "withdraw", made["id"], "--reason", "it was not").out
+    assert "it was not" in run(up, "budget", "corrections").out
+    assert "already" in run(up, "budget", "withdraw", made["id"], "--reason", "again", code=1).err
+    assert run(up, "budget", "correct", "nothing", *times, "--reason", "x", code=1).err
+    assert run(up, "budget", "correct", "web", "--start", "x", "--end", "y", "--reason", "x", code=2).err
 
 
 def test_a_page_and_its_incident_from_the_command_line(up: Running, neighbour: Neighbour):

@@ -91,6 +91,7 @@ PLACES: Phrases = {
     "slo.formula": {"es": "Cuándo se agota", "en": "When it ends"},
     "slo.period": {"es": "Al cierre del período", "en": "At the end of the period"},
     "slo.excluded": {"es": "No cuenta", "en": "Does not count"},
+    "slo.quiet": {"es": "Poco tráfico", "en": "Low traffic"},
     "slo.policy": {"es": "Rige la política", "en": "Policy in force"},
     "slo.frozen": {"es": "despliegues detenidos", "en": "releases stopped"},
     "slo.parts": {"es": "Sus partes", "en": "Its parts"},

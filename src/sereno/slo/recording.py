@@ -8,6 +8,8 @@ down slice by slice. All series carry service, slo and team:
 | --- | --- |
 | `sereno:bad:rate5m`, `sereno:total:rate5m` | events a second, every 5 minutes |
 | `sereno:slice:bad` | how bad the last slice was: 0 or 1, or its ratio (objectives that count slices) |
+| `sereno:bad:counted`, `sereno:total:counted`, `sereno:slice:counted` | of these what counts: nothing during planned
+  maintenance; with the calendar's `period` as a label (objectives that have either) |
 | `sereno:error:ratio_period` | the share of bad events (slices) over the objective's window |
 | `sereno:budget:remaining_ratio` | what is left of the budget: 1 at first, negative once overspent |
 | `sereno:burn:rate1h` | how many times faster than allowed, over the last hour |
@@ -37,7 +39,10 @@ __all__ = [
 TILE = timedelta(minutes=5)
 EVERY = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
-_PADDING = 2 * TILE  # the rates of the last tile still hold what happened during the maintenance
+_PADDING = TILE  # the rates of 5 minutes still hold what happened during the maintenance
+BAD, TOTAL, SLICE = "sereno:bad:rate5m", "sereno:total:rate5m", "sereno:slice:bad"
+BAD_COUNTED, TOTAL_COUNTED, SLICE_COUNTED = "sereno:bad:counted", "sereno:total:counted", "sereno:slice:counted"
+KNOWN = "sereno:known:counted"
 MAINTENANCE = "sereno:maintenance:active"
 CALENDAR = "sereno:calendar:index"
 
@@ -111,12 +116,14 @@ def records_of(spec: Spec, service: Service, slo: Slo, *, scrape_interval: timed
         slo: the objective.
         scrape_interval: how often what it selects is scraped; a slice's rates look back over four of those at least.
     """
-    counts, notes = _counts(service, slo, scrape_interval)
+    counts, notes = _counts(spec, service, slo, scrape_interval)
     period, more = _period(spec, service, slo)
     return Recorded((*counts, *period), (*notes, *more))
 
 
-def _counts(service: Service, slo: Slo, scrape_interval: timedelta) -> tuple[tuple[RecordGroup, ...], tuple[str, ...]]:
+def _counts(
+    spec: Spec, service: Service, slo: Slo, scrape_interval: timedelta
+) -> tuple[tuple[RecordGroup, ...], tuple[str, ...]]:
     """What is written down as it happens: events every 5 minutes, slices at their end."""
     labels, group = labels_of(service, slo), f"{service.name}/slo/{slo.name}"
     notes: tuple[str, ...] = ()
@@ -131,126 +138,146 @@ def _counts(service: Service, slo: Slo, scrape_interval: timedelta) -> tuple[tup
             bad = bad_rate(slo.sli, span)
             # Events of which nobody can say whether they were bad would make the ratio look better than it is.
             total = f"{total_rate(slo.sli, span)} and {bad}"
-        records = (Record("sereno:bad:rate5m", bad, labels), Record("sereno:total:rate5m", total, labels))
-        groups.append(RecordGroup(f"{group}/counts", TILE, records))
+        records = (Record(BAD, bad, labels), Record(TOTAL, total, labels))
+        counted = () if in_slices(slo) else _counted(spec, service, slo)
+        groups.append(RecordGroup(f"{group}/counts", TILE, (*records, *counted)))
     if in_slices(slo):
-        one = Record("sereno:slice:bad", slice_badness(slo, scrape=scrape_interval), labels)
-        groups.append(RecordGroup(f"{group}/slices", slo.slice_length, (one,)))
+        one = Record(SLICE, slice_badness(slo, scrape=scrape_interval), labels)
+        groups.append(RecordGroup(f"{group}/slices", slo.slice_length, (one, *_counted(spec, service, slo))))
     return tuple(groups), notes
 
 
-def _period(spec: Spec, service: Service, slo: Slo) -> tuple[tuple[RecordGroup, ...], tuple[str, ...]]:
-    labels, group = labels_of(service, slo), f"{service.name}/slo/{slo.name}"
-    budget = f"{slo.objective.budget:f}"
-    objective = Record("sereno:objective:ratio", f"vector({slo.objective.ratio:f})", labels)
-    window, notes = _window(spec, service, slo)
-    if window is None:
-        return (RecordGroup(f"{group}/period", EVERY, (objective,)),), notes
-    ratio = _ratio(slo, service, window)
-    recent = _ratio(slo, service, _Window(format_duration(_HOUR), _HOUR, excluded=window.excluded))
-    error = series("sereno:error:ratio_period", service.name, slo.name)
-    records = (
-        objective,
-        Record("sereno:error:ratio_period", ratio, labels),
-        Record("sereno:budget:remaining_ratio", f"1 - sum({error}) / {budget}", labels),
-        Record("sereno:burn:rate1h", f"({recent}) / {budget}", labels),
-        Record("sereno:coverage:ratio_period", _coverage(slo, service, window), labels),
-    )
-    return (RecordGroup(f"{group}/period", EVERY, records),), notes
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A window as PromQL reads it: the range, its length in seconds (PromQL, or a duration), and what is left out."""
-
-    range: str
-    length: timedelta | str
-    only: str = ""
-    excluded: str = ""
-    good: bool = False
-
-    @property
-    def seconds(self) -> str:
-        return f"{self.length.total_seconds():.0f}" if isinstance(self.length, timedelta) else f"({self.length})"
-
-    def over(self, function: str, selector: str, step: timedelta, *, unless: bool = True) -> str:
-        """`function` over the window of what `selector` recorded every `step`."""
-        kept = selector
-        if self.excluded and unless:
-            kept = f"({kept} unless on (service) {self.excluded})"
-        if self.only:
-            kept = f"({kept} and on () {self.only})"
-        span = self.range if kept == selector else f"{self.range}:{format_duration(step)}"
-        return f"sum({function}({kept}[{span}]))"
-
-
-def _window(spec: Spec, service: Service, slo: Slo) -> tuple[_Window | None, tuple[str, ...]]:
-    services = (
-        {service.name, *(p.service for p in slo.sli.parts)} if isinstance(slo.sli, CompositeSli) else {service.name}
-    )
-    planned = slo.maintenance != "count" and any(_expressed(spec, name) for name in sorted(services))
-    excluded = MAINTENANCE if planned else ""
+def _counted(spec: Spec, service: Service, slo: Slo) -> tuple[Record, ...]:
+    """What counts of what happened, where that is not all of it: nothing that was planned, and period by period."""
+    planned, period = _has_planned(spec, service.name, slo), slo.calendar is not None
+    if not planned and not period:
+        return ()
+    labels = labels_of(service, slo)
     good = slo.maintenance == "good"
-    if slo.calendar is None:
-        return _Window(format_duration(slo.window), slo.window, excluded=excluded, good=good), ()
-    elapsed = elapsed_seconds(slo.calendar)
-    if elapsed is None:
-        return None, (
-            f"{service.name}/{slo.name}: no budget is recorded, for the clocks of {slo.calendar.zone} change and"
-            " Prometheus knows no time zones; Sereno itself counts it",
-        )  # fmt: skip
-    return _Window(longest(slo.calendar), elapsed, _running(slo.calendar), excluded, good), ()
+    names = [(SLICE, SLICE_COUNTED, planned)] if in_slices(slo) else [(BAD, BAD_COUNTED, planned)]
+    if not in_slices(slo):
+        names.append((TOTAL, TOTAL_COUNTED, planned and not good))
+    found = []
+    for name, counted, leaves_out in names:
+        expr = series(name, service.name, slo.name)
+        if leaves_out:
+            during = f"0 * ({expr})" if good else ""
+            expr = f"{expr} unless on (service) {MAINTENANCE}" + (f" or {during}" if good else "")
+        found.append(Record(counted, _with_period(expr, slo.calendar), labels))
+    if period:
+        known = f"0 * {series(_recorded(slo)[0], service.name, slo.name)} + 1"
+        found.append(Record(KNOWN, _with_period(known, slo.calendar), labels))
+    return tuple(found)
+
+
+def _with_period(expr: str, calendar: Calendar | None) -> str:
+    if calendar is None or period_index(calendar) is None:
+        return expr
+    return f"({expr}) * on () group_left (period) {_running(calendar)}"
 
 
 def _running(calendar: Calendar) -> str:
-    index = f'{CALENDAR}{{unit="{calendar.unit}",zone="{calendar.zone}"}}'
-    return f"({index} == on () {index} @ end())"
+    """The running period as a label."""
+    return f'count_values("period", {CALENDAR}{{unit="{calendar.unit}",zone="{calendar.zone}"}})'
 
 
-def _expressed(spec: Spec, service: str) -> bool:
-    """Whether there is planned maintenance of a service that rules can leave out."""
-    return any(
+def _has_planned(spec: Spec, service: str, slo: Slo) -> bool:
+    """Whether there is planned maintenance of a service that rules leave out of the objective."""
+    return slo.maintenance != "count" and any(
         (not maintenance.services or service in maintenance.services)
         and not isinstance(is_active(maintenance, padding=_PADDING), Unexpressed)
         for maintenance in spec.maintenances.values()
     )
 
 
-def _ratio(slo: Slo, service: Service, window: _Window) -> str:
+def _period(spec: Spec, service: Service, slo: Slo) -> tuple[tuple[RecordGroup, ...], tuple[str, ...]]:
+    labels, group = labels_of(service, slo), f"{service.name}/slo/{slo.name}"
+    budget = f"{slo.objective.budget:f}"
+    objective = Record("sereno:objective:ratio", f"vector({slo.objective.ratio:f})", labels)
+    reason = unrecorded(slo)
+    if reason is not None:
+        notes = (f"{service.name}/{slo.name}: no budget is recorded: {reason}; Sereno itself counts it",)
+        return (RecordGroup(f"{group}/period", EVERY, (objective,)),), notes
+    window = _Window(slo.window, slo.calendar)
+    ratio = _ratio(spec, slo, service.name, window)
+    recent = _ratio(spec, slo, service.name, _Window(_HOUR))
+    error = series("sereno:error:ratio_period", service.name, slo.name)
+    records = (
+        objective,
+        Record("sereno:error:ratio_period", ratio, labels),
+        Record("sereno:budget:remaining_ratio", f"1 - sum({error}) / {budget}", labels),
+        Record("sereno:burn:rate1h", f"({recent}) / {budget}", labels),
+        Record("sereno:coverage:ratio_period", _coverage(slo, service.name, window), labels),
+    )
+    return (RecordGroup(f"{group}/period", EVERY, records),), ()
+
+
+def unrecorded(slo: Slo) -> str | None:
+    """Why Prometheus cannot count the budget of an objective; None if it can."""
+    if slo.calendar is None:
+        return None
+    if period_index(slo.calendar) is None:
+        return f"the clocks of {slo.calendar.zone} change and Prometheus knows no time zones"
+    if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
+        return "its parts are not counted by its calendar"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A window as PromQL reads it: rolling, or the running period of a calendar."""
+
+    length: timedelta
+    calendar: Calendar | None = None
+
+    @property
+    def seconds(self) -> str:
+        """How long it is, or has been running."""
+        elapsed = None if self.calendar is None else elapsed_seconds(self.calendar)
+        return f"{self.length.total_seconds():.0f}" if elapsed is None else f"({elapsed})"
+
+    def over(self, function: str, selector: str) -> str:
+        """`function` over the window of what `selector` selects, added up."""
+        if self.calendar is None:
+            return f"sum({function}({selector}[{format_duration(self.length)}]))"
+        inside = f"{function}({selector}[{longest(self.calendar)}])"
+        return f"sum({inside} and on (period) {_running(self.calendar)})"
+
+
+def _ratio(spec: Spec, slo: Slo, service: str, window: _Window) -> str:
     """The share of what was bad over `window`."""
     if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
-        return _joined(slo.sli, [_part(slo, part, window) for part in slo.sli.parts])
+        return _joined(slo.sli, [_part(spec, slo, part, window) for part in slo.sli.parts])
     if in_slices(slo):
-        return _slices_ratio(slo, service, window)
-    bad = window.over("sum_over_time", series("sereno:bad:rate5m", service.name, slo.name), TILE)
-    total = window.over(
-        "sum_over_time", series("sereno:total:rate5m", service.name, slo.name), TILE, unless=not window.good
-    )
-    return f"{bad} / ({total} > 0)" if not window.good else f"({bad} or 0 * {total}) / ({total} > 0)"
+        return _slices_ratio(spec, slo, service, window)
+    names = (BAD_COUNTED, TOTAL_COUNTED) if _has_counted(spec, service, slo) else (BAD, TOTAL)
+    bad, total = (window.over("sum_over_time", series(name, service, slo.name)) for name in names)
+    return f"{bad} / ({total} > 0)"
 
 
-def _slices_ratio(slo: Slo, service: Service, window: _Window) -> str:
-    found = series("sereno:slice:bad", service.name, slo.name)
-    bad = window.over("sum_over_time", found, slo.slice_length)
-    known = window.over("count_over_time", found, slo.slice_length, unless=not window.good)
+def _has_counted(spec: Spec, service: str, slo: Slo) -> bool:
+    return slo.calendar is not None or _has_planned(spec, service, slo)
+
+
+def _slices_ratio(spec: Spec, slo: Slo, service: str, window: _Window) -> str:
+    found = series(SLICE_COUNTED if _has_counted(spec, service, slo) else SLICE, service, slo.name)
+    bad, known = window.over("sum_over_time", found), window.over("count_over_time", found)
     slices = f"({window.seconds} / {slo.slice_length.total_seconds():.0f})"
     match slo.unknown:
         case "ignore":
-            return f"{bad} / ({known} > 0)" if not window.good else f"({bad} or 0 * {known}) / ({known} > 0)"
+            return f"{bad} / ({known} > 0)"
         case "bad":
-            good = f"({window.over('count_over_time', found, slo.slice_length)} - {bad})"
-            return f"1 - ({good} or vector(0)) / {slices}"
+            return f"1 - (({known} - {bad}) or vector(0)) / {slices}"
         case "good":
             return f"({bad} or vector(0)) / {slices}"
 
 
-def _part(slo: Slo, part: Part, window: _Window) -> str:
+def _part(spec: Spec, slo: Slo, part: Part, window: _Window) -> str:
     """The share of a part; where nobody watched it, what `unknown` makes of that."""
-    service = Service(part.service, "")
-    ratio = _ratio(part.slo, service, window)
+    ratio = _ratio(spec, part.slo, part.service, window)
     if slo.unknown == "ignore":
         return ratio
-    known = _known(part.slo, service, window)
+    known = window.over("count_over_time", series(_recorded(part.slo)[0], part.service, part.slo.name))
     return f"{ratio} or (vector({int(slo.unknown == 'bad')}) unless {known})"
 
 
@@ -266,23 +293,16 @@ def _joined(sli: CompositeSli, ratios: list[str]) -> str:
     return f"({bad}) / (({all_}) > 0)"
 
 
-def _coverage(slo: Slo, service: Service, window: _Window) -> str:
+def _coverage(slo: Slo, service: str, window: _Window) -> str:
     """Composites are known as well as the least known of their parts."""
     if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
-        parts = [_coverage(part.slo, Service(part.service, ""), window) for part in slo.sli.parts]
+        parts = [_coverage(part.slo, part.service, window) for part in slo.sli.parts]
         labelled = (f'label_replace({part}, "part", "{n}", "", "")' for n, part in enumerate(parts))
         return f"min({' or '.join(labelled)})"
-    known = _known(slo, service, window)
-    return f"clamp_max({known} * {_recorded(slo)[1].total_seconds():.0f} / {window.seconds}, 1) or vector(0)"
-
-
-def _known(slo: Slo, service: Service, window: _Window) -> str:
-    """How many tiles (slices) of `window` were recorded."""
-    if isinstance(slo.sli, CompositeSli) and not in_slices(slo):
-        raise TypeError("no part of a composite is itself one")
     name, step = _recorded(slo)
-    return window.over("count_over_time", series(name, service.name, slo.name), step, unless=False)
+    known = window.over("count_over_time", series(name if window.calendar is None else KNOWN, service, slo.name))
+    return f"clamp_max({known} * {step.total_seconds():.0f} / {window.seconds}, 1) or vector(0)"
 
 
 def _recorded(slo: Slo) -> tuple[str, timedelta]:
-    return ("sereno:slice:bad", slo.slice_length) if in_slices(slo) else ("sereno:bad:rate5m", TILE)
+    return (SLICE, slo.slice_length) if in_slices(slo) else (BAD, TILE)

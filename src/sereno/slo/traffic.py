@@ -5,6 +5,7 @@ One failure is a share of 1/tot(W) of the events of a window W, which exceeds fÂ
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -14,7 +15,7 @@ from sereno.kernel.language import Phrases, number, percent, say, span
 from sereno.kernel.message import Language
 from sereno.slo.composites import in_slices
 from sereno.slo.exact import written
-from sereno.slo.model import SloPlan, Tier
+from sereno.slo.model import Budget, SloPlan, Tier
 from sereno.slo.words import percentage
 from sereno.spec.model import CompositeSli, GaugeSli, Slo
 
@@ -49,6 +50,21 @@ def too_quiet(plan: SloPlan, events_per_hour: Decimal, language: Language) -> tu
         for tier, events in expected
         if events < Fraction(events_least(slo, tier)) and not _held_back(slo, events)
     )
+
+
+def events_per_hour(budget: Budget) -> Decimal | None:
+    """How many events an hour of watched time there were; None where nobody knows, or none are counted."""
+    if budget.total is None or budget.counts != "events" or not budget.coverage or budget.starts_at is None:
+        return None
+    excluded = budget.excluded if budget.ends_at == budget.at else timedelta(0)  # of a calendar, also what is to come
+    hours = Fraction(to_ms(budget.at - budget.starts_at - excluded), _HOUR_MS) * Fraction(budget.coverage)
+    return written(Fraction(budget.total) / hours) if hours > 0 else None
+
+
+def quiet_tiers(plan: SloPlan | None, budget: Budget | None, language: Language) -> tuple[str, ...]:
+    """`too_quiet` at the traffic that the budget has seen; nothing where that is not known."""
+    observed = events_per_hour(budget) if budget is not None else None
+    return () if plan is None or observed is None else too_quiet(plan, observed, language)
 
 
 def _held_back(slo: Slo, events: Fraction) -> bool:

@@ -139,6 +139,8 @@ def _tell(one: dict[str, Any]) -> None:
             print_line(f"  {title}: {text}")
     for line in (one["policy"] or {}).get("told", ()):
         print_line(f"  policy: {line}")
+    for line in one["quiet"]:
+        print_line(f"  low traffic: {line}")
     for entry in one["corrections"]:
         undone = " (withdrawn)" if entry["withdrawn_at"] else ""
         print_line(f"  correction {entry['id']}{undone}: {entry['start']} to {entry['end']}, {entry['reason']}")

@@ -51,7 +51,7 @@ class BudgetOut(Out):
 
     `counts` says what `total`, `bad` and `allowed` are: events, slices, ratios of slices; a composite has parts.
     `projected` is what a calendar's period will have consumed at its end if nothing else fails. `exhaustion` is the
-    sum behind `exhausts_at`, in words.
+    sum behind `exhausts_at`, in words; `quiet` names the alerts that one failure alone would fire at this traffic.
     """
 
     service: str
@@ -79,6 +79,7 @@ class BudgetOut(Out):
     policy: PolicyOut | None
     exhaustion: str
     projection: str | None
+    quiet: list[str]
 
 
 class TrendOut(Out):

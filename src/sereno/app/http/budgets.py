@@ -11,6 +11,7 @@ from sereno.app.http.auth import Principal, require
 from sereno.app.http.pages import language_of, zone_of
 from sereno.kernel.errors import NotFound
 from sereno.slo import formula, policies
+from sereno.slo.traffic import quiet_tiers
 
 if TYPE_CHECKING:
     from sereno.app.control import Control
@@ -82,6 +83,7 @@ def budget_out(control: Control, budget: Budget, language: Language = "en") -> m
         policy=None if standing is None else policy_out(standing, language),
         exhaustion=formula.exhaustion(budget, zone, language),
         projection=formula.projection(budget, zone, language),
+        quiet=list(quiet_tiers(plan, budget, language)),
     )
 
 

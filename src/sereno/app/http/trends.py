@@ -14,6 +14,7 @@ from sereno.app.http.charts import Legend, Series, burn_svg
 from sereno.app.http.pages import Speech
 from sereno.kernel.errors import SerenoError
 from sereno.slo import formula, policies
+from sereno.slo.traffic import quiet_tiers
 from sereno.spec.model import Service, Slo
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class SloView:
     exhaustion: str | None = None
     projection: str | None = None
     policy: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
     frozen: bool = False
     corrections: tuple[Correction, ...] = ()
 
@@ -96,6 +98,7 @@ async def slo_view(
         exhaustion=formula.exhaustion(budget, speech.zone, language) if budget else None,
         projection=formula.projection(budget, speech.zone, language) if budget else None,
         policy=policies.told(standing, language) if standing else (),
+        quiet=quiet_tiers(control.plans.get(key), budget, language),
         frozen=bool(standing and standing.frozen),
         corrections=tuple(one for one in corrections if one.slo in (None, slo.name)),
     )  # fmt: skip
