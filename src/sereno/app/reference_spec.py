@@ -243,7 +243,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "at": "the share of the budget that is consumed: `80%`, `100%`",
         "do": "what is done, in words; one or a list",
         "notify": "teams and people who are told",
-        "freeze": "`true`: releases stop, `sereno gate` says no",
+        "freeze": "`true`: releases stop",
         "override": "teams and people who may let one through all the same",
     },
     "a maintenance": {

@@ -8,6 +8,7 @@ pipelines:
   traces: {otlp: 'http://tempo:4318', share: 10%, slow: 1s}   # errors and slow ones are always kept
 ---
 service: payments
+team: payments
 logs: {files: [/var/log/payments/*.log], format: json}        # or text
 traces: {share: 2%, slow: 300ms}
 ```

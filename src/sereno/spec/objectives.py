@@ -8,7 +8,7 @@ slos:
     objective: 99.95%                # exactly as written, decimals and all
     window: 30d                      # rolling, 5m … 400d; or {calendar: month, zone: America/Lima}
     method: occurrences              # or timeslices, ratio_timeslices
-    sli: {…}                         # what is counted, see Indicators below
+    sli: {http: {}}                  # what is counted, see Indicators below
     unknown: ignore                  # what time without any samples counts as: ignore, bad or good
     maintenance: exclude             # what planned time counts as: exclude, good or count
     low_traffic: {min_events: 100, min_failures: 5, budget_fraction: true}
@@ -29,7 +29,7 @@ slos:
     method: timeslices               # the share of slices that were good
     slice: 1m                        # how long a slice is; 1m by default
     slice_objective: 95%             # a slice is good when so many of its events are
-    sli: {…}
+    sli: {http: {}}
   - name: latency                    # becomes latency-p95 and latency-p99
     window: 7d
     sli:

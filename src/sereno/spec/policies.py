@@ -9,7 +9,7 @@ steps:                                    # in the order in which budgets go
     notify: [shop]                        # teams and people
   - at: 100%
     do: [No releases]
-    freeze: true                          # `sereno gate` lets nothing through
+    freeze: true                          # releases stop
     override: [ana]                       # but for these
 ---
 maintenance: weekly-db

@@ -11,9 +11,9 @@ addresses:                 # where people find things: links in alerts and dashb
   runbooks: https://git.shop.example/shop/blob/main/reliability
 blackbox: 127.0.0.1:9115   # where the blackbox exporter answers, which asks what `probes` want to know
 targets: [prometheus, alertmanager, grafana]   # what `sereno build` writes when not told
-variables: {…}             # see Variables below, as for `environments` and `defaults`
-environments: {…}
-defaults: {…}
+variables: {region: south} # see Variables below, as for `environments` and `defaults`
+environments: {staging: {variables: {region: test}}}
+defaults: {slos: {window: 30d}}
 backtest:                  # what `sereno backtest` holds every service to; a service may say otherwise
   precision: 80%           # of its pages, at least so many were about an incident
   recall: 95%              # of its incidents, at least so many were paged about
