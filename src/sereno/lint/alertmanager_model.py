@@ -13,7 +13,8 @@ from sereno.promql.matching import predicate
 from sereno.spec.source import Mapping, Node, Scalar
 
 _CONDITION = re.compile(
-    r"""\s*([A-Za-z_:][\w:.-]*|"(?:[^"\\]|\\.)+")\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^,]*?)\s*"""
+    r"""\s*([A-Za-z_:][\w:.-]*|"(?:[^"\\]|\\.)+")\s*(=~|!~|!=|=)"""
+    r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^,"']*?)\s*(?=,|\Z)"""
 )
 
 

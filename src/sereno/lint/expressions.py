@@ -175,6 +175,10 @@ class Has:
         """Whether a series may have `label`."""
         return label in self.names if self.closed else label not in self.lost
 
+    def surely(self, label: str) -> bool:
+        """Whether every series has `label`, as far as one can tell."""
+        return label in self.names or (self.scraped and label in ("instance", "job") and label not in self.lost)
+
     def without(self, labels: frozenset[str]) -> Has:
         """After these labels were dropped."""
         scraped = self.scraped and not labels & {"instance", "job"}

@@ -85,9 +85,9 @@ def _never(part: Binary, left: Has, right: Has) -> str:
     matching = part.matching
     if matching.on:
         for label in matching.labels:
-            if left.can(label) != right.can(label) and (left.closed or right.closed):
-                side = "left" if not left.can(label) else "right"
-                return f"the {side} side has no label `{label}` to be matched on: nothing is ever found"
+            for one, other, side in ((left, right, "left"), (right, left, "right")):
+                if not one.can(label) and other.surely(label):
+                    return f"the {side} side has no label `{label}` to be matched on: nothing is ever found"
         return ""
     ignored = frozenset(matching.labels)
     if left.closed and right.closed:

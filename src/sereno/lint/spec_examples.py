@@ -144,8 +144,6 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example("SER092", _WEB[: _WEB.index("slos:")] + _PEOPLE, _WEB + _PEOPLE),
     Example("SER093", _PEOPLE.removeprefix("---\n"), _WEB + _PEOPLE),
-    _changed(
-        "SER111", "    window: 30d", "    window: 30d\n    tiers:\n      - {kind: page, long: 5m, short: 1h, factor: 2}"
-    ),
+    _changed("SER111", "window: 30d", "window: 30d\n    tiers: [{kind: page, long: 5m, short: 1h, burn: 2}]"),
 )
 """In the order of their codes."""
