@@ -40,10 +40,10 @@ def _of(path: Path) -> dict[str, object]:
     from sereno.app.spec_folder import read_folder
 
     loaded = read_folder(path)
-    return made(loaded.spec, _given(loaded.files))
+    return made(loaded.spec, defaults_in(loaded.files))
 
 
-def _given(files: tuple[Path, ...]) -> dict[str, tuple[str, ...]]:
+def defaults_in(files: tuple[Path, ...]) -> dict[str, tuple[str, ...]]:
     """The keys that the workspace's defaults say, by what they are defaults of."""
     from sereno.spec.source import File, Mapping
     from sereno.spec.tree import documents
