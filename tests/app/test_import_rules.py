@@ -104,6 +104,7 @@ def test_burn_rates_written_out_become_an_objective() -> None:
         burn("1h", "5m", "14.4 * 0.001").replace("and", "unless"),
         burn("1h", "5m", "14.4 * 0.001").replace("sum(rate", "sum by (path) (rate"),
         burn("1h", "5m", "14.4 * 0.001").replace("> 14.4", ">= 14.4", 1),
+        " and ".join(f"max by (code) (({RATIO.format(w)}) > 14.4 * 0.001)" for w in ("1h", "5m")),
         burn("1h", "5m", "14.4 * 0.001").replace("14.4", "6", 1),
         burn("1h", "5m", "14.4 * 0.001").replace("[5m]", "[5m] offset 1m", 1),
         burn("1h", "5m", "1 * 0.001"),  # inside the budget

@@ -326,6 +326,19 @@ def test_nobody_owning_a_service_is_said() -> None:
     assert [d.code for d in found.diagnostics] == ["SER160"]
 
 
+def test_of_several_teams_the_labels_name_one() -> None:
+    other = "team: search\nescalation: shop\n"
+    named, unnamed = SLO, SLO.replace(", labels: {team: shop}", "")
+
+    teams = [
+        [found.spec.services["payments"].team, [d.code for d in found.diagnostics if d.code == "SER160"]]
+        for text in (named, unnamed)
+        if (found := loaded(other, text)).spec is not None
+    ]
+
+    assert teams == [["shop", []], ["unowned", ["SER160"]]]
+
+
 def test_the_next_version_is_refused_kindly() -> None:
     found = loaded("apiVersion: openslo.com/v2alpha\nkind: Service\nmetadata: {name: a}\n")
 

@@ -89,6 +89,21 @@ def test_what_is_slower_than_a_bucket_is_a_latency() -> None:
     assert (sli.buckets, sli.within_seconds) == ('s_bucket{job="a",le=~"1(\\\\.0)?"}', Decimal(1))
 
 
+@pytest.mark.parametrize(
+    ("bad", "total", "kind"),
+    [
+        ('sum(rate(s_count{job="a"}[{{.window}}])) - sum(rate(s_bucket{le="1",job="b"}[{{.window}}]))',
+         'sum(rate(s_count{job="a"}[{{.window}}]))', EventsSli),
+        ('sum(rate(s_count{job="b"}[{{.window}}])) - sum(rate(s_bucket{le="1",job="b"}[{{.window}}]))',
+         'sum(rate(s_count{job="a"}[{{.window}}]))', QuerySli),
+    ],
+)  # fmt: skip
+def test_a_bucket_of_something_else_is_no_latency(bad: str, total: str, kind: type) -> None:
+    sli = slo_of(with_sli(f"      events: {{error_query: '{bad}', total_query: '{total}'}}\n")).sli
+
+    assert isinstance(sli, kind)
+
+
 def test_milliseconds_are_not_taken_for_seconds() -> None:
     plugin = "      plugin: {id: sloth-common/istio/v1/latency, options: {service: a, namespace: n, bucket: '500'}}\n"
 

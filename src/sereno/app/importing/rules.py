@@ -92,7 +92,7 @@ class _Services(dict[str, _Service]):
 
 def _owner(group: RuleGroup, rule: GroupRule, wishes: Wishes, stems: dict[str, str]) -> tuple[str, str]:
     """Service and team of a rule: as wished, as its labels say, or after its file."""
-    label = rule.labels.get(wishes.by, "") if wishes.by else ""
+    label = (rule.labels.get(wishes.by, "") if wishes.by else "") or rule.labels.get("sloth_service", "")
     plain = label if "{{" not in label else ""
     service = wishes.service or (plain if _NAME.fullmatch(plain) else name_of(plain or stems[group.file]))
     team = rule.labels.get("team", "")
