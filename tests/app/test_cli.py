@@ -109,7 +109,8 @@ def test_looking_while_all_is_calm(up: Running):
     assert (budget["service"], budget["slo"], budget["objective"]) == ("web", "availability", "0.999")
     assert "No objectives" in run(up, "budget", "nothing").out
     told = run(up, "budget", "web").out
-    assert all(f"  {title}: " in told for title in ("trend", "ends"))
+    assert "- trend: " in told, told
+    assert "- ends: " in told
 
 
 def test_a_budget_is_corrected_with_a_reason_and_the_ledger_keeps_it(up: Running):

@@ -69,7 +69,7 @@ def correct(
         return 0
     print_line(f"Correction {made['id']} of {service}, {made['start']} to {made['end']}, is in the ledger.")
     for effect in made["effects"]:
-        print_line(f"  {effect['slo']}: {_share(effect['before'])} was left, {_share(effect['after'])} is")
+        print_line(f"- {effect['slo']}: {_share(effect['before'])} was left, {_share(effect['after'])} is")
     return 0
 
 
@@ -136,14 +136,14 @@ def _tell(one: dict[str, Any]) -> None:
     lines |= {f"part {part['service']}/{part['slo']}": _part(part) for part in one["parts"]}
     for title, text in lines.items():
         if text:
-            print_line(f"  {title}: {text}")
+            print_line(f"- {title}: {text}")
     for line in (one["policy"] or {}).get("told", ()):
-        print_line(f"  policy: {line}")
+        print_line(f"- policy: {line}")
     for line in one["quiet"]:
-        print_line(f"  low traffic: {line}")
+        print_line(f"- low traffic: {line}")
     for entry in one["corrections"]:
         undone = " (withdrawn)" if entry["withdrawn_at"] else ""
-        print_line(f"  correction {entry['id']}{undone}: {entry['start']} to {entry['end']}, {entry['reason']}")
+        print_line(f"- correction {entry['id']}{undone}: {entry['start']} to {entry['end']}, {entry['reason']}")
 
 
 def _counted(one: dict[str, Any]) -> str | None:
