@@ -47,6 +47,10 @@ def compile_spec(spec: Spec, *, every: timedelta, language: Language, targets: I
     plans = plans_of(spec, evaluation_interval=every, language=language)
     request = Request(spec, plans, every, language)
     outputs = {name: build(name, request) for name in dict.fromkeys(targets)}
+    if "prometheus" in outputs:
+        from sereno.app.building_tests import with_alert_tests
+
+        outputs["prometheus"] = with_alert_tests(request, outputs["prometheus"])
     seen: dict[str, str] = {}
     for target, output in outputs.items():
         for name in output.files:

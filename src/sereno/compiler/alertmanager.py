@@ -117,9 +117,9 @@ def _routes(
         }
     ]
     for severity in spec.severities:
-        for to, teams in _told(spec, severity, declared, fallback):
+        for to, teams, all_left in _told(spec, severity, declared, fallback):
             used.append(to)
-            children += _leaves(spec, severity, to, teams, quiet, services)
+            children += _leaves(spec, severity, to, teams, quiet, services, all_left=all_left)
     wait, more, again = _PATIENCE["always"]
     root: dict[str, Value] = {
         # A severity that nobody declared pages at once, as Sereno itself has it.
@@ -144,8 +144,9 @@ def _woken(spec: Spec, declared: tuple[NotificationRoute, ...], everyone: tuple[
 
 def _told(
     spec: Spec, severity: Severity, declared: tuple[NotificationRoute, ...], fallback: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Who is told of a severity, and of which teams' services (none: of all that are left); no route is beyond reach.
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bool]]:
+    """Who is told of a severity, of which teams' services, and whether these are all that are left; no route is
+    beyond reach.
 
     What never pages goes to no one unless a route names its severity; of the rest those hear who hear of the worst.
     """
@@ -155,20 +156,20 @@ def _told(
         if not wanted:
             continue
         if not route.teams:
-            yield route.to, ()
+            yield route.to, tuple(sorted(left)), True
             return
         teams = tuple(sorted(left.intersection(route.teams)))
         left -= set(teams)
         if teams:
-            yield route.to, teams
-    yield (NOBODY,) if severity.page == "never" else fallback, ()
+            yield route.to, teams, False
+    yield (NOBODY,) if severity.page == "never" else fallback, tuple(sorted(left)), True
 
 
 def _leaves(
-    spec: Spec, severity: Severity, to: tuple[str, ...], named: tuple[str, ...], quiet: _Quiet, services: list[str]
-) -> list[Value]:
-    """The routes of one severity and the teams `named` (none: all that are left): one for each zone of working hours,
-    and one for each maintenance."""
+    spec: Spec, severity: Severity, to: tuple[str, ...], teams: tuple[str, ...], quiet: _Quiet, services: list[str],
+    *, all_left: bool,
+) -> list[Value]:  # fmt: skip
+    """The routes of one severity and `teams`: one for each zone of working hours, and one for each maintenance."""
     wait, more, again = _PATIENCE[severity.page]
     base: dict[str, Value] = {
         "receiver": _name(to),
@@ -177,14 +178,13 @@ def _leaves(
         "repeat_interval": format_duration(again),
     }
     spelled = "|".join(_escaped(name) for name in (severity.name, *severity.aliases))
-    teams = named or tuple(sorted(spec.teams))
     zones = sorted({spec.teams[team].zone for team in teams})
     by_zone = severity.page == "working_hours"
     groups = [(zone, [team for team in teams if spec.teams[team].zone == zone]) for zone in zones] if by_zone else []
     leaves: list[Value] = []
     for zone, members in groups or [("", list(teams))]:
         matchers = [f'severity=~"(?i:{spelled})"']
-        if named or len(groups) > 1:
+        if not all_left or len(groups) > 1:
             matchers.append(f'team=~"{"|".join(map(_escaped, members))}"')
         active: dict[str, Value] = {"active_time_intervals": [_hours_name(zone)]} if zone else {}
         split = _by_maintenance(quiet, [s for s in services if spec.services[s].team in members])

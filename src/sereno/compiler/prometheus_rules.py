@@ -31,6 +31,8 @@ from sereno.slo.recording import (
 )
 from sereno.slo.saturation import saturation_rules
 from sereno.spec.model import CompositeSli, Service, Spec
+from sereno.spec.rule_groups import GroupRule
+from sereno.spec.rule_groups import RuleGroup as RawGroup
 
 NOTICE = "# Written by `sereno build` from the declared spec. Change the spec: changes here are lost.\n"
 WATCHDOG = "Watchdog"
@@ -55,11 +57,19 @@ class RuleFile:
 
     groups: tuple[RuleGroup, ...]
     notes: tuple[str, ...] = ()
+    raw: tuple[RawGroup, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to evaluate."""
+        return not self.groups and not self.raw
 
     def text(self) -> str:
         """The file as Prometheus reads it; what is left out is said at its top."""
         said = "".join(f"# {line}\n" for line in self.notes)
-        return NOTICE + said + yaml({"groups": [group_value(group) for group in self.groups]})
+        taken = {group.name for group in self.groups}
+        groups = [group_value(group) for group in self.groups]
+        return NOTICE + said + yaml({"groups": [*groups, *(raw_value(group, taken) for group in self.raw)]})
 
     @property
     def alerts(self) -> tuple[Rule, ...]:
@@ -100,7 +110,7 @@ def service_file(request: Request, service: Service, plans: Iterable[SloPlan]) -
     if full:
         groups.append(RuleGroup(f"{service.name}/saturation", every, full))
     done = tuple(replace(group, rules=tuple(_complete(spec, rule) for rule in group.rules)) for group in groups)
-    return RuleFile(done, tuple(notes))
+    return RuleFile(done, tuple(notes), service.raw.prometheus)
 
 
 def common_file(request: Request) -> RuleFile:
@@ -113,7 +123,7 @@ def common_file(request: Request) -> RuleFile:
         kept = format_duration(longest + timedelta(days=1))
         notes = (*notes, f"Prometheus keeps 15 days of samples unless told: --storage.tsdb.retention.time={kept}")
     watchdog = RuleGroup("sereno/watchdog", EVERY, (_complete(request.spec, _watchdog(request)),))
-    return RuleFile((*groups, watchdog), notes)
+    return RuleFile((*groups, watchdog), notes, request.spec.raw.prometheus)
 
 
 def alerts_of(request: Request) -> tuple[Rule, ...]:
@@ -197,6 +207,37 @@ def group_value(group: RuleGroup) -> Mapping[str, Value]:
     """The group as Prometheus reads it."""
     rules: list[Value] = [rule_value(rule) for rule in group.rules]
     return {"name": group.name, "interval": format_duration(group.every), "rules": rules}
+
+
+def raw_value(group: RawGroup, taken: set[str]) -> Mapping[str, Value]:
+    """A group that the spec keeps as it was found; its name gives way to those in `taken`, which it joins."""
+    name, count = group.name, 2
+    while name in taken:
+        name, count = f"{group.name} {count}", count + 1
+    taken.add(name)
+    written: dict[str, Value] = {"name": name}
+    if group.interval is not None:
+        written["interval"] = format_duration(group.interval)
+    if group.query_offset:
+        written["query_offset"] = format_duration(group.query_offset)
+    if group.limit:
+        written["limit"] = group.limit
+    if group.labels:
+        written["labels"] = dict(group.labels)
+    return {**written, "rules": [_raw_rule(rule) for rule in group.rules]}
+
+
+def _raw_rule(rule: GroupRule) -> Value:
+    written: dict[str, Value] = {rule.kind: rule.name, "expr": rule.expr}
+    if rule.for_:
+        written["for"] = format_duration(rule.for_)
+    if rule.keep_firing_for:
+        written["keep_firing_for"] = format_duration(rule.keep_firing_for)
+    if rule.labels:
+        written["labels"] = dict(rule.labels)
+    if rule.annotations:
+        written["annotations"] = dict(rule.annotations)
+    return written
 
 
 def rule_value(rule: Record | Rule) -> Mapping[str, Value]:

@@ -11,7 +11,7 @@ from sereno.compiler.raw_rules import raw_rule_files, rule_file
 from sereno.compiler.targets import Output, Request
 from sereno.kernel.errors import UsageError
 from sereno.slo.model import SloPlan
-from sereno.slo.recording_time import period_index
+from sereno.slo.recording import unrecorded
 from sereno.spec.model import CompositeSli
 
 COMMON = "prometheus/rules/_common.yml"
@@ -27,10 +27,10 @@ def build(request: Request) -> Output:
     for name in sorted(spec.services):
         rules = service_file(request, spec.services[name], by_service.get(name, ()))
         notes += rules.notes
-        if rules.groups:
+        if not rules.empty:
             files[rule_path(name)] = rules.text()
     files |= {raw_path(name): rule_file(groups) for name, groups in raw_rule_files(spec).items()}
-    if not files:
+    if not files and not spec.raw.prometheus:
         return Output({}, ("the spec declares no alert and no objective: there is no rule to write",))
     common = common_file(request)
     notes += common.notes
@@ -57,7 +57,7 @@ def _test(request: Request, plan: SloPlan) -> str:
         replace(plan, rules=tuple(complete(request.spec, rule) for rule in plan.rules)),
         rules=[f"../rules/{COMMON.rpartition('/')[2]}", *names],
         watch=None if watch is None else complete(request.spec, watch),
-        recorded=plan.slo.calendar is None or period_index(plan.slo.calendar) is not None,
+        recorded=unrecorded(plan.slo) is None,
     )
 
 

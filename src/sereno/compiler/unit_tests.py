@@ -76,7 +76,7 @@ def tests_file(
 
 def _outage(plan: SloPlan, made: Series, watch: Rule | None) -> _Story:
     outage = _outage_steps(plan)
-    quiet = max(tier.short for tier in plan.tiers) // _STEP + 2
+    quiet = max(tier.short for tier in plan.tiers) // _STEP + 2 + ceil(plan.slo.keep_firing_for / _STEP)
     if in_slices(plan.slo):
         quiet += ceil(plan.slo.slice_length / _STEP) + _HEALTHY
     shapes = _shapes(_events(plan.slo), outage, quiet)
@@ -98,7 +98,10 @@ def _quiet(plan: SloPlan, made: Series, watch: Rule | None, *, recorded: bool) -
         stories.append(_Story("idle", flat, silent, nothing if recorded else ()))
     shapes = _shapes(_events(plan.slo), 1, _QUIET)
     well = tuple((labels, _well(shapes, shape)) for labels, shape in made if shape != "bad")
-    all_left = _results(plan, ratio="0", burn="0", left="1", known="1", target=f"{plan.slo.objective.ratio:f}")
+    known = {"known": "1", "target": f"{plan.slo.objective.ratio:f}"}
+    if plan.slo.unknown == "ignore":  # else all the time before the story counts too
+        known |= {"ratio": "0", "burn": "0", "left": "1"}
+    all_left = _results(plan, **known)
     stories.append(_Story("no failure was ever seen", well, silent, all_left if recorded else ()))
     if watch is not None:
         gone = _HEALTHY + 5 + ceil(watch.for_ / _STEP) + 5 + 2 * ceil(plan.slo.slice_length / _STEP)
