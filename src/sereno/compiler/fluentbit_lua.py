@@ -58,12 +58,12 @@ local PREFIXES = {"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-
 
 local function tokens(line)
   for _, word in ipairs({"bearer", "basic", "digest", "negotiate"}) do
-    line = line:gsub("%f[%w](" .. any_case(word) .. "[ \t]+[%w%._~%+/=%-]+)", long_enough(#word + 7, "[token]"))
+    line = line:gsub("%f[%w]" .. any_case(word) .. "[ \t]+([%w%._~%+/=%[%]%-]+)", long_enough(6, "[token]"))
   end
-  line = line:gsub("%f[%w]eyJ[%w_%-]+%.[%w_%-]+[%w_%.%-]*", "[token]")
+  line = line:gsub("%f[%w]eyJ[%w_%[%]%-]+%.[%w_%[%]%-]+[%w_%.%[%]%-]*", "[token]")
   line = line:gsub("%f[%w](A[KS]IA[%u%d]+)", long_enough(16, "[token]"))
   for _, prefix in ipairs(PREFIXES) do
-    line = line:gsub("%f[%w](" .. prefix:gsub("%-", "%%-") .. "[%w_%-]+)", long_enough(#prefix + 10, "[token]"))
+    line = line:gsub("%f[%w](" .. prefix:gsub("%-", "%%-") .. "[%w_%[%]%-]+)", long_enough(#prefix + 10, "[token]"))
   end
   return line
 end
@@ -152,7 +152,7 @@ local function key_texts(line)
         local _, after = line:find("^" .. any_case(word) .. "[ \t]+", start)
         if after then start = after + 1 end
       end
-      for _, shape in ipairs({'^"[^"]*"', "^'[^']*'", "^[^ \t,;&\"'%[][^ \t,;&\"']*"}) do
+      for _, shape in ipairs({'^"[^"]*"', "^'[^']*'", "^[^ \t,;&\"']+"}) do
         if not value then _, value = line:find(shape, start) end
       end
     end
@@ -163,15 +163,16 @@ local function key_texts(line)
 end
 
 function clean(line)
-  if KINDS.token then line = tokens(line) end
+  local colon = "[ \t]*:[ \t]*"
+  line = keyed(line, '%f[\\]\\+"' .. NAME .. '\\+"' .. colon, '\\+"', '[^ \t,}%]"\\]+', GONE)
+  line = keyed(line, '"' .. NAME .. '"' .. colon, '"', '[^ \t,}%]"]+', '"' .. GONE .. '"')
+  line = key_texts(line)
   if KINDS.card then line = cards(line) end
+  if KINDS.token then line = tokens(line) end
   if KINDS.url_password then line = line:gsub('(://[^/ \t:@"]*:)[^/ \t@"]+@', "%1" .. GONE .. "@") end
   if KINDS.email then line = line:gsub("%f[%w%._%%%+%-][%w%._%%%+%-]+@[%w%-]+%.[%w%.%-]+", "[email]") end
   if KINDS.national_id then line = national_ids(line) end
-  local colon = "[ \t]*:[ \t]*"
-  line = keyed(line, '\\+"' .. NAME .. '\\+"' .. colon, '\\+"', '[^ \t,}%]"\\]+', GONE)
-  line = keyed(line, '"' .. NAME .. '"' .. colon, '"', '[^ \t,}%]"]+', '"' .. GONE .. '"')
-  return key_texts(line)
+  return line
 end
 
 local function clean_all(value)

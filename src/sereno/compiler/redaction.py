@@ -36,11 +36,12 @@ class Rule:
 # Separators: one space or hyphen between digits.
 _CARD = r"\b[3-6](?:[ -]?[0-9]){12,18}\b"
 _EMAIL = r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+# A run of digits in a token may have become [card] before.
 _TOKENS = (
-    r"(?i)\b(?:bearer|basic|digest|negotiate)[ \t]+[A-Za-z0-9._~+/=-]{6,}",
-    r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*",
+    r"(?i)\b(?:bearer|basic|digest|negotiate)[ \t]+[A-Za-z0-9._~+/=\[\]-]{6,}",
+    r"\beyJ[A-Za-z0-9_\[\]-]+\.[A-Za-z0-9_\[\]-]+(?:\.[A-Za-z0-9_\[\]-]*)*",
     r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}\b",
-    r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|rk_live_|sk-|AIza)[A-Za-z0-9_-]{10,}",
+    r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|rk_live_|sk-|AIza)[A-Za-z0-9_\[\]-]{10,}",
 )
 _URL_PASSWORD = r"(://[^/ \t:@\x22]*:)[^/ \t@\x22]+@"  # noqa: S105 (an expression, no password)
 _NATIONAL = (
@@ -54,11 +55,12 @@ _NATIONAL = (
 
 
 def rules_of(redaction: Redaction) -> tuple[Rule, ...]:
-    """The rules in the order in which they are applied: tokens first, for a key's value may be one in two words."""
-    found: list[Rule] = []
+    """The rules in the order in which they are applied: keys first, before what stands before a value is taken for
+    something else (`basic password=…` is no credential of the kind `basic`)."""
+    found = list(_of_keys(redaction.keys))
     for kind in redaction.kinds:
         found += _of_kind(kind)
-    return (*found, *_of_keys(redaction.keys))
+    return tuple(found)
 
 
 def _of_kind(kind: str) -> Iterator[Rule]:
@@ -121,6 +123,6 @@ def _of_keys(keys: tuple[str, ...]) -> Iterator[Rule]:
     yield Rule(
         "key-text",
         rf"(?i)({name}[ \t]*[=:][ \t]*)(?:(?:bearer|basic|digest)[ \t]+)?"
-        r"(?:\x22[^\x22]*\x22|\x27[^\x27]*\x27|[^ \t,;&\x22\x27\[][^ \t,;&\x22\x27]*)",
+        r"(?:\x22[^\x22]*\x22|\x27[^\x27]*\x27|[^ \t,;&\x22\x27]+)",
         keeps=True,
     )

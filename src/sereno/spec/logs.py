@@ -28,7 +28,7 @@ from sereno.spec.quantities import share
 from sereno.spec.reading import Reading
 from sereno.spec.source import Node
 
-KINDS = ("token", "card", "url_password", "email", "national_id")
+KINDS = ("card", "token", "url_password", "email", "national_id")
 KEYS = (
     "password", "passwd", "pwd", "secret", "client_secret", "token", "access_token", "refresh_token", "id_token",
     "authorization", "proxy_authorization", "cookie", "set_cookie", "api_key", "apikey", "x_api_key", "private_key",
