@@ -167,7 +167,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "zone": ZONE,
     },
     "a guard of low traffic": {
-        "min_events": "at least so many events in both windows of a burn alert",
+        "min_events": "at least so many events in the long window of a burn alert",
         "min_failures": "at least so many bad ones",
         "budget_fraction": "`true`: a tier fires when its windows' bad events are that share of the whole period's "
         "budget, whatever the traffic meanwhile",

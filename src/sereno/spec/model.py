@@ -141,7 +141,7 @@ class Calendar:
 class LowTraffic:
     """When burn alerts are held back because too little happened to judge.
 
-    `events_min` events and `failures_min` bad ones in both windows. With `budget_fraction` a tier fires when the bad
+    `events_min` events and `failures_min` bad ones in the long window. With `budget_fraction` a tier fires when the bad
     events of its windows are that share of the budget of the whole period, whatever the traffic meanwhile.
     """
 
