@@ -128,6 +128,28 @@ def test_a_recorded_ratio_is_followed_if_it_can_only_be_one() -> None:
     assert slos(rule_file(*records, other, alert.format(""))) == []
 
 
+def test_the_rules_that_pyrra_generates_become_one_objective() -> None:
+    windows = (("1h", "5m", 14, "2m"), ("6h", "30m", 7, "15m"), ("1d", "2h", 2, "1h"), ("4d", "6h", 1, "3h"))
+    records = [
+        f"{{record: 'http:burnrate{w}', expr: '{RATIO.format(w)}', labels: {{job: a, slo: api-errors}}}}"
+        for long, short, *_ in windows for w in (long, short)
+    ]  # fmt: skip
+    whole = "{record: 'http:increase4w', expr: 'sum by (code) (increase(http_total{job=\"a\"}[4w]))', labels: {job: a, slo: api-errors}}"
+    limit = '{{job="a",slo="api-errors"}} > ({1} * (1-0.99))'
+    alerts = [
+        f"{{alert: ErrorBudgetBurn, expr: '{' and '.join(f'http:burnrate{w}' + limit.format(0, factor) for w in (short, long))}', "
+        f"for: {wait}, labels: {{severity: {'critical' if factor > 2 else 'warning'}, slo: api-errors, long: {long}, short: {short}}}}}"
+        for long, short, factor, wait in windows
+    ]  # fmt: skip
+
+    (slo,) = slos(rule_file(*records, whole, *alerts))
+
+    assert (slo.name, slo.objective.text, slo.window) == ("api-errors", "99%", timedelta(weeks=4))
+    assert [(tier.kind, tier.factor, tier.for_ // timedelta(minutes=1)) for tier in slo.tiers] == [
+        ("page", Decimal(14), 2), ("page", Decimal(7), 15), ("ticket", Decimal(2), 60),
+    ]  # fmt: skip
+
+
 def test_a_running_prometheus_tells_its_rules() -> None:
     answer = {"status": "success", "data": {"groups": [{"name": "g", "file": "/etc/r.yml", "interval": 30, "rules": [
         {"type": "alerting", "name": "Down", "query": "up == 0", "duration": 60, "labels": {"severity": "page"},

@@ -102,6 +102,8 @@ def _asked(url: str) -> tuple[RuleGroup, ...]:
 
 
 async def _get(url: str) -> Any:
+    from httpx import HTTPError
+
     from sereno.adapters.notify.egress import Policy
     from sereno.adapters.samples.fetching import client
     from sereno.app.settings import load_settings
@@ -113,7 +115,7 @@ async def _get(url: str) -> Any:
         try:
             answer = await http.get(url, headers=headers)
             return answer.raise_for_status().json()
-        except Exception as error:
+        except (HTTPError, ValueError) as error:
             raise UsageError(f"{url} cannot be read: {error}") from error
 
 
