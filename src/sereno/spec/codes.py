@@ -34,7 +34,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER010", "Unknown kind of document", "A document says what it is by one of its keys: `service`, `team`, "
      "`person`, `schedule`, `escalation`, `severities`, `status_page` or `workspace`."),
     ("SER011", "Not read yet (warning)", "The document or key is understood but this version does nothing with it "
-     "(OpenSLO, Sloth, Pyrra, Kubernetes, probes, maintenance …). It is skipped."),
+     "(manifests, rule files, readiness …). It is skipped."),
     ("SER012", "Name used twice", "Two things of the same kind have the same name. Names are how they are found."),
     # Shape
     ("SER020", "Wrong type", "A list, mapping, text, number or true/false stands where another was expected."),
@@ -159,11 +159,12 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "chosen: `--environment`, or SERENO_ENVIRONMENT."),
     ("SER130", "Unknown environment", "The workspace declares no environment of that name."),
     ("SER132", "Unknown template", "No document declares a template of that name for that kind of thing."),
-    ("SER133", "Templates in a circle", "A template extends itself, by way of the others that the message names."),
+    ("SER133", "Templates in a circle", "A template extends itself, by way of the others that the message names; or "
+     "more than twenty extend one another."),
     ("SER134", "Nothing to override", "An environment overrides keys of documents that are declared: its entry names "
      "one by its kind and name."),
     ("SER137", "Too long with its variables", "A text may hold 100,000 characters once its variables have their "
-     "values, and all of them together ten million."),
+     "values, all of them together ten million; and templates may make 50,000 things."),
     ("SER138", "Bad value of a flag", "A flag's values are of its type, its default is one of them, and `share` goes "
      "with `to`: who gets what instead."),
     # Text that others would read otherwise
