@@ -204,6 +204,39 @@ def test_two_dashboards_of_one_title_are_told_apart() -> None:
     assert titles[1:] == ["Igual", "Igual (b)"]
 
 
+def test_a_title_that_tells_apart_is_itself_told_apart() -> None:
+    same = BASE + "".join(
+        f"---\nservice: {name}\nteam: dinero\ntitle: {title}\nalerts: [{{alert: A, expr: vector(1), severity: SEV1}}]\n"
+        for name, title in (("a", "T (c)"), ("b", "T"), ("c", "T"))
+    )
+    titles = [each.title for _, _, each in boards_of(request(same))]
+    assert titles[1:] == ["T (c)", "T", "T (c, 2)"]
+
+
+def test_what_two_objectives_share_is_shown_once() -> None:
+    sli = "sli: {events: {total: 'x_total{job=\"a\"}', bad: 'code=\"5\"'}}"
+    both = (
+        BASE
+        + "---\nservice: s\nteam: dinero\nslos:\n"
+        + "".join(f"  - {{name: o{n}, objective: 9{n}%, window: 30d, {sli}}}\n" for n in (5, 9))
+    )
+    service = json.loads(build(both).files[f"{FOLDER}/service~s.json"])
+    asked = [
+        tuple(target["expr"] for target in panel["targets"])
+        for panel in grafana_linter.panels(service)
+        if "targets" in panel
+    ]
+    assert len(asked) == len(set(asked))
+
+
+def test_a_built_in_one_offers_the_jobs_that_are_named_and_no_others() -> None:
+    job, instance = board("dashboard~bases")["templating"]["list"][1:]
+    assert job["query"] == r'label_values(pg_up{job=~"postgres\\.exporter"}, job)'
+    assert instance["query"] == 'label_values(pg_up{job=~"$job"}, instance)'
+    job, _ = board("dashboard~infrastructure")["templating"]["list"][1:]
+    assert job["query"].startswith('label_values({__name__=~"kube_node_info|')
+
+
 def test_a_title_may_hold_anything() -> None:
     texts = json.dumps(board("service~pagos"), ensure_ascii=False)
     assert "Pagos «en línea» {x}" in texts

@@ -115,6 +115,7 @@ def test_a_dashboard_of_2016_is_drawn_with_the_panels_of_today() -> None:
         ({"targets": [{"expr": "sum(x) by (le)) by (table)"}]}, "`sum(x) by (le)) by (table)`"),
         ({"targets": [{"rawSql": "select 1"}]}, "not PromQL"),
         ({"targets": []}, "asks nothing"),
+        ({"targets": [{"expr": "up", "hide": True}]}, "hidden"),
         ({"repeat": "pod"}, "`repeat`"),
         ({"timeShift": "1d"}, "`timeShift`"),
         ({"options": {"reduceOptions": {"calcs": ["mean"]}}}, "the mean of the range"),

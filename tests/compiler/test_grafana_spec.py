@@ -46,6 +46,8 @@ def told(text: str) -> list[tuple[str, int, int]]:
         (HEAD + "      - {title: P, query: up, thresholds: [{at: 2, color: red}, {at: 1, color: green}]}\n",
          [("SER196", 4, 65)]),
         (HEAD + "      - {title: P, query: up, thresholds: [{at: 2, color: red}, {color: green}]}\n", [("SER196", 4, 65)]),
+        (HEAD + "      - {title: P, query: up, thresholds: [{at: 1, color: red}, {at: 1, color: green}]}\n",
+         [("SER196", 4, 65)]),
         (HEAD + "      - {title: P, query: up, thresholds: [{at: much, color: red}]}\n", [("SER196", 4, 49)]),
         (HEAD + "      - {title: P, query: up, thresholds: [{at: 1, color: 'red; x'}]}\n", [("SER196", 4, 59)]),
         (HEAD + "      - {title: P, query: up, width: 25}\n", [("SER126", 4, 38)]),
