@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.spec.shop import PEOPLE, rendered
 
 from sereno.app.cli.check import check
@@ -13,6 +15,9 @@ from sereno.app.promql_checker import Checker
 from sereno.app.settings import load_settings
 from sereno.spec.loader import Loaded, load_text
 from sereno.spec.model import EventsSli, LatencySli, Slo, Spec
+from sereno.spec.reading import Reading
+from sereno.spec.source import File, Scalar, locate
+from sereno.spec.variables import Scope, Variable, substitute
 
 WORKSPACE = """\
 workspace: shop
@@ -260,3 +265,38 @@ def test_the_environment_is_chosen_in_one_place(
     assert load_settings().environment == "staging"
     monkeypatch.setenv("SERENO_ENVIRONMENT", "nowhere")
     assert check(tmp_path) == 1
+
+
+def test_long_chains_and_bombs_of_templates_end_quickly() -> None:
+    chain = "".join(f"---\n{{template: t{n}, extends: t{n + 1}, slo: {{window: 1d}}}}\n" for n in range(3000))
+    loaded = load_text({"p.yaml": HEAD, "s.yaml": f"{SVC}  - {{name: a, extends: t0, objective: 9%, {EVENTS}}}\n{chain}"},
+                       promql=Checker())  # fmt: skip
+    assert "SER133" in {d.code for d in loaded.diagnostics}
+    bomb = "".join(f"---\n{{template: t{n}, extends: [t{n + 1}, t{n + 1}], slo: {{window: 1d}}}}\n" for n in range(19))
+    bomb += "---\n{template: t19, slo: {window: 1d}}\n"
+    loaded = load_text({"p.yaml": HEAD, "s.yaml": f"{SVC}  - {{name: a, extends: t0, objective: 9%, {EVENTS}}}\n{bomb}"},
+                       promql=Checker())  # fmt: skip
+    assert loaded.spec is not None, "each template is put together once"
+    many = "".join(f"  - {{name: a{n}, sli: {{http: {{}}}}}}\n" for n in range(200))
+    wide = f"---\ntemplate: wide\nservice:\n  slos:\n{many.replace('  - ', '    - ')}"
+    wide += "".join(f"---\n{{service: s{n}, extends: wide, team: shop}}\n" for n in range(400))
+    loaded = load_text({"p.yaml": HEAD, "s.yaml": wide}, promql=Checker())
+    assert "SER137" in {d.code for d in loaded.diagnostics}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["${a}", "${long}", "x", " y", "'", "$${a}", "é"]), max_size=8), st.data())
+def test_every_character_of_a_filled_text_knows_where_it_was_written(parts: list[str], data: st.DataObject) -> None:
+    written = "v" + "".join(parts) + "."
+    text = "'" + written.replace("'", "''") + "'"
+    scalar = Scalar(File.of("f", text), 0, len(text), written, "single")
+    known = {name: Variable(name, "string", value, scalar) for name, value in (("a", "1"), ("long", "some words"))}
+    filled = substitute(Reading(Checker()), scalar, Scope(known))
+    assert isinstance(filled, Scalar)
+    offset = data.draw(st.integers(0, len(filled.value) - 1))
+    inside = next((hole for hole in filled.holes if hole.start <= offset < hole.end), None)
+    index = locate(filled, offset)
+    if inside is not None:
+        assert text[index] == "$"
+    elif not filled.value[offset].isspace():
+        assert text[index] == filled.value[offset]

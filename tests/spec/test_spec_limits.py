@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.spec.shop import PEOPLE, SHOP, good, rendered
+from tests.spec.test_spec_expanding import API, WORKSPACE
+from tests.spec.test_spec_objectives import SERVICE
+from tests.spec.test_spec_objectives import WORKSPACE as OBJECTIVES
 
 from sereno.app.promql_checker import Checker
 from sereno.kernel.diagnostics import Diagnostic
@@ -48,9 +51,12 @@ def test_only_the_first_thousand_mistakes_are_listed() -> None:
 
 KEYS = [
     "service", "team", "person", "schedule", "steps", "page", "zone", "start", "handover", "people", "status_page",
-    "window", "sli", "name", "except",
+    "window", "sli", "name", "except", "workspace", "variables", "environments", "defaults", "template", "extends", "slo",
+    "with", "override", "policy", "at", "maintenance", "rrule", "duration", "readiness", "flags", "define", "saturation",
+    "http", "query", "gauge", "composite", "of", "promises",
 ]  # fmt: skip
 PIECES = [
+    "${a}", "$${a}", "${", "FREQ=WEEKLY", "== 1", "sum(rate(x[$window]))", "{a: 1}", "on", "012", "Ã³",
     "null", "99.9%", "30d", "2026-01-05", "&a ", "*a", "<<: ", "? ", "!x ", "[", "]", "}", "{events: ", "rate(x[5m]",
     'up{a="', "\\x", ": ", "contacts: [{email: ", "alerts: [{alert: A, severity: SEV1, expr: ", "---\n", "\n",
     "slos:\n", "severities:\n", "  - ", "'", '"', "|\n  ", ">-\n ", "# c\n", "\t", "\r\n", "%YAML 1.2\n", "é", "\u2028",
@@ -139,3 +145,14 @@ def test_an_empty_folder_says_so_and_a_missing_one_is_wrong_use(tmp_path: Path) 
 
 def test_people_alone_are_no_spec_worth_running() -> None:
     assert "SER093" in {d.code for d in load_text({"p.yaml": PEOPLE}, promql=Checker()).diagnostics}
+
+
+WHOLE = "\n---\n".join((WORKSPACE, API, OBJECTIVES, SERVICE))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(WHOLE) - 1), st.integers(0, 12), WORDS, st.sampled_from(["", "staging"]))
+def test_no_damage_to_templates_and_objectives_can_break_the_loader(at: int, cut: int, put: str, where: str) -> None:
+    files = {"p.yaml": PEOPLE, "s.yaml": WHOLE[:at] + put + WHOLE[at + cut :]}
+    for diagnostic in load_text(files, promql=Checker(), environment=where).diagnostics:
+        assert_inside(diagnostic, files[diagnostic.file])

@@ -164,7 +164,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("SER134", "Nothing to override", "An environment overrides keys of documents that are declared: its entry names "
      "one by its kind and name."),
     ("SER137", "Too long with its variables", "A text may hold 100,000 characters once its variables have their "
-     "values, all of them together ten million; and templates may make 50,000 things."),
+     "values, all of them together ten million; and templates may make 20,000 things."),
     ("SER138", "Bad value of a flag", "A flag's values are of its type, its default is one of them, and `share` goes "
      "with `to`: who gets what instead."),
     # Text that others would read otherwise

@@ -54,6 +54,7 @@ _WITHIN = {"slos": "slo", "alerts": "alert"}
 _PLURAL = {"service": "services", "slo": "slos", "alert": "alerts"}
 _LENIENT = ("dashboard",)  # Grafana has variables of its own that are written the same way
 _EXTENDED_MAX = 20_000
+_CHAIN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class _Expansion:
         self._documents = documents
         self._templates: dict[str, Template] = {}
         self._made = 0
+        self._known: dict[str, Mapping] = {}
         self._defaults: dict[str, Mapping] = {}
         self._overrides: dict[tuple[str, str], Mapping] = {}
         known: dict[str, Variable] = {}
@@ -215,15 +217,12 @@ class _Expansion:
         if named is None:
             return node
         own = without(node, "extends")
+        if not self._may_make(named, 1):
+            return own
         base: Mapping | None = None
         for one in named.items if isinstance(named, Sequence) else (named,):
             found = self._template(one, of, chain)
             base = merged(base, found) if base is not None and found is not None else base or found
-        self._made += 1
-        if self._made > _EXTENDED_MAX:
-            if self._made == _EXTENDED_MAX + 1:
-                self._reading.complain("SER137", named, f"more than {_EXTENDED_MAX:,} things extend others")
-            return own
         return own if base is None else merged(base, own)
 
     def _template(self, node: Node, of: str, chain: tuple[str, ...]) -> Mapping | None:
@@ -249,6 +248,11 @@ class _Expansion:
             circle = " → ".join((*chain[chain.index(name.value) :], name.value))
             self._reading.complain("SER133", name, f"templates extend one another in a circle: {circle}")
             return None
+        if given is None and name.value in self._known:
+            return self._known[name.value]
+        if len(chain) >= _CHAIN_MAX:
+            self._reading.complain("SER133", name, f"more than {_CHAIN_MAX} templates extend one another")
+            return None
         body = template.body
         if template.extends is not None:
             body = replace(
@@ -258,10 +262,10 @@ class _Expansion:
         scope = dict(template.variables)
         if given is not None:
             scope = overridden(self._reading, scope, given)
-        if not scope:
-            return found
-        put = substitute(self._reading, found, Scope(scope, lenient=True, spent=self._scope.spent))
+        put = substitute(self._reading, found, Scope(scope, lenient=True, spent=self._scope.spent)) if scope else found
         assert isinstance(put, Mapping)
+        if given is None:
+            self._known[name.value] = put
         return put
 
     def _named(self, node: Node) -> tuple[Scalar | None, Node | None]:
@@ -306,8 +310,15 @@ class _Expansion:
             known[key] = _stands(key, written, node)
         return self._put(node, self._scope.and_also(known))
 
+    def _may_make(self, node: Node, number: int) -> bool:
+        """Whether so many more things may be put together; templates of templates could ask for any number."""
+        before, self._made = self._made, self._made + number
+        if before <= _EXTENDED_MAX < self._made:
+            self._reading.complain("SER137", node, f"templates make more than {_EXTENDED_MAX:,} things")
+        return self._made <= _EXTENDED_MAX
+
     def _listed(self, node: Node, of: str) -> Node:
-        if not isinstance(node, Sequence):
+        if not isinstance(node, Sequence) or not self._may_make(node, len(node.items)):
             return node
         return replace(node, items=tuple(self._item(item, of) for item in node.items))
 
