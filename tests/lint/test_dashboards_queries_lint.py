@@ -109,6 +109,8 @@ def test_a_legend_with_the_instance_shows_each_on_purpose() -> None:
         ("sum(rate(a_total[5m]))", "Load", True),
         ("sum(rate(a_total[5m]))", "Load over 5m", False),
         ("sum(rate(a_total[1h]))", "Load", False),
+        ("sum(rate(a_total[30m]))", "Load", False),
+        ("sum(rate(a_total[29m]))", "Load", True),
         ("sum(increase(a_total[5m]))", "Load", False),
         ("max_over_time(a[5m])", "Load", False),
         ("sum(irate(a_total[2m]))", "Load", True),

@@ -47,6 +47,9 @@ def jobs(*written: str) -> list[str]:
         ("{job_name: a, kubernetes_sd_configs: [{role: node}]}", []),
         ("{job_name: a, kubernetes_sd_configs: [{role: pod}], relabel_configs: "
          "[{source_labels: [__meta_kubernetes_pod_container_port_name], action: keep, regex: metrics}]}", []),
+        ("{job_name: a, kubernetes_sd_configs: [{role: pod}], relabel_configs: "
+         "[{source_labels: [a], action: drop, regex: b}, "
+         "{source_labels: [__meta_kubernetes_pod_container_port_number], action: keep, regex: '9090'}]}", []),
         ("{job_name: a, basic_auth: {username: u, password_file: /run/p}}", []),
         ("{job_name: a, basic_auth: {username: u, password: hunter2}}", ["SER731"]),
         ("{job_name: a, authorization: {credentials: hunter2}}", ["SER731"]),

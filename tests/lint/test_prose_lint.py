@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sereno.app.promql_checker import Checker
 from sereno.lint.documents import read
 from sereno.lint.fixing import mend
 from sereno.lint.lint import lint
 from sereno.lint.model import Context, Finding
 from sereno.lint.prose_encoding import repaired
+from sereno.spec.loader import load_text
 from sereno.spec.model import Spec
 
 WRITTEN = "áéíóúñÁÉÍÓÚÑüÜ¿¡çãõàèâêîôûÄÖß°€–—…“”‘’•→✅🚨🔥 abc.,:;()-\n"
@@ -91,6 +93,14 @@ def test_a_stricter_objective_in_the_same_text_explains_a_larger_share() -> None
     assert codes(text.replace("57%", "28%")) == ["SER777"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [("route, status", ["SER785"]), ("status", []), ("method).inc(); b.labels(route", ["SER785"])],
+)
+def test_a_path_is_a_mistake_where_it_becomes_a_label(labels: str, found: list[str]) -> None:
+    assert codes(f"# x\n```python\nroute = request.url.path\na.labels({labels}).inc()\n```\n") == found
+
+
 def test_an_incident_ends_where_the_next_part_begins() -> None:
     text = "# One\n- Duration: 35 minutes\n- error rate: 35%\n# Two\n- Error budget consumed: 15%\n"
     assert codes(text) == []
@@ -107,6 +117,39 @@ def test_promises_are_held_against_those_of_other_documents() -> None:
     assert (found.diagnostic.code, found.diagnostic.file, found.diagnostic.line) == ("SER773", "b.md", 3)
     assert "a.md:4" in found.diagnostic.message
     assert codes(ours, theirs.replace("99.95%", "95%").replace("21.6 min/mes", "-5%")) == []
+
+
+def test_availability_alone_is_that_of_whatever_a_part_is_about() -> None:
+    assert codes("## Shop\n\nAvailability:\n  Target: 99.9%\n\n## Search\n\nAvailability:\n  Target: 99.5%\n") == []
+    assert codes("Shop availability:\n  Target: 99.9%\n", "Shop uptime:\n  Target: 99.5%\n") == ["SER773"]
+
+
+SPEC = """\
+{workspace: shop}
+---
+{person: ana, contacts: [{terminal: true}]}
+---
+{team: money, escalation: money}
+---
+{escalation: money, steps: [{page: ana}]}
+---
+service: pagos
+team: money
+slos:
+  - name: availability
+    objective: 99.95%
+    window: 30d
+    sli: {events: {total: 'payments_total{job="pagos"}', bad: 'status="error"'}}
+"""
+
+
+def test_promises_are_held_against_what_is_declared() -> None:
+    spec = load_text({"a.yaml": SPEC}, promql=Checker()).spec
+    assert spec is not None
+    (found,) = look("Payment success rate:\n  Target: > 95%\n", spec=spec)
+    assert found.diagnostic.code == "SER773"
+    assert found.diagnostic.expected == "99.95%"
+    assert look("Payment success rate:\n  Target: 99,95 %\n", spec=spec) == ()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from sereno.lint.model import Context, Document
-from sereno.lint.prose_reading import BUDGET, PERCENT, Promise, decimal, promises
+from sereno.lint.prose_reading import BUDGET, PERCENT, Promise, decimal, promises, subject_of
 from sereno.lint.reporting import Report
+from sereno.spec.model import Spec
 from sereno.spec.source import File
 
 PERIODS = {"month": (30, 31, Fraction(365, 12)), "year": (365, 366, Fraction(1461, 4)), "week": (7,), "day": (1,)}
@@ -25,6 +26,8 @@ def check_objectives(document: Document, context: Context, report: Report) -> No
         _check_share(promise, report)
     _check_lines(document.file, own, report)
     _check_differing(document, own, context, report)
+    if context.spec is not None:
+        _check_declared(own, context.spec, report)
     _check_periods(document, context, report)
 
 
@@ -123,7 +126,7 @@ def _check_differing(document: Document, own: tuple[Promise, ...], context: Cont
     for file in files:
         for promise in own if file.shown == document.file.shown else promises(file):
             for kind, value in (("target", promise.target), (f"limit{promise.percentile}", promise.limit)):
-                if value is None or not promise.subject:
+                if value is None or not _of_something(promise.subject):
                     continue
                 before, where = first.setdefault((promise.subject, kind), (value, promise))
                 if before != value and file.shown == document.file.shown:
@@ -133,6 +136,32 @@ def _check_differing(document: Document, own: tuple[Promise, ...], context: Cont
                         f"“{promise.said}” is promised here with {_rest(promise).strip()}, and with "
                         f"{_rest(where).strip()} at {where.file.shown}:{line}", expected="one number, in one place",
                     )  # fmt: skip
+
+
+_INDICATORS = frozenset(("success", "latency", "error"))
+
+
+def _of_something(subject: str) -> bool:
+    """Whether it is said of what a promise is; “availability” alone is that of whatever the text is about."""
+    return bool(set(subject.split()) - _INDICATORS)
+
+
+def _check_declared(own: tuple[Promise, ...], spec: Spec, report: Report) -> None:
+    """The same objective in the workspace, with another number."""
+    declared = {
+        subject_of(service.name, slo.name): slo.objective
+        for service in spec.services.values() for slo in service.slos
+    }  # fmt: skip
+    for promise in own:
+        objective = declared.get(promise.subject) if _of_something(promise.subject) else None
+        if objective is None or promise.target is None or promise.limit is not None:
+            continue
+        if Fraction(objective.ratio) * 100 != promise.target:
+            report.complain_at(
+                "SER773", promise.file, promise.index, promise.length,
+                f"“{promise.said}” is promised here with {_rest(promise).strip()}, and declared with {objective.text}: "
+                "budgets and alerts go by what is declared", expected=objective.text,
+            )  # fmt: skip
 
 
 def _check_periods(document: Document, context: Context, report: Report) -> None:
