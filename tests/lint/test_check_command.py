@@ -287,6 +287,9 @@ def test_a_workspace_tells_what_was_promised(place: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "SER261" not in out
     assert "SER606" in out, "the workspace has teams, and the alert none"
+    (place / "rules.yml").write_text(alert(f"{RATIO} > 0.0005", labels="severity: warning, team: owners"))
+    assert run(["check", "rules.yml"]) == 0
+    assert "it fires at a burn of 0.50, while the promise is kept" in capsys.readouterr().out
 
 
 def test_a_spec_and_what_stands_beside_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,6 +142,19 @@ def test_labels_that_texts_show_stay_when_it_is_mended() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        " + ".join(["rate(a_total[5m])"] * 800),
+        "sum(rate(a_total[5m])) / (" * 70 + "sum(rate(b_total[5m]))" + ")" * 70,
+        "(" * 150 + "up" + ")" * 150,
+    ],
+    ids=["long", "nested", "parentheses"],
+)
+def test_what_nobody_can_mean_is_said_not_to_be_judged(text: str) -> None:
+    assert codes(text) == ["SER245"]
+
+
 LABELS = {
     "sum by (a, b) (x)": ("ab", "c"),
     "sum(x)": ("", "a"),

@@ -14,6 +14,8 @@ from sereno.spec.source import Mapping, Node, Scalar
 _PAGERS = ("pagerduty_configs", "opsgenie_configs", "victorops_configs", "pushover_configs", "incidentio_configs")
 _CRITICAL = re.compile(r"(?i)\A(critical|page|p1|p2|sev1|sev2|emergency|high|error)\Z")
 _URGENT = re.compile(r"(?i)critical|pager|oncall|on-call|urgent|emergenc|page")
+_NEAR = 400
+"""So many routes beside one another are held against each; more than anyone writes by hand."""
 _WATCHDOG = re.compile(r"(?i)watchdog|deadman|dead.?man|heartbeat|always.?firing")
 
 
@@ -66,7 +68,7 @@ def _siblings(parent: Route, report: Report) -> None:
                 "SER311", route.node, "nothing ever comes here: its conditions contradict those of the route above"
             )
             continue
-        before = next((r for r in routes[:index] if _takes_all(r, route)), None)
+        before = next((r for r in routes[max(0, index - _NEAR) : index] if _takes_all(r, route)), None)
         if before is not None:
             line, _ = before.node.file.place(before.node.start)
             report.complain(
@@ -75,7 +77,9 @@ def _siblings(parent: Route, report: Report) -> None:
                 expected="the narrower route first, or `continue: true` there",
             )  # fmt: skip
         place = route.placed("continue")
-        if place is not None and route.goes_on and not any(_may_meet(route, later) for later in routes[index + 1 :]):
+        after = routes[index + 1 :]
+        alone = len(after) <= _NEAR and not any(_may_meet(route, later) for later in after)
+        if place is not None and route.goes_on and alone:
             report.complain(
                 "SER312", place, "no later route takes what this one takes: `continue` does nothing, and nobody else "
                 "is told",

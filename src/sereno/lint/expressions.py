@@ -31,7 +31,21 @@ LATEST = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 """Aggregations that choose series and keep their labels."""
 _SYNTHETIC = frozenset({"ALERTS", "ALERTS_FOR_STATE", "scalar"})
 
+DEPTH_MAX = 60
+PARTS_MAX = 2_000
 Path = tuple[Expr, ...]
+
+
+def too_deep(expr: Expr) -> bool:
+    """Whether `expr` is nested deeper, or has more parts, than anyone can mean: judging it would take too long."""
+    parts, waiting = 0, [(expr, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        parts += 1
+        if depth > DEPTH_MAX or parts > PARTS_MAX:
+            return True
+        waiting += [(child, depth + 1) for child in children(part)]
+    return False
 
 
 def walk(expr: Expr, above: Path = ()) -> Iterator[tuple[Expr, Path]]:

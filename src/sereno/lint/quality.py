@@ -9,13 +9,20 @@ from sereno.lint.expressions import comparisons_of, constant, threshold_of
 from sereno.lint.model import Context, Document
 from sereno.lint.paths import text
 from sereno.lint.reporting import Report
-from sereno.lint.rules_model import WrittenRule, names_of, pages, rules_of, severities_of, without_actions
+from sereno.lint.rules_model import (
+    DASHBOARDS,
+    OWNERS,
+    WrittenRule,
+    names_of,
+    pages,
+    rules_of,
+    severities_of,
+    without_actions,
+)
 from sereno.spec.source import Node
 from sereno.spec.values import is_url
 
 _RUNBOOK = ("runbook_url", "runbook", "runbookUrl", "runbook-url", "runbook_link", "runbookURL")
-_DASHBOARD = ("dashboard_url", "dashboard", "grafana_url", "dashboardURL", "__dashboardUid__")
-_OWNER = ("team", "owner", "squad", "equipo")
 _IMPACT = re.compile(
     r"(?i)user|customer|client|request|traffic|visitor|order|checkout|pay|pago|login|page|queue|message|job|fail|error"
     r"|unavail|unreach|down\b|outage|lost|losing|lose|drop|slow|latenc|delay|late\b|stuck|stop|missing|disappear|absent"
@@ -109,21 +116,15 @@ def _told(rule: WrittenRule, context: Context, report: Report) -> None:
 
 def _whose(rule: WrittenRule, context: Context, report: Report) -> None:
     """An owner and a dashboard where others here have them, or the workspace knows of them."""
-    beside = [r for rules in names_of(context).alerts.values() for r in rules if r.node.file is rule.node.file]
-    owned = any(rule.label(name) or rule.annotation(name) for name in _OWNER)
-    if not owned and (context.spec is not None or _most(beside, _OWNER)):
+    names, file = names_of(context), rule.node.file.shown
+    if (context.spec is not None or file in names.owned) and not rule.says(*OWNERS):
         report.complain("SER606", rule.name, f"`{rule.name.value}` belongs to nobody", expected="labels: {team: …}")
     known = context.spec is not None and bool(context.spec.addresses.grafana)
-    if (known or _most(beside, _DASHBOARD)) and rule.annotation(*_DASHBOARD) is None:
+    if (known or file in names.linked) and not rule.says(*DASHBOARDS):
         report.complain(
             "SER607", rule.name, f"`{rule.name.value}` has no link to a dashboard: minutes go by in searching",
             expected="annotations: {dashboard_url: https://…}",
         )  # fmt: skip
-
-
-def _most(rules: list[WrittenRule], names: tuple[str, ...]) -> bool:
-    having = sum(any(rule.label(name) or rule.annotation(name) for name in names) for rule in rules)
-    return having * 2 > len(rules)
 
 
 def _precision(rule: WrittenRule, context: Context, report: Report) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.errors import QueryError, UnsupportedQuery
 from sereno.lint import queries_counters, queries_histograms, queries_matching, queries_ratios
+from sereno.lint.expressions import too_deep
 from sereno.lint.model import Context
 from sereno.lint.query import Query
 from sereno.lint.reporting import Report
@@ -22,6 +23,12 @@ def check(query: Query, report: Report, context: Context) -> Expr | None:
         expr = parse(query.text, ANY)
     except QueryError as error:
         _refused(query, report, error)
+        return None
+    if too_deep(expr):
+        message = "this is nested too deep, or too long, to be judged: it was not checked"
+        query.complain(
+            report, "SER245", expr.position, expr.end, message, expected="parts recorded by rules of their own"
+        )
         return None
     queries_matching.check(query, expr, report)
     queries_histograms.check(query, expr, report, context)

@@ -357,4 +357,14 @@ TABLE: tuple[Code, ...] = (
                "/ sum(rate(http_requests_total[5m]))", name="job:errors:ratio5m"),
         fixable=True,
     ),
+    Code(
+        "SER245",
+        "Too deep to be judged",
+        "The expression is nested more than sixty deep, or has more than two thousand parts. Nobody can read it, "
+        "and it "
+        "was not checked. Record its parts by rules of their own.",
+        "rules",
+        record("abs(" * 61 + "job:a:rate5m" + ")" * 61),
+        record("abs(job:a:rate5m)"),
+    ),
 )  # fmt: skip

@@ -43,6 +43,7 @@ _VALUE = re.compile(r"\{\{[^}]*(\$value|\.Value)\b[^}]*\}\}")
 _SCALES = (("critical", "warning", "info", "page", "ticket", "error", "high", "medium", "low"),
            ("p1", "p2", "p3", "p4", "p5"), ("sev1", "sev2", "sev3", "sev4", "sev5"))  # fmt: skip
 _ALWAYS = ("none", "")
+_NAMESAKES_MAX = 50
 _STRUCTURE = frozenset({"SER020", "SER021", "SER022", "SER023", "SER030", "SER039", "SER012", "SER101", "SER102",
                         "SER103"})  # fmt: skip
 
@@ -184,7 +185,7 @@ def _runbook(rule: WrittenRule, report: Report) -> None:
 def _same_name(rule: WrittenRule, context: Context, report: Report) -> None:
     """The same alert with another threshold somewhere else."""
     here = (rule.node.file.shown, rule.node.start)
-    for other in names_of(context).alerts.get(rule.name.value, ()):
+    for other in names_of(context).alerts.get(rule.name.value, ())[:_NAMESAKES_MAX]:
         before = (other.node.file.shown, other.node.start)
         if before >= here or _identity(other) != _identity(rule):
             continue

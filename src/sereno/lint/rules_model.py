@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
-from sereno.lint.expressions import selectors_of, walk
+from sereno.lint.expressions import selectors_of, too_deep, walk
 from sereno.lint.model import Context, Document
 from sereno.lint.paths import at, key, mappings, text
 from sereno.lint.query import Query, query_of
@@ -20,6 +20,8 @@ from sereno.promql.parser import parse
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 
 _LABEL = re.compile(r"\$labels\.([A-Za-z_][A-Za-z0-9_]*)|index\s+\$labels\s+\"([^\"]+)\"")
+OWNERS = ("team", "owner", "squad", "equipo")
+DASHBOARDS = ("dashboard_url", "dashboard", "grafana_url", "dashboardURL", "__dashboardUid__")
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -42,6 +44,10 @@ class WrittenRule:
         """The first of these annotations that there is."""
         found = (at(self.node, "annotations", name) or self.node.get(name) for name in names)
         return next((n for n in found if isinstance(n, Scalar)), None)
+
+    def says(self, *names: str) -> bool:
+        """Whether one of these labels or annotations is there."""
+        return any(self.label(name) or self.annotation(name) for name in names)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -96,11 +102,12 @@ class WrittenRule:
 
 @lru_cache(maxsize=4096)
 def tree_of(expr: str) -> Expr | None:
-    """The tree of an expression, or None if it is no PromQL."""
+    """The tree of an expression, or None if it is no PromQL (or none that anyone can mean)."""
     try:
-        return parse(expr, ANY)
+        found = parse(expr, ANY)
     except QueryError:
         return None
+    return None if too_deep(found) else found
 
 
 def rules_of(document: Document) -> tuple[WrittenRule, ...]:
@@ -111,11 +118,13 @@ def rules_of(document: Document) -> tuple[WrittenRule, ...]:
 @dataclass(frozen=True, slots=True)
 class Names:
     """What the rules of all documents are called: alerts by name, how many of each severity, and the selectors whose
-    absence some alert asks for."""
+    absence some alert asks for; the files in which most alerts have an owner, and a link to a dashboard."""
 
     alerts: dict[str, tuple[WrittenRule, ...]]
     severities: dict[str, int]
     absent: tuple[Selector, ...]
+    owned: frozenset[str] = frozenset()
+    linked: frozenset[str] = frozenset()
 
 
 _latest: list[tuple[tuple[Document, ...], Names]] = []
@@ -139,7 +148,20 @@ def _names(documents: tuple[Document, ...]) -> Names:
             severities[text(rule.label("severity")).lower()] += 1
             tree = rule.tree
             absent += asked_for(tree) if tree is not None else ()
-    return Names({name: tuple(rules) for name, rules in alerts.items()}, dict(severities), tuple(absent))
+    every = [rule for rules in alerts.values() for rule in rules]
+    return Names(
+        {name: tuple(rules) for name, rules in alerts.items()}, dict(severities), tuple(absent),
+        _mostly(every, OWNERS), _mostly(every, DASHBOARDS),
+    )  # fmt: skip
+
+
+def _mostly(rules: list[WrittenRule], names: tuple[str, ...]) -> frozenset[str]:
+    """The files in which more than half of the rules have one of these labels or annotations."""
+    counts: dict[str, int] = {}
+    for rule in rules:
+        had = counts.setdefault(rule.node.file.shown, 0)
+        counts[rule.node.file.shown] = had + (1 if rule.says(*names) else -1)
+    return frozenset(file for file, more in counts.items() if more > 0)
 
 
 def asked_for(expr: Expr) -> list[Selector]:

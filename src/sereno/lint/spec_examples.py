@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sereno.lint.dialect_examples import DIALECT_EXAMPLES
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -145,5 +147,6 @@ EXAMPLES: tuple[Example, ...] = (
     Example("SER092", _WEB[: _WEB.index("slos:")] + _PEOPLE, _WEB + _PEOPLE),
     Example("SER093", _PEOPLE.removeprefix("---\n"), _WEB + _PEOPLE),
     _changed("SER111", "window: 30d", "window: 30d\n    tiers: [{kind: page, long: 5m, short: 1h, burn: 2}]"),
+    *(Example(*example) for example in DIALECT_EXAMPLES),
 )
 """In the order of their codes."""
