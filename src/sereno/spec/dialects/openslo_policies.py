@@ -1,7 +1,7 @@
 """OpenSLO's alerting: conditions, policies and whom they tell; a burn-rate condition becomes a tier.
 
 A condition looks at one window. Ours also wants a short one (a twelfth) to burn, so that an alert ends when the trouble
-does; that is said. Whom a target means is decided by Sereno's escalations, so targets are checked and not used.
+does; the guide says so. Whom a target means is decided by Sereno's escalations, so targets are checked and not used.
 """
 
 from __future__ import annotations
@@ -211,11 +211,6 @@ def tiers_of(reading: Reading, conditions: list[Condition]) -> tuple[DeclaredTie
         kind = "page" if pages(reading, condition.severity) else "ticket"
         found[condition.lookback] = DeclaredTier(
             "page" if kind == "page" else "ticket", condition.lookback, short, condition.threshold, condition.after
-        )
-        reading.complain(
-            "SER159",
-            condition.place,
-            "the alert also asks that the last twelfth of the window burns, so that it ends when the trouble does",
         )
     return tuple(found.values())
 
