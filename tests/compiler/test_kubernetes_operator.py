@@ -40,9 +40,12 @@ def test_the_rules_are_those_of_a_plain_prometheus(tmp_path: Path) -> None:
     plain = made("prometheus", PAY, WEB).files
     wrapped = made("prometheus-operator", PAY, WEB).files
 
-    for name in ("pay", "web"):
+    rules = [path for path in plain if path.startswith("prometheus/rules/")]
+    assert len(rules) == len([path for path in wrapped if "/rules/" in path]) == 3
+    for path in rules:
+        name = object_name(path.removeprefix("prometheus/rules/").removesuffix(".yml"))
         item = yaml.safe_load(wrapped[f"prometheus-operator/rules/{name}.yml"])
-        assert item["spec"] == yaml.safe_load(plain[f"prometheus/rules/{name}.yml"])
+        assert item["spec"] == yaml.safe_load(plain[path])
         (tmp_path / "rules.yml").write_text(yaml.safe_dump(item["spec"]))
         promtool.accepts("check", "rules", tmp_path / "rules.yml")
 

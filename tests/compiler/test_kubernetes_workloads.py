@@ -212,6 +212,9 @@ MISTAKES = (
     ("weight: 25%", "weight: 100%", "SER707"),
     ("slos: [availability, latency]", "slos: [availabilty]", "SER708"),
     ("by: argo", "by: istio", "SER707"),
+    ("by: argo", "by: argo\n    image: registry.example/shop/pay:2.0.0", "SER707"),
+    ("by: argo", "by: argo\n    checks: 3\n    undecided: 3", "SER702"),
+    ("by: argo", "by: argo\n    burn: 0.5", "SER702"),
     ("by: argo", "by: spinnaker", "SER038"),
 )
 

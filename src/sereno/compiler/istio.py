@@ -33,6 +33,9 @@ def istio(request: Request) -> Output:
             files[f"istio/{deployment.namespace}/{deployment.name}.yml"] = documents(objects)
         if deployment.canary is not None and deployment.canary.by == "flagger":
             notes.append(f"{service.name}: its VirtualService and DestinationRule are made by Flagger")
+        if deployment.canary is not None and deployment.canary.by == "istio":
+            first = deployment.canary.steps[0].weight
+            notes.append(f"{service.name}: by hand; {first}% go to the new version, and nobody judges it but people")
         if route.retries and (route.retries + 1) * route.retry_within > route.timeout:
             notes.append(
                 f"{service.name}: {route.retries + 1} tries of {format_duration(route.retry_within)} do not fit into "

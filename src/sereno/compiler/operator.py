@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sereno.compiler import prometheus_probes, prometheus_target
+from sereno.compiler import prometheus_probes
 from sereno.compiler.kubernetes_objects import (
     NOTICE,
     Object,
@@ -17,6 +17,8 @@ from sereno.compiler.kubernetes_objects import (
     object_name,
     selector,
 )
+from sereno.compiler.prometheus_rules import common_file, plans_by_service, service_file
+from sereno.compiler.raw_rules import raw_rule_files, rule_file
 from sereno.compiler.targets import Output, Request
 from sereno.compiler.text import Value, yaml
 from sereno.kernel.duration import format_duration
@@ -27,7 +29,6 @@ from sereno.spec.model_monitoring import Probe
 
 HASH_LABEL = "rollouts-pod-template-hash"
 _NAMESPACE = "monitoring"
-_RULES = "prometheus/rules/"
 _TIMEOUT = timedelta(seconds=10)
 
 
@@ -37,17 +38,11 @@ def prometheus_operator(request: Request) -> Output:
     A PrometheusRule for each rule file, a ServiceMonitor or PodMonitor for each service that says where its metrics
     are, a Probe for each probe.
     """
-    written = prometheus_target.build(request)
     files: dict[str, str] = {}
-    notes = list(written.notes)
-    by_path = {prometheus_target.rule_path(name): name for name in request.spec.services}
-    for path in sorted(written.files):
-        if path.startswith(_RULES):
-            service = request.spec.services.get(by_path.get(path, ""))
-            name = object_name(service.name if service else path.removeprefix(_RULES).removesuffix(".yml"))
-            files[f"prometheus-operator/rules/{name}.yml"] = _rule_object(
-                request.spec, service, name, written.files[path]
-            )
+    notes: list[str] = []
+    for name, service, rules in _rule_files(request, notes):
+        plain = object_name(name)
+        files[f"prometheus-operator/rules/{plain}.yml"] = _rule_object(request.spec, service, plain, rules)
     for service, deployment in deployed(request.spec):
         if deployment.metrics is None:
             notes.append(f"{service.name}: its deployment does not say where its `metrics` are; nothing scrapes it")
@@ -62,7 +57,29 @@ def prometheus_operator(request: Request) -> Output:
         elif service.probes:
             probes = [_probe(request.spec, service, probe) for probe in service.probes]
             files[f"prometheus-operator/probes/{object_name(name)}.yml"] = documents(probes)
-    return Output(files, tuple(notes))
+    return Output(files, tuple(dict.fromkeys(notes)))
+
+
+def _rule_files(request: Request, notes: list[str]) -> Iterator[tuple[str, Service | None, str]]:
+    """The rule files of target prometheus, each with its name and the service that it is about; notes are added."""
+    spec = request.spec
+    by_service = plans_by_service(request)
+    found = False
+    for name in sorted(spec.services):
+        rules = service_file(request, spec.services[name], by_service.get(name, ()))
+        notes += rules.notes
+        if not rules.empty:
+            found = True
+            yield name, spec.services[name], rules.text()
+    for name, groups in raw_rule_files(spec).items():
+        found = True
+        yield f"{name}.raw", spec.services.get(name), rule_file(groups)
+    if found:
+        common = common_file(request)
+        notes += common.notes
+        yield "_common", None, common.text()
+    for plan in request.plans:
+        notes += [f"left out of {plan.service}/{plan.slo.name}: {lost.explanation}" for lost in plan.dropped]
 
 
 def _probe(spec: Spec, service: Service, probe: Probe) -> Object:

@@ -56,6 +56,9 @@ def canary(reading: Reading, node: Node, slos: tuple[str, ...]) -> Canary | None
     if by == "istio" and not fields.has("image"):
         expected = "`image`, the new version's; `argo` and `flagger` take it from the deployment"
         reading.complain("SER707", node, "a canary by hand needs the image of the new version", expected=expected)
+    if by not in ("istio", None) and (place := fields.key("image")) is not None:
+        message = f"with `{by}` the new version is the deployment's own image"
+        reading.complain("SER707", place, message, expected="no `image` here")
     counted = whole_number(0, 1000, "a whole number from 0 to 1000")
     if by is None or not steps:
         return None
