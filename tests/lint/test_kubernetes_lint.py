@@ -247,3 +247,31 @@ spec:
   strategy: {{canary: {{steps: [{{setWeight: {weight}}}]}}}}
 """
     assert codes(text) == found
+
+
+CONFIG = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: rules}
+data:
+  note.txt: |
+    groups: not looked at
+  shop.rules: |
+    groups:
+      - name: shop
+        rules:
+          - record: job:latency:p95
+            expr: histogram_quantile(0.95, rate(b_bucket[5m]))
+  prometheus.yml: |
+    global: {scrape_interval: 15s}
+    rule_files: [a.yaml]
+    scrape_configs: []
+"""
+
+
+def test_rules_and_configuration_inside_of_a_config_map_are_judged_where_they_stand() -> None:
+    found = [(f.diagnostic.code, f.diagnostic.line) for f in look(CONFIG)]
+    assert found == [("SER213", 12), ("SER721", 14)]
+    mended = mend(CONFIG, lambda body: look(body))
+    assert "histogram_quantile(0.95, sum by (le) (rate(b_bucket[5m])))" in mended.text
+    assert codes(CONFIG.replace("data:", "immutable: true\nother:")) == []

@@ -101,6 +101,13 @@ def test_a_path_is_a_mistake_where_it_becomes_a_label(labels: str, found: list[s
     assert codes(f"# x\n```python\nroute = request.url.path\na.labels({labels}).inc()\n```\n") == found
 
 
+@pytest.mark.parametrize("lacking", ["- Duration: 35 minutes\n", "- error rate: 35%\n"])
+def test_without_length_or_share_there_is_no_sum_to_do(lacking: str) -> None:
+    text = "# x\n- Duration: 35 minutes\n- error rate: 35%\n- Error budget consumed: 15%\n"
+    assert codes(text) == ["SER777"]
+    assert codes(text.replace(lacking, "")) == []
+
+
 def test_an_incident_ends_where_the_next_part_begins() -> None:
     text = "# One\n- Duration: 35 minutes\n- error rate: 35%\n# Two\n- Error budget consumed: 15%\n"
     assert codes(text) == []
