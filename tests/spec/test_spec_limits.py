@@ -15,7 +15,8 @@ from tests.spec.test_spec_objectives import WORKSPACE as OBJECTIVES
 from sereno.app.promql_checker import Checker
 from sereno.kernel.diagnostics import Diagnostic
 from sereno.kernel.errors import UsageError
-from sereno.spec.loader import FILE_BYTES_MAX, load, load_text
+from sereno.spec.files import FILE_BYTES_MAX
+from sereno.spec.loader import load, load_text
 
 
 def test_a_bomb_of_aliases_is_refused_quickly() -> None:

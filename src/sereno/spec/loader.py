@@ -6,11 +6,9 @@ shown at the top of the module that reads it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,6 +18,7 @@ from sereno.spec import dialects, public
 from sereno.spec import workspace as shared
 from sereno.spec.expanding import expanded
 from sereno.spec.fields import expect
+from sereno.spec.files import FILES_MAX, decoded, digest_of, files_in, is_file, page, read, refuse
 from sereno.spec.model import Runbook, Service, Spec, StatusPage
 from sereno.spec.objectives import compose
 from sereno.spec.ports import FileExists, PromqlChecker
@@ -29,10 +28,6 @@ from sereno.spec.source import Mapping as MappingNode
 from sereno.spec.tree import documents
 from sereno.spec.values import scalars
 
-FILE_BYTES_MAX = 5_000_000
-_GARBLED_MAX = 200
-_WORD_MAX = 40
-FILES_MAX = 2_000
 READERS: Mapping[str, tuple[str, str]] = {
     "team": ("people:team", "teams"),
     "person": ("people:person", "people"),
@@ -91,16 +86,16 @@ def load(folder: Path, *, promql: PromqlChecker, environment: str = "") -> Loade
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="`sereno init` writes a first spec")
-    reading = Reading(promql, lambda name: _is_file(folder / name), environment=environment)
-    paths = sorted([*_files_in(folder, ".yaml", ".yml"), *_foreign_json(folder)])
+    reading = Reading(promql, lambda name: is_file(folder / name), environment=environment)
+    paths = sorted([*files_in(folder, ".yaml", ".yml"), *_foreign_json(folder)])
     files = []
     for path in paths[:FILES_MAX]:
         name = path.relative_to(folder).as_posix()
-        content = _read(path)
-        files.append(_decode(reading, name, str(path), content))
+        content = read(path)
+        files.append(decoded(reading, name, str(path), content))
     if len(paths) > FILES_MAX:
-        _refuse(reading, File.of(".", "", str(folder)), "SER002", f"the folder holds {len(paths)} files")
-    pages = (_page(folder, path) for path in _files_in(folder, ".md")[:FILES_MAX])
+        refuse(reading, File.of(".", "", str(folder)), "SER002", f"the folder holds {len(paths)} files")
+    pages = (page(folder, path) for path in files_in(folder, ".md")[:FILES_MAX])
     return _load(reading, files, str(folder), tuple(paths), [page for page in pages if page is not None])
 
 
@@ -123,98 +118,15 @@ def load_text(
     """
     reading = Reading(promql, exists, environment=environment)
     texts = [name for name in sorted(files) if not name.endswith(".md")]
-    ordered = [_decode(reading, name, name, files[name].encode("utf-8", "surrogatepass")) for name in texts]
+    ordered = [decoded(reading, name, name, files[name].encode("utf-8", "surrogatepass")) for name in texts]
     return _load(reading, ordered, folder, (), [File.of(name, files[name]) for name in sorted(set(files) - set(texts))])
-
-
-def _page(folder: Path, path: Path) -> File | None:
-    """A Markdown file, or None if it cannot be a runbook: it is too large, or cannot be read."""
-    content = _read(path)
-    if isinstance(content, OSError) or len(content) > FILE_BYTES_MAX:
-        return None
-    return File.of(path.relative_to(folder).as_posix(), content.decode("utf-8-sig", "replace"), str(path))
-
-
-def _files_in(folder: Path, *suffixes: str) -> list[Path]:
-    """The files below `folder` with one of the suffixes in a fixed order, hidden ones left out."""
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes]
-    visible = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
-    return sorted(path for path in visible if _is_file(path))
 
 
 def _foreign_json(folder: Path) -> list[Path]:
     """The JSON files that hold documents of other dialects; others (dashboards, say) are somebody else's."""
-    found = _files_in(folder, ".json")[:FILES_MAX]
+    found = files_in(folder, ".json")[:FILES_MAX]
     marks = tuple(mark.encode() for mark in dialects.MARKS)
-    return [path for path in found if isinstance(text := _read(path), bytes) and any(mark in text for mark in marks)]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def _read(path: Path) -> bytes | OSError:
-    try:
-        with path.open("rb") as opened:
-            return opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        return error
-
-
-def _decode(reading: Reading, name: str, shown: str, content: bytes | OSError) -> File:
-    """The file, or an empty one after a report."""
-    if isinstance(content, OSError):
-        return _refuse(reading, File.of(name, "", shown), "SER001", content.strerror or "it cannot be read")
-    if len(content) > FILE_BYTES_MAX:
-        most = FILE_BYTES_MAX // 1_000_000
-        return _refuse(reading, File.of(name, "", shown), "SER002", f"the file is larger than {most} MB")
-    try:
-        file = File.of(name, content.decode("utf-8-sig"), shown)
-        _warn_of_garbled(reading, file)
-        return file
-    except UnicodeDecodeError as error:
-        file = File.of(name, content.decode("utf-8-sig", "replace"), shown)
-        before = len(content[: error.start].decode("utf-8-sig", "replace"))
-        message = f"byte 0x{content[error.start]:02X} is not UTF-8"
-        reading.complain_at(
-            "SER001", file, before, 1, message, hint="save the file as UTF-8; perhaps it is Windows-1252"
-        )
-        reading.partial = True
-        return File.of(name, "", shown)
-
-
-def _warn_of_garbled(reading: Reading, file: File) -> None:
-    """Warn of text that was UTF-8 and was read as something else, once for each word."""
-    if file.text.isascii():
-        return
-    from sereno.spec.mojibake import garbled, repaired
-
-    end = 0
-    for found in islice(garbled(file.text), _GARBLED_MAX):
-        if found.start < end:
-            continue
-        start, end = _word_around(file.text, found.start, found.end)
-        word = file.text[start:end]
-        reading.complain_at(
-            "SER136", file, start, len(word), f"`{word}` was perhaps `{repaired(word)}`",
-            hint="`sereno fmt --repair` puts it right",
-        )  # fmt: skip
-
-
-def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where the word around some of its characters begins and ends, as far as it can be shown."""
-    before, after = text[max(0, start - _WORD_MAX) : start], text[end : end + _WORD_MAX]
-    start -= len(before) - max((before.rfind(blank) + 1 for blank in " \t\r\n"), default=0)
-    return start, end + min((i for blank in " \t\r\n" if (i := after.find(blank)) >= 0), default=len(after))
-
-
-def _refuse(reading: Reading, file: File, code: str, message: str) -> File:
-    reading.partial = True
-    reading.complain_at(code, file, 0, 1, message)
-    return file
+    return [path for path in found if isinstance(text := read(path), bytes) and any(mark in text for mark in marks)]
 
 
 def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, ...], pages: list[File]) -> Loaded:
@@ -247,16 +159,6 @@ def _runbooks(reading: Reading, pages: list[File], spec: Spec) -> tuple[dict[str
     referred = runbooks.referred(spec.services)
     chosen = [page for page in pages if page.name in referred or runbooks.has_front(page)]
     return {page.name: runbooks.runbook_of(reading, page) for page in chosen}, chosen
-
-
-def digest_of(files: list[File]) -> str:
-    """SHA-256 over names and contents, in the order of names."""
-    total = hashlib.sha256()
-    for file in sorted(files, key=lambda f: f.name):
-        for part in (file.name, file.text):
-            content = part.encode()
-            total.update(len(content).to_bytes(8, "big") + content)
-    return total.hexdigest()
 
 
 def _documents_of(reading: Reading, file: File) -> Documents:
