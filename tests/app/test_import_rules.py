@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from datetime import timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -197,3 +200,32 @@ def test_a_rule_that_is_wrong_is_said_and_the_others_are_brought(
     said = capsys.readouterr().out
     assert "shop.yml:4:" in said
     assert "B: an alert" in said
+
+
+def test_rules_are_asked_of_a_prometheus_over_http(tmp_path: Path) -> None:
+    groups = [{"name": "g", "file": "r.yml", "interval": 30, "rules": [
+        {"type": "alerting", "name": "Down", "query": "up == 0", "duration": 60, "labels": {"severity": "page"}}]}]  # fmt: skip
+
+    class Prometheus(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"status": "success", "data": {"groups": groups}}).encode()
+            self.send_response(200 if self.path == "/api/v1/rules" else 404)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is printed."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        assert run(["import", "rules", address, "--into", str(tmp_path / "r"), "--team", "shop"]) == 0
+        assert run(["import", "rules", f"{address}/elsewhere", "--into", str(tmp_path / "other")]) == 2
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    spec = load(tmp_path / "r", promql=Checker()).spec
+    assert spec is not None
+    assert [rule.name for rule in spec.services["r"].alerts] == ["Down"]
