@@ -313,6 +313,19 @@ def test_a_spec_and_what_stands_beside_it(place: Path, capsys: pytest.CaptureFix
     assert out.count("SER050") == 1
 
 
+def test_a_query_with_a_window_of_the_specs_is_judged_and_left_to_people(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = place / "reliability"
+    folder.mkdir()
+    query = 'sum(rate(a_total{status=~"5.."}[$window])) / sum(rate(a_total[$window]))'
+    ratio = SPEC.replace("events: {total: http_requests_total, bad: 'status=~\"5..\"'}", f"query: {{ratio: '{query}'}}")
+    (folder / "shop.yaml").write_text(ratio)
+    assert run(["check", "--fix"]) == 0
+    assert "SER244" in capsys.readouterr().out
+    assert (folder / "shop.yaml").read_text() == ratio
+
+
 def test_history_tells_buckets_values_and_who_was_called_for_nothing(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
