@@ -29,6 +29,8 @@ NAMES = {
     "detection": "when burn-rate alerts fire and stop beside their formulae, by our evaluator and promtool",
     "budgets": "budgets beside exact counts: six profiles, three ways; cases computed by hand",
     "lint": "traps of the manuals found and mended, false alarms on published rules, seconds per thousand rules",
+    "artefacts": "everything that is built from the examples and a rich workspace, judged by all oracles (minutes)",
+    "compile": "1,000 objectives built as a whole process; a cold check of one service; exits where nothing is built",
     "fire-times": "when alerts fire and resolve beside a live Prometheus, two dozen bad days (about 90 seconds)",
     "dialects": "OpenSLO, Sloth and Pyrra read and written, Prometheus rules brought and built again",
 }

@@ -66,6 +66,7 @@ def test_a_spec_becomes_files_that_prometheus_accepts(folder: Path, tmp_path: Pa
         "prometheus/prometheus.yml",
         "prometheus/rules/_common.yml",
         "prometheus/rules/checkout.yml",
+        "prometheus/tests/checkout.alert.CheckoutDown.yml",
         "prometheus/tests/checkout.availability.yml",
         "prometheus/tests/checkout.latency.yml",
     }

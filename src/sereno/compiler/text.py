@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 Value = str | int | float | bool | None | Mapping[str, "Value"] | Sequence["Value"]
 _Atom = str | int | float | bool | None
@@ -53,6 +54,8 @@ def _nested(value: Value) -> bool:
 
 
 def _blockable(text: str) -> bool:
+    if "\n" not in text:
+        return False
     lines = text.split("\n")
     return bool(_BLOCK.fullmatch(text)) and not _UNPRINTABLE.search(text) and all(x == x.rstrip() for x in lines)
 
@@ -62,6 +65,11 @@ def _scalar(value: Value) -> str:
         return json.dumps(value, allow_nan=False)
     if not isinstance(value, str):
         return "{}" if isinstance(value, Mapping) else "[]"
+    return _text(value)
+
+
+@lru_cache(maxsize=16_384)
+def _text(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _MEANS_SOMETHING:
         return value
     quoted = json.dumps(value, ensure_ascii=False)
