@@ -15,6 +15,7 @@ from sereno.spec.model import Link
 
 Json = dict[str, Value]
 _HOLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_-]*\}")
+_DEPTH_MAX, _VALUES_MAX = 20, 10_000
 _SINCE, _REFRESH = timedelta(hours=6), timedelta(minutes=1)
 
 
@@ -24,7 +25,7 @@ def dashboard_document(board: Dashboard) -> str:
     if board.title != board.name:
         written["title"] = board.title
     if board.raw:
-        return yaml(_escaped({**written, "raw": json.loads(board.raw)}))
+        return yaml(_escaped({**written, "raw": _raw(board.raw)}))
     _put(written, description=board.description)
     if board.since != _SINCE:
         written["since"] = format_duration(board.since)
@@ -51,6 +52,26 @@ def _kept(value: Value) -> Value:
     return [_kept(item) for item in value] if isinstance(value, Sequence) else value
 
 
+def _raw(text: str) -> Value:
+    """Grafana's JSON as YAML; as text where it is nested too deep, or holds too much, for a document."""
+    found: Value = json.loads(text)
+    level: list[Value] = [found]
+    count = 0
+    for _ in range(_DEPTH_MAX):
+        inner = [item for each in level if isinstance(each, dict | list) for item in _items(each)]
+        count += len(inner)
+        if not inner:
+            return found
+        if count > _VALUES_MAX:
+            break
+        level = inner
+    return text
+
+
+def _items(value: Value) -> Iterable[Value]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
 def _put(written: Json, **values: Value) -> None:
     written |= {key: value for key, value in values.items() if value not in ("", None, False, [], {}, ())}
 
@@ -61,7 +82,7 @@ def _links(links: Iterable[Link]) -> Json:
 
 def _variable(variable: Variable) -> Value:
     if variable.raw:
-        return {"name": variable.name, "raw": json.loads(variable.raw)}
+        return {"name": variable.name, "raw": _raw(variable.raw)}
     written: Json = {"name": variable.name}
     if variable.title != variable.name:
         _put(written, title=variable.title)
@@ -82,7 +103,7 @@ def _panel(panel: Panel) -> Value:
     size: Json = {}
     _put(size, width=panel.width, height=panel.height)
     if panel.raw:
-        return {"raw": json.loads(panel.raw), **size}
+        return {"raw": _raw(panel.raw), **size}
     written: Json = {"title": panel.title}
     if panel.kind != "timeseries":
         written["kind"] = panel.kind

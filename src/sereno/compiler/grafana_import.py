@@ -21,6 +21,7 @@ BYTES_MAX = 10_000_000
 _COMMENT = re.compile(r"(?m)^\s*//.*$")
 _LABEL_VALUES = re.compile(r"\s*label_values\s*\(\s*(?:(?P<of>.+?)\s*,\s*)?(?P<label>\w+)\s*\)\s*", re.DOTALL)
 _NOW_MINUS = re.compile(r"now-(\w+)")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -43,6 +44,15 @@ def imported(text: str, *, name: str = "") -> Imported:
     """
     notes = Notes()
     whole = _unwrapped(_parsed(text, notes), notes)
+    try:
+        return _imported(whole, name, notes)
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+        raise UsageError("this is not as Grafana writes dashboards", hint="export it from Grafana again") from None
+    except RecursionError:
+        raise UsageError("this JSON is nested too deep") from None
+
+
+def _imported(whole: Json, name: str, notes: Notes) -> Imported:
     title = str(whole.get("title") or name or "dashboard").strip() or "dashboard"
     name = _slug(name or title)
     reason = _beyond(whole)
@@ -57,7 +67,7 @@ def imported(text: str, *, name: str = "") -> Imported:
         description=str(whole.get("description") or "").strip(),
         rows=rows,
         variables=tuple(_variables(whole, known, notes)),
-        tags=tuple(str(tag) for tag in whole.get("tags") or () if tag != "sereno"),
+        tags=tuple(text for tag in whole.get("tags") or () if (text := str(tag).strip()) not in ("", "sereno")),
         links=_links(whole, notes),
         since=_since(whole, notes),
         refresh=_refresh(whole, notes),
@@ -79,7 +89,13 @@ def _parsed(text: str, notes: Notes) -> Any:
     if stripped != text.removeprefix("\ufeff"):
         notes.add("comments are left out: JSON has none")
     try:
-        return json.loads(stripped)
+        found = json.loads(stripped)
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            notes.add("halves of characters are left out: they are no text")
+            found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "ignore"))
+        return found
     except RecursionError:
         raise UsageError("this JSON is nested too deep") from None
     except json.JSONDecodeError as error:
@@ -182,10 +198,15 @@ def _panels(panels: Iterable[Json], known: Known, notes: Notes) -> tuple[Panel, 
 
 
 def _variables(whole: Json, known: Known, notes: Notes) -> Iterator[Variable]:
+    taken = {"datasource"}
     for each in (whole.get("templating") or {}).get("list") or ():
         name = str(each.get("name") or "")
         if each.get("type") == "datasource" and name in known.sources:
             continue
+        if not _VARIABLE.fullmatch(name) or name in taken or not each.get("type"):
+            notes.add(f"the variable {name!r} is left out: it cannot be one with us")
+            continue
+        taken.add(name)
         found = _variable(each, name)
         if found is None:
             notes.add(f"the variable {name!r} is kept as it is: a {each.get('type')} of its own kind")
@@ -197,13 +218,13 @@ def _variable(each: Json, name: str) -> Variable | None:
     """The variable in our words; None when they are too few."""
     if each.get("regex") or each.get("hide") or each.get("repeat"):
         return None
-    title = str(each.get("label") or name)
+    title = str(each.get("label") or "").strip() or name
     several = bool(each.get("multi"))
     if several != bool(each.get("includeAll")) or (several and each.get("allValue") not in (".+", ".*", None, "")):
         return None
     if each.get("type") == "custom":
         values = re.findall(r"(?:\\,|[^,])+", str(each.get("query") or ""))
-        texts = tuple(value.replace("\\,", ",").strip() for value in values)
+        texts = tuple(text for value in values if (text := value.replace("\\,", ",").strip()))
         return Variable(name, title, values=texts, several=several) if texts and " : " not in str(texts) else None
     query = each.get("query")
     text = query.get("query") if isinstance(query, dict) else query
@@ -212,10 +233,11 @@ def _variable(each: Json, name: str) -> Variable | None:
 
 
 def _links(whole: Json, notes: Notes) -> tuple[Link, ...]:
-    found = []
+    found: list[Link] = []
     for each in whole.get("links") or ():
-        if each.get("type") == "link" and each.get("url") and each.get("title"):
-            found.append(Link(str(each["title"]), str(each["url"])))
+        title, url = str(each.get("title") or "").strip(), str(each.get("url") or "").strip()
+        if each.get("type") == "link" and url and title and title not in [link.name for link in found]:
+            found.append(Link(title, url))
         elif each.get("tags") != ["sereno"]:
             notes.add(f"its link {each.get('title')!r} to other dashboards is left out: all of ours are linked")
     return tuple(found)

@@ -76,7 +76,7 @@ def panel_of(panel: Json, known: Known, notes: Notes) -> Panel:
         return _panel(panel, title, known, notes)
     except _Beyond as reason:
         notes.add(f"the panel {title or panel.get('id')!r} is kept as it is: {reason}")
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError):
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
         notes.add(f"the panel {title or panel.get('id')!r} is kept as it is: it is not as Grafana writes panels")
     kept = {key: value for key, value in panel.items() if key not in ("id", "gridPos", "span")}
     if kept.get("type") in (None, "graph"):
@@ -159,8 +159,10 @@ def _is_prometheus(source: Any, known: Known) -> bool:
 
 
 def _links(panel: Json) -> tuple[Link, ...]:
-    found = [each for each in panel.get("links") or () if each.get("title") and each.get("url")]
-    return tuple({each["title"]: Link(str(each["title"]), str(each["url"])) for each in found}.values())
+    named = (
+        (str(each.get("title") or "").strip(), str(each.get("url") or "").strip()) for each in panel.get("links") or ()
+    )
+    return tuple(Link(title, url) for title, url in {title: url for title, url in named if title and url}.items())
 
 
 def _since(text: Any) -> timedelta | None:
@@ -246,7 +248,7 @@ def _old(panel: Json, found: Panel, notes: Notes) -> Panel:
         most=_decimal(axis.get("max")),
         decimals=panel.get("decimals") if isinstance(panel.get("decimals"), int) else None,
         stacked=bool(panel.get("stack")) and not panel.get("percentage"),
-        mappings=tuple(ValueText(str(each["value"]), str(each["text"])) for each in mappings),
+        mappings=tuple(_named(str(each["value"]), str(each["text"]), "") for each in mappings),
     )
 
 
@@ -283,7 +285,7 @@ def _steps(steps: Iterable[Json]) -> tuple[Step, ...]:
 
 
 def _unit(unit: Any, title: str, notes: Notes) -> str:
-    text = str(unit or "")
+    text = str(unit or "").strip()
     if not text or is_unit(text):
         return text
     if re.fullmatch(r"currency[A-Z]{3}", text):
@@ -299,9 +301,15 @@ def _mappings(mappings: Iterable[Json]) -> tuple[ValueText, ...]:
         if each.get("type") != "value":
             raise _Beyond("it names ranges of values")
         for value, result in each["options"].items():
-            shown = ValueText(str(value), str(result["text"]), str(result.get("color") or ""))
+            shown = _named(str(value), str(result["text"]), str(result.get("color") or ""))
             found.append((int(result.get("index") or 0), shown))
     return tuple(shown for _, shown in sorted(found, key=lambda pair: pair[0]))
+
+
+def _named(value: str, text: str, color: str) -> ValueText:
+    if not value.strip() or not text.strip() or (color and not _COLOR.fullmatch(color)):
+        raise _Beyond("it names values by nothing, or in strange colours")
+    return ValueText(value.strip(), text.strip(), color)
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -337,7 +345,7 @@ def _table(panel: Json, found: Panel) -> Panel:
         options = each.get("options") or {}
         order |= options.get("indexByName") or {}
         for name, title in (options.get("renameByName") or {}).items():
-            (legends if name.startswith("Value") else columns)[name] = str(title)
+            (legends if name.startswith("Value") else columns)[name.strip()] = str(title).strip()
         hidden = [name for name, gone in (options.get("excludeByName") or {}).items() if gone]
         columns |= {name: "" for name in hidden if name not in ("Time", *columns) and not name.startswith("Value")}
     names = [f"Value #{chr(ord('A') + n)}" for n in range(len(found.queries))] if len(found.queries) > 1 else ["Value"]

@@ -439,13 +439,14 @@ def _raw_of(what: str, *keys: str) -> Reader[str]:
     def read(reading: Reading, node: Node) -> str | None:
         try:
             value = json.loads(node.value) if isinstance(node, Scalar) else plain(node)
+            written = json.dumps(value, ensure_ascii=False, allow_nan=False)
         except (ValueError, RecursionError):
             reading.complain("SER198", node, "this is no JSON", expected=f"the JSON of a {what}")
             return None
         if not isinstance(value, dict) or not any(key in value for key in keys):
             reading.complain("SER198", node, f"this is no {what} of Grafana", expected=f"a mapping with {keys[0]!r}")
             return None
-        return json.dumps(value, ensure_ascii=False)
+        return written
 
     return read
 
