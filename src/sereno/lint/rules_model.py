@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from sereno.kernel.errors import QueryError
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
-from sereno.lint.expressions import selectors_of, too_deep, walk
+from sereno.lint.expressions import is_ratio, metric_of, selectors_of, too_deep, walk
 from sereno.lint.model import Context, Document
 from sereno.lint.paths import at, key, mappings, text
 from sereno.lint.query import Query, query_of
-from sereno.promql.ast import Binary, Call, Expr, Selector
+from sereno.promql.ast import Aggregate, Binary, Call, Expr, Selector, bare
 from sereno.promql.dialect import ANY
 from sereno.promql.parser import parse
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
@@ -118,13 +118,16 @@ def rules_of(document: Document) -> tuple[WrittenRule, ...]:
 @dataclass(frozen=True, slots=True)
 class Names:
     """What the rules of all documents are called: alerts by name, how many of each severity, and the selectors whose
-    absence some alert asks for; the files in which most alerts have an owner, and a link to a dashboard."""
+    absence some alert asks for; the files in which most alerts have an owner, and a link to a dashboard; and which
+    recorded series are sums of counters as they stand, and which are shares."""
 
     alerts: dict[str, tuple[WrittenRule, ...]]
     severities: dict[str, int]
     absent: tuple[Selector, ...]
     owned: frozenset[str] = frozenset()
     linked: frozenset[str] = frozenset()
+    sums: frozenset[str] = frozenset()
+    shares: frozenset[str] = frozenset()
 
 
 _latest: list[tuple[tuple[Document, ...], Names]] = []
@@ -142,7 +145,11 @@ def _names(documents: tuple[Document, ...]) -> Names:
     alerts: dict[str, list[WrittenRule]] = {}
     severities: Counter[str] = Counter()
     absent: list[Selector] = []
+    sums, shares = set(), set()
     for rule in (rule for document in documents if document.kind in ("rules", "spec") for rule in rules_of(document)):
+        if not rule.alert and (made := rule.tree) is not None:
+            sums |= {rule.name.value} if _is_sum_of_counters(made) else set()
+            shares |= {rule.name.value} if is_ratio(made) else set()
         if rule.alert:
             alerts.setdefault(rule.name.value, []).append(rule)
             severities[text(rule.label("severity")).lower()] += 1
@@ -151,8 +158,16 @@ def _names(documents: tuple[Document, ...]) -> Names:
     every = [rule for rules in alerts.values() for rule in rules]
     return Names(
         {name: tuple(rules) for name, rules in alerts.items()}, dict(severities), tuple(absent),
-        _mostly(every, OWNERS), _mostly(every, DASHBOARDS),
+        _mostly(every, OWNERS), _mostly(every, DASHBOARDS), frozenset(sums), frozenset(shares),
     )  # fmt: skip
+
+
+def _is_sum_of_counters(expr: Expr) -> bool:
+    inner = bare(expr)
+    if not isinstance(inner, Aggregate) or inner.op != "sum":
+        return False
+    selector = bare(inner.expr)
+    return isinstance(selector, Selector) and metric_of(selector).endswith(("_total", "_count", "_bucket"))
 
 
 def _mostly(rules: list[WrittenRule], names: tuple[str, ...]) -> frozenset[str]:
