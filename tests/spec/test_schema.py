@@ -136,7 +136,7 @@ def test_it_takes_the_examples_of_the_reference(number: int) -> None:
 
 SHAPE = {"SER020", "SER021", "SER022", "SER024", "SER030", "SER031", "SER032", "SER033", "SER036", "SER037", "SER038",
          "SER119", "SER120", "SER122", "SER123"}  # fmt: skip
-BOUNDS = ("0s", "2y", "too", "45m", "»-x", "120%", "0%\n", "FREQ=", "2026-02-30", "moonday", "101%", "0%,")
+BOUNDS = ("50h", "0s", "2y", "too", "45m", "»-x", "120%", "0%\n", "FREQ=", "2026-02-30", "moonday", "101%", "0%,")
 """Beyond a shape: bounds of durations and percentages, dates that do not exist, rules read word by word."""
 REFUSED = [
     (code, marked.replace("»", ""))

@@ -250,6 +250,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER140", TEMPLATE + "{batch: {cronjob: x, within: 26h, »failed: y}}\n"),
     ("SER022", TEMPLATE + "{batch: »{cronjob: x}}\n"),
     ("SER141", TEMPLATE + "{time_to_complete: {started: a_total, »in_time: b_total, within: 48h}}\n"),
+    ("SER030", TEMPLATE + "{time_to_complete: {histogram: h_days, unit: days, within: »50h}}\n"),
     ("SER141", TEMPLATE + "{business: {total: submitted_total, good: »approved_total}}\n"),
     ("SER061", TEMPLATE + "{http: {bad: »'5..('}}\n"),
     ("SER024", TEMPLATE + "{http: {}, »grpc: {}}\n"),

@@ -77,6 +77,8 @@ slos:
      bad: 'sum(rate(b_total[$window]))'}}}
   - {name: counters, objective: 95%, window: 7d, sli: {query: {total: 'sum(rate(a_total{x="1"}[$window]))',
      good: ' sum ( rate(b_total [$window]) ) '}}}
+  - {name: mixed, objective: 95%, window: 7d, sli: {query: {total: 'sum(rate(a_total[$window]))',
+     bad: 'sum(increase(b_total[$window]))'}}}
   - {name: ratio, objective: 95%, window: 7d, sli: {query: {ratio: 'avg_over_time(r[$window])'}}}
   - {name: up, objective: 95%, window: 7d, sli: {gauge: {value: 'probe_success{job="x"}', is: '== 1'}}}
   - {name: journey, objective: 95%, window: 7d,
@@ -124,6 +126,7 @@ def test_the_other_indicators(spec: Spec) -> None:
     assert found["native"] == NativeLatencySli("d_seconds", Decimal("0.3"))
     assert found["own"] == QuerySli(total="sum(rate(a_total[$window])) + 1", bad="sum(rate(b_total[$window]))")
     assert found["counters"] == EventsSli('a_total{x="1"}', None, "b_total")
+    assert isinstance(found["mixed"], QuerySli), "a rate and an increase are no two counters of the same kind"
     assert found["ratio"] == QuerySli(ratio="avg_over_time(r[$window])")
     assert found["up"] == GaugeSli('probe_success{job="x"}', "==", Decimal(1))
     assert slos(spec)["up"].method == "timeslices", "a gauge has no events to count"

@@ -6,7 +6,9 @@ few. So both sides are counted at one moment, or the earlier one is looked at as
 
 from __future__ import annotations
 
-from sereno.kernel.duration import format_duration
+from datetime import timedelta
+
+from sereno.kernel.duration import format_duration, to_ms
 from sereno.spec import values
 from sereno.spec.fields import Fields
 from sereno.spec.model import QuerySli
@@ -96,7 +98,7 @@ def time_to_complete(reading: Reading, node: Node) -> Indicator | None:
     if kind == "histogram":
         refuse(reading, fields, ("in_time", "late"), "`settled` or `started`")
         histogram, unit = fields.read("histogram", histogram_name), fields.read("unit", _UNIT) or "seconds"
-        if histogram is None or within is None:
+        if histogram is None or within is None or not _is_boundary(reading, fields, within, unit):
             return None
         return alone(latency_sli((*histogram, *select), within, unit=_UNITS[unit]))
     if kind == "settled":
@@ -115,6 +117,18 @@ def time_to_complete(reading: Reading, node: Node) -> Indicator | None:
             bad=f"sum(rate({selector_text((*late, *select))}[$window]))",
         )
     )
+
+
+def _is_boundary(reading: Reading, fields: Fields, within: timedelta, unit: str) -> bool:
+    """Whether the threshold can be written in the histogram's unit; reported otherwise."""
+    milliseconds = to_ms(within)
+    if milliseconds * 1000 % _UNITS[unit] == 0:
+        return True
+    place = fields.value("within")
+    assert place is not None
+    message = f"`{format_duration(within)}` is no boundary in {unit}"
+    reading.complain("SER030", place, message, expected=f"a time that is a short number of {unit}")
+    return False
 
 
 def _late(reading: Reading, fields: Fields) -> Matchers | None:
