@@ -249,6 +249,19 @@ spec:
     assert codes(text) == found
 
 
+@pytest.mark.parametrize(("second", "found"), [(50, []), (20, ["SER552"]), (10, ["SER552"])])
+def test_the_steps_of_a_canary_grow(second: int, found: list[str]) -> None:
+    text = f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {{name: shop}}
+spec:
+  workloadRef: {{apiVersion: apps/v1, kind: Deployment, name: shop}}
+  strategy: {{canary: {{trafficRouting: {{nginx: {{}}}}, steps: [{{setWeight: 20}}, {{setWeight: {second}}}]}}}}
+"""
+    assert codes(text) == found
+
+
 CONFIG = """\
 apiVersion: v1
 kind: ConfigMap

@@ -34,6 +34,7 @@ _RIGHT = f"""\
 _SECOND = _PANEL.replace('"id": 1', '"id": 2').replace('"Requests"', '"Errors"').replace('"x": 0', '"x": 12')
 _TWO = _RIGHT.replace(_PANEL, f"{_PANEL},\n{_SECOND}")
 _EXPR = 'sum(rate(http_requests_total{job=\\"shop\\"}[$__rate_interval]))'
+_TWICE = _RIGHT.replace(f'{_EXPR}"}}', f'{_EXPR}"}},\n        {{"refId": "A", "expr": "vector(1)"}}')
 _UNIT = '"fieldConfig": {"defaults": {"unit": "reqps"}},'
 _STEPS = (
     '"thresholds": {"mode": "absolute", "steps": [{"value": null, "color": "green"}, {"value": 9, "color": "red"}]}'
@@ -112,6 +113,10 @@ TABLE: tuple[Code, ...] = (
           _RIGHT.replace('      "title": "Requests",\n', "")),
     _code(420, "Panel that asks nothing", "A panel without a query shows “No data” for ever.",
           _RIGHT.replace(_RIGHT[_RIGHT.index(",\n      \"targets\""):_RIGHT.index("\n    }\n  ]")], "")),
+    _code(421, "Two queries with one letter", "Grafana matches answers to queries by `refId`. Of two with the same "
+          "letter one is never drawn, and expressions that refer to it use the other.",
+          _TWICE, _TWICE.replace('"A", "expr": "vector', '"B", "expr": "vector'),
+          error=True, fixable=True),
     _code(422, "Dashboard in a file can be edited", "What people change in a provisioned dashboard is lost with the "
           "next deployment, usually after the incident in which they needed it.",
           _RIGHT.replace('  "schemaVersion"', '  "editable": true,\n  "schemaVersion"'), fixable=True),

@@ -32,6 +32,7 @@ def check_panel(panel: Mapping, report: Report) -> None:
     _check_thresholds(panel, kind, report)
     _check_title(panel, kind, report)
     _check_targets(panel, kind, report)
+    _check_letters(panel, report)
 
 
 def _check_type(panel: Mapping, kind: str, report: Report) -> None:
@@ -147,3 +148,20 @@ def _check_targets(panel: Mapping, kind: str, report: Report) -> None:
             "SER420", panel.get("targets") or panel.get("title") or panel,
             f"{named(panel)} asks nothing: it shows “No data” for ever", expected="targets with a query",
         )  # fmt: skip
+
+
+def _check_letters(panel: Mapping, report: Report) -> None:
+    """Answers come back by the letter of their query."""
+    seen: set[str] = set()
+    taken = {text(target.get("refId")) for target in targets(panel)}
+    free = [letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in taken]
+    for target in targets(panel):
+        node = target.get("refId")
+        letter = text(node)
+        if letter and letter in seen and node is not None:
+            edits = (Edit(node.start, node.end, f'"{free.pop(0)}"'),) if free and _is_json(target) else ()
+            report.complain(
+                "SER421", node, f"two queries of {named(panel)} are called {letter}: the answer to one of them is lost",
+                expected="a letter for each", edits=edits,
+            )  # fmt: skip
+        seen.add(letter)
