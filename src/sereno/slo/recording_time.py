@@ -44,9 +44,9 @@ def period_index(calendar: Calendar) -> str | None:
     now = _now(offset)
     match calendar.unit:
         case "day":
-            return f"vector(floor(({now}) / {_DAY}))"
+            return f"floor(vector(({now}) / {_DAY}))"
         case "week":
-            return f"vector(floor(({now} - {_MONDAY}) / {_WEEK}))"
+            return f"floor(vector(({now} - {_MONDAY}) / {_WEEK}))"
         case "month":
             return f"12 * year(vector({now})) + month(vector({now}))"
         case "quarter":
