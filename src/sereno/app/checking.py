@@ -133,9 +133,9 @@ def _must_be_there(paths: Sequence[Path]) -> None:
 
 
 def _load(folder: Path) -> Loaded:
-    from sereno.app.spec_folder import read_folder
+    from sereno.app.spec_folder import read_everywhere
 
-    return read_folder(folder)
+    return read_everywhere(folder)
 
 
 def _holds_a_spec(folder: Path) -> bool:

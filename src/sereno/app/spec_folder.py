@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,28 @@ def read_folder(
 
     promql, environment = _settled(promql, environment)
     return load_meaning(folder, promql=Checker(promql), environment=environment)
+
+
+def read_everywhere(folder: Path) -> Loaded:
+    """The spec in `folder`; where environments are declared and none is chosen, what is wrong in any of them as well.
+
+    Then the spec is that without an environment; or, where variables have no value without one, that of the first.
+    Raises as `read_folder` does.
+    """
+    loaded = read_folder(folder)
+    if not loaded.environments or _settled(None, None)[1]:
+        return loaded
+    there = [read_folder(folder, environment=name) for name in loaded.environments]
+    errors = [one for one in loaded.diagnostics if one.level == "error"]
+    if errors and all(one.code == "SER129" for one in errors):
+        loaded = there[0]
+    found = {(one.file, one.line, one.column, one.code, one.message): one for one in loaded.diagnostics}
+    for other in there:
+        for one in other.diagnostics:
+            found.setdefault((one.file, one.line, one.column, one.code, one.message), one)
+    ordered = tuple(found[key] for key in sorted(found))
+    wrong = any(one.level == "error" for one in ordered)
+    return replace(loaded, spec=None if wrong else loaded.spec, diagnostics=ordered)
 
 
 def read_texts(

@@ -67,11 +67,13 @@ Documents = list[tuple[str, MappingNode]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What came of reading: the `spec` unless there is an error, every diagnostic, and the files that were read."""
+    """What came of reading: the `spec` unless there is an error, every diagnostic, the files that were read, and the
+    environments that are declared."""
 
     spec: Spec | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[Path, ...] = ()
+    environments: tuple[str, ...] = ()
 
 
 def load(folder: Path, *, promql: PromqlChecker, environment: str = "") -> Loaded:
@@ -146,8 +148,9 @@ def _load(reading: Reading, files: list[File], folder: str, paths: tuple[Path, .
     _warn_of_unused(reading, declared)
     found = reading.diagnostics()
     if any(diagnostic.level == "error" for diagnostic in found):
-        return Loaded(None, found, paths)
-    return Loaded(replace(spec, runbooks=books, digest=digest_of([*files, *read])), found, paths)
+        return Loaded(None, found, paths, reading.environments)
+    whole = replace(spec, runbooks=books, digest=digest_of([*files, *read]))
+    return Loaded(whole, found, paths, reading.environments)
 
 
 def _runbooks(reading: Reading, pages: list[File], spec: Spec) -> tuple[dict[str, Runbook], list[File]]:
