@@ -42,7 +42,7 @@ _WITH_FILE = frozenset(SECRET_KEYS) - {"access_key", "secret_key", "secret", "ke
 """Secrets that can also be read from a file."""
 _TELLS = {"slack": False, "email": False, "wechat": False}
 """Kinds that say nothing of an alert's end unless they are told to."""
-_NOBODY = re.compile(r"(?i)null|none|blackhole|devnull|nobody|nadie|drop|ignore|empty|silen")
+_NOBODY = re.compile(r"(?i)null|none|no.?one|blackhole|devnull|nobody|nadie|drop|ignore|empty|silen")
 _V2 = re.compile(r"/v2/enqueue")
 
 

@@ -24,7 +24,8 @@ from sereno.spec.values import is_url
 
 _RUNBOOK = ("runbook_url", "runbook", "runbookUrl", "runbook-url", "runbook_link", "runbookURL")
 _IMPACT = re.compile(
-    r"(?i)user|customer|client|request|traffic|visitor|order|checkout|pay|pago|login|page|queue|message|job|fail|error"
+    r"(?i)user|customer|client|request|wait|espera|despacio|traffic|visitor|order|checkout|pay|pago|login|page"
+    r"|queue|message|job|fail|error"
     r"|unavail|unreach|down\b|outage|lost|losing|lose|drop|slow|latenc|delay|late\b|stuck|stop|missing|disappear|absent"
     r"|not (ready|running|available|reachable|match|been)|cannot|can't|could not|unable|reject|refus|timeout|exhaust"
     r"|run(ning)? out|fill|full|expir|crash|restart|corrupt|stale|degrad|budget|violat|broken|bad\b|wrong|inconsist"
