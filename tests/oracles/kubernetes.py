@@ -199,8 +199,9 @@ def _packages() -> Path:
 
 
 _VALIDATE = """
+import { readFileSync } from "node:fs";
 const complaints = [];
-for (const [path, module, item] of JSON.parse(process.argv[1])) {
+for (const [path, module, item] of JSON.parse(readFileSync(0, "utf8"))) {
   try {
     const kinds = await import(module);
     new kinds[item.kind](item).validate();
@@ -219,7 +220,7 @@ def _module(item: Mapping[str, Any]) -> str:
 def _values(found: list[tuple[str, dict[str, Any]]]) -> list[str]:
     """What the validators say: types, patterns, what is required."""
     asked = json.dumps([(path, _module(item), item) for path, item in found])
-    done = npm_packages.node(_packages(), _VALIDATE, asked)
+    done = npm_packages.node(_packages(), _VALIDATE, given=asked)
     assert done.returncode == 0, done.stderr
     return [str(complaint) for complaint in json.loads(done.stdout)]
 

@@ -39,7 +39,9 @@ def installed(*packages: str) -> Path:
     return folder
 
 
-def node(folder: Path, script: str, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run `script` (an ES module) where the packages of `folder` can be imported."""
+def node(
+    folder: Path, script: str, *arguments: str, given: str = "", timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run `script` (an ES module) where the packages of `folder` can be imported; `given` is its standard input."""
     command = [shutil.which("node") or "node", "--input-type=module", "--eval", script, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, input=given)

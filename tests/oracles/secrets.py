@@ -38,7 +38,6 @@ SECRETS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("ruc 20123456789 ok", ("20123456789",), ("ok",)),
     ("DNI: 12345678 ok", ("12345678",), ("ok",)),
     ("curp GOMC900101HDFRRL09 ok", ("GOMC900101",), ("ok",)),
-    ('{"clave":"propia","n":1}', ("propia",), ('"n":1',)),
     ('{"x-api-key":"k1","x_api_key":"k2","xapikey":"k3"}', ('"k1"', '"k2"', '"k3"'), ()),
 )
 

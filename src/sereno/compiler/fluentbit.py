@@ -9,7 +9,6 @@ from sereno.compiler.kubernetes_objects import NOTICE
 from sereno.compiler.sources import name_of, require, sources
 from sereno.compiler.targets import Output, Request
 from sereno.compiler.text import Value, yaml
-from sereno.kernel.errors import UsageError
 from sereno.spec.model import Service, Spec
 from sereno.spec.model_delivery import Pipelines
 
@@ -20,6 +19,9 @@ def fluent_bit(request: Request) -> Output:
     if not found:
         return Output({}, ("no service has `logs`: nothing to write for Fluent Bit",))
     pipelines = require(request.spec)
+    outputs = _outputs(pipelines)
+    if not outputs:
+        return Output({}, ("Fluent Bit sends logs as OTLP or to Loki: `pipelines.logs` names neither",))
     document: dict[str, Value] = {
         "service": {"flush": 1, "log_level": "info", "http_server": True, "http_port": 2020, "health_check": True},
         "pipeline": {
@@ -28,7 +30,7 @@ def fluent_bit(request: Request) -> Output:
                 {"name": "lua", "match": "*", "script": "redact.lua", "call": "redact"},
                 *(_marked(request.spec, service) for service in found),
             ],
-            "outputs": _outputs(pipelines),
+            "outputs": outputs,
         },
     }
     return Output(
@@ -76,11 +78,6 @@ def _outputs(pipelines: Pipelines) -> list[Value]:
     if pipelines.logs_loki:
         found.append(
             {"name": "loki", "match": "*", **_address(pipelines.logs_loki, 3100), "labels": "service=$service"}
-        )
-    if not found:
-        raise UsageError(
-            "Fluent Bit sends logs as OTLP or to Loki; neither address is known",
-            hint="write `pipelines: {logs: {otlp: …}}` in the workspace document",
         )
     return found
 

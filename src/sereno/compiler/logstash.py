@@ -20,10 +20,7 @@ def logstash(request: Request) -> Output:
         return Output({}, ("no service has `logs`: nothing to write for Logstash",))
     pipelines = require(request.spec)
     if not pipelines.logs_elasticsearch:
-        raise UsageError(
-            "Logstash sends logs to Elasticsearch; its address is not known",
-            hint="write `pipelines: {logs: {elasticsearch: …}}` in the workspace document",
-        )
+        return Output({}, ("Logstash sends logs to Elasticsearch: `pipelines.logs` does not name it",))
     lines = [
         "input {",
         *(f"  {line}" for service in found for line in _input(service)),

@@ -12,7 +12,6 @@ from sereno.compiler.sources import name_of, require, sources
 from sereno.compiler.targets import Output, Request
 from sereno.compiler.text import Value, yaml
 from sereno.kernel.duration import to_ms
-from sereno.kernel.errors import UsageError
 from sereno.spec.model import Service, Spec
 from sereno.spec.model_delivery import Pipelines, Redaction
 
@@ -28,10 +27,7 @@ def otel_collector(request: Request) -> Output:
         return Output({}, ("the workspace has no `pipelines`: nothing to write for the collector",))
     pipelines = require(spec)
     if not pipelines.logs_otlp and not pipelines.traces_otlp:
-        raise UsageError(
-            "the collector sends OTLP; no address that takes it is known",
-            hint="write `pipelines: {logs: {otlp: …}, traces: {otlp: …}}` in the workspace document",
-        )
+        return Output({}, ("the collector sends OTLP: `pipelines` names no address that takes it",))
     return Output({"otel-collector/config.yaml": NOTICE + yaml(document(spec, pipelines, found))})
 
 

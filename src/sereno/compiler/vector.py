@@ -7,7 +7,6 @@ from sereno.compiler.redaction import rules_of
 from sereno.compiler.sources import name_of, require, sources
 from sereno.compiler.targets import Output, Request
 from sereno.compiler.text import Value, yaml
-from sereno.kernel.errors import UsageError
 from sereno.spec.model import Service, Spec
 from sereno.spec.model_delivery import Pipelines, Redaction
 
@@ -19,6 +18,8 @@ def vector(request: Request) -> Output:
         return Output({}, ("no service has `logs`: nothing to write for Vector",))
     pipelines = require(request.spec)
     sinks = _sinks(pipelines)
+    if not sinks:
+        return Output({}, ("Vector sends logs to Loki or Elasticsearch: `pipelines.logs` names neither",))
     document: dict[str, Value] = {
         "data_dir": "/var/lib/vector",
         "sources": {name_of(s): _source(s) for s in found},
@@ -87,9 +88,4 @@ def _sinks(pipelines: Pipelines) -> dict[str, dict[str, Value]]:
             "data_stream": {"type": "logs", "dataset": "sereno", "namespace": "default"},
             "buffer": buffer,
         }
-    if not found:
-        raise UsageError(
-            "Vector sends logs to Loki or Elasticsearch; neither address is known",
-            hint="write `pipelines: {logs: {loki: …}}` in the workspace document",
-        )
     return found
