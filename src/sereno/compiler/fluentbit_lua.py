@@ -10,7 +10,8 @@ from sereno.spec.model_delivery import Redaction
 
 def script(redaction: Redaction) -> str:
     """The script; its function `redact` is the filter's. A line that it cannot redact is dropped."""
-    long, short = [], []
+    long: list[str] = []
+    short: list[str] = []
     for key in sorted(set(redaction.keys)):
         (long if len(key) >= LONG_KEY else short).append(re.sub("[-_.]", "", key.lower()))
     kinds = ", ".join(f"{kind} = true" for kind in redaction.kinds)
