@@ -271,8 +271,10 @@ def write(docs: Path) -> list[Path]:
     """Write what has changed below `docs`; returns the files written."""
     wanted = {docs / "reference" / name: text for name, text in pages().items()}
     for path in sorted(docs.rglob("*.md")):
-        if path not in wanted:
+        if path not in wanted and path.parent.name != "codes":
             wanted[path] = fill(path.read_text(encoding="utf-8"))
+    for gone in sorted({*(docs / "reference" / "codes").glob("*.md")} - {*wanted}):
+        gone.unlink()  # the page of a code that was taken back before anyone had it
     written = [p for p, text in wanted.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
     for path in written:
         path.parent.mkdir(parents=True, exist_ok=True)
