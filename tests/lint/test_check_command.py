@@ -214,6 +214,19 @@ def test_a_file_that_cannot_be_written_is_told_and_left_whole(place: Path) -> No
     assert file.read_text() == "old"
 
 
+def test_files_that_are_no_text_or_endless_are_refused_in_words(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "latin.yml").write_bytes("# señal\ngroups: []\n".encode("latin-1"))
+    (place / "large.yml").write_bytes(b"# x\n" * 2_600_000)
+    (place / "tabs.yml").write_text("groups:\n\t- name: a\n")
+    assert run(["check", "latin.yml", "large.yml", "tabs.yml"]) == 1
+    out = capsys.readouterr().out
+    assert "latin.yml:1:1: error SER001: byte 0xF1 is not UTF-8" in out
+    assert "large.yml:1:1: error SER002: the file is larger than 10 MB" in out
+    assert "tabs.yml:2:1: error SER003" in out
+
+
 def test_comments_keep_it_quiet_in_one_place(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = alert(QUANTILE, value="{{ $value }} s")
     (place / "line.yml").write_text(wrong.replace("> 1\n", "> 1 # sereno: ignore SER213\n"))
