@@ -37,7 +37,6 @@ def _untested(request: Request, output: Output) -> Iterator[Rule]:
     plans = plans_by_service(request)
     for name in sorted(request.spec.services):
         mine = plans.get(name, ())
-        tested = {rule.origin for plan in mine if test_path(name, plan.slo.name) in output.files for rule in plan.rules}
         service = request.spec.services[name]
         # The recording rules and the tiers have their tests: what is left is all that this file would hold without.
         kept = [plan for plan in mine if test_path(name, plan.slo.name) not in output.files]

@@ -190,11 +190,11 @@ def _spec_of(path: Path, reference: str) -> Any:
 def _git(path: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603 (no shell, and no option from outside)
-            ["git", "-C", str(path), *arguments],
+            ["git", "-C", str(path), *arguments],  # noqa: S607 (whichever git people use)
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=60,  # noqa: S607
+            timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SerenoError(f"git cannot be asked: {error}") from error
