@@ -46,8 +46,8 @@ def test_guards_let_a_real_outage_through() -> None:
 
 def test_a_share_of_the_period_is_the_usual_burn_at_uniform_traffic() -> None:
     """14.4 × 0.1 % = 1.44 % of all events, over an hour: 1.4 % does not fire and 1.5 % does, either way."""
+    month, at = 43_200, START + timedelta(days=30)
     for share, fired in ((14, False), (15, True)):
-        month, at = 43_200, START + timedelta(days=30)
         select = minutes(START, month, lambda i, share=share: share if i >= month - 60 else 0, lambda _: 1000)
         for low in ({}, {"budget_fraction": True}):
             assert fires(monthly(**low), select, at=at) is fired
