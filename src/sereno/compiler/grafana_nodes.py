@@ -75,7 +75,7 @@ def _load(sheet: Sheet) -> PanelRow | None:
             ("Carga por núcleo", "Load by core"),
             ("Procesos que quieren correr, por núcleo. Por encima de 1 esperan.",
              "Processes that want to run, for each core. Above 1 they wait."),
-            ('max by (instance) (node_load5{@}) / count by (instance) (node_cpu_seconds_total{@,mode="idle"})',
+            ('max by (instance) (node_load5{@}) / count by (instance) (rate(node_cpu_seconds_total{@,mode="idle"}[@]))',
              "{{instance}}"), unit="none", steps=full("1", "2"),
         ),
         sheet.panel(

@@ -21,6 +21,7 @@ from sereno.spec.model import Addresses, CompositeSli, GaugeSli, LatencySli, Lin
 
 LEFT_STEPS = (Step(None, "red"), Step(Decimal(0), "orange"), Step(Decimal("0.25"), "green"))
 COVERAGE_STEPS = (Step(None, "red"), Step(Decimal("0.9"), "orange"), Step(Decimal("0.99"), "green"))
+SOON_SECONDS = 3 * 86_400
 BURN_STEPS = (Step(None, "green"), Step(Decimal(1), "orange"), Step(Decimal(6), "red"))
 
 
@@ -84,7 +85,7 @@ def budget_panels(service: str, slo: Slo, language: Language) -> tuple[Panel, ..
         Panel(**told("burn1h", language), kind="stat", unit="none", decimals=2, steps=BURN_STEPS,
               queries=(Query(f"max({burning})"),)),
         Panel(**told("exhausts", language), kind="stat", unit="dtdurations",
-              steps=(Step(None, "red"), Step(Decimal(259200), "orange"), Step(Decimal(seconds), "green")),
+              steps=(Step(None, "red"), Step(Decimal(min(SOON_SECONDS, seconds // 2)), "orange"), Step(Decimal(seconds), "green")),
               queries=(Query(f"(min({left}) > 0) * {seconds} / (max({burning}) > 0)"),)),
         Panel(**told("observed", language), kind="stat", unit="percentunit", decimals=2, steps=COVERAGE_STEPS,
               queries=(Query(f"min({series.selected(series.COVERAGE, service, slo.name)})"),)),
