@@ -161,7 +161,8 @@ def _joined(sli: CompositeSli, ratios: list[str]) -> str:
         weights = " + ".join(f"({weight} + 0 * ({ratio}) or vector(0))" for weight, ratio in terms)
         return f"({sums}) / (({weights}) > 0)"
     kept = " * ".join(f"(1 - ({ratio}) or vector(1))" for ratio in ratios)
-    return f"1 - {kept} and ({' or '.join(f'({ratio})' for ratio in ratios)})"
+    # In brackets: whoever compares it with a threshold means all of it, and `and` binds less than `>`.
+    return f"(1 - {kept} and ({' or '.join(f'({ratio})' for ratio in ratios)}))"
 
 
 def _rate(selector: str, span: str) -> str:
