@@ -270,7 +270,7 @@ async def every_expression(street: Street, control: Control) -> None:
             assert same(expected, dict(found.instant())), (part, expected, found.instant())
             asked, worth = asked + 1, worth + bool(expected)
     assert asked > 200
-    assert worth > asked // 2, "most of them say something"
+    assert worth > 500, "many of them say something: those that are about the shop"
 
 
 def texts_of_the_examples(control: Control) -> set[str]:
