@@ -146,11 +146,11 @@ def test_files_folders_and_patterns_are_checked_together(place: Path, capsys: py
     out = capsys.readouterr().out
     assert "rules/b.yml:4:16: warning SER253" in out
     assert "rules/a.yml:4" in out, "the place of the other is told"
-    assert "checked: 1 alertmanager, 2 rules" in out
+    assert "checked: 1 Alertmanager configuration, 2 documents of rules" in out
     assert run(["check", "rules/*.yml"]) == 0
     assert "SER253" in capsys.readouterr().out
     assert run(["check", "rules/a.yml"]) == 0
-    assert "no mistakes, no warnings; checked: 1 rules" in capsys.readouterr().out
+    assert "no mistakes, no warnings; checked: 1 document of rules" in capsys.readouterr().out
 
 
 def test_the_end_of_the_command_says_what_was_found(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

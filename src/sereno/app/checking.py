@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json as json_text
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sereno.app.checking_folders import around, spec_folders
 from sereno.kernel.errors import UsageError
 from sereno.kernel.inert import inert, numbered
 from sereno.lint.model import Context, Finding
@@ -18,22 +18,11 @@ if TYPE_CHECKING:
     from sereno.app.linting import Linted
     from sereno.spec.loader import Loaded
 
-_OF_A_SPEC = re.compile(
-    rb"^[\"']?(service|team|escalation|schedule|person|status_page|severities|workspace|policy|maintenance)[\"']?\s*:",
-    re.MULTILINE,
-)
-_OF_OTHERS = re.compile(
-    rb"^[\"']?(groups|route|receivers|scrape_configs|rule_files|apiVersion|panels|services)[\"']?\s*:"
-    rb"|^- (alert|record):|^\s*\{",
-    re.MULTILINE,
-)
-_HEAD_BYTES = 200_000
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What came of it. `loaded` is the one spec, if that was asked for; `beside` are findings that its loader has not
-    told; `findings` are all."""
+    told; `findings` are all, in the order of places."""
 
     loaded: Loaded | None
     beside: tuple[Finding, ...]
@@ -45,6 +34,13 @@ class Checked:
         """1 if there is a mistake; with `strict` also for a warning."""
         errors = [f for f in self.findings if strict or f.diagnostic.level == "error"]
         return 1 if errors or (self.loaded is not None and self.loaded.spec is None) else 0
+
+    @property
+    def others(self) -> str:
+        """What was checked that is no part of a spec, and how much nobody knows."""
+        from sereno.app.linting import counted
+
+        return counted({kind: n for kind, n in self.linted.kinds.items() if kind != "spec"}, self.linted.unknown)
 
     def write(self) -> None:
         """Write the files that were put right. Raises OSError."""
@@ -105,10 +101,9 @@ def checked(
     from sereno.app.linting import chosen_by, run, summary
 
     chosen = chosen_by(select, ignore)
-    folders = [path for path in paths if path.is_dir() and _holds_a_spec(path)]
     _must_be_there(paths)
-    loads = {folder: _load(folder) for folder in folders}
-    loads.update({folder: _load(folder) for folder in _around(paths, folders)})
+    folders = list(dict.fromkeys(folder for path in paths if path.is_dir() for folder in spec_folders(path)))
+    loads = {folder: _load(folder) for folder in (*folders, *around(paths, folders))}
     specs = [loaded.spec for loaded in loads.values() if loaded.spec is not None] or _nearby(loads)
     context = Context(spec=specs[0] if specs else None, exists=_exists(paths, loads))
     if history is not None:
@@ -116,8 +111,10 @@ def checked(
 
         context = recalled(context, paths, history, incidents)
     linted = run(paths, context=context, fix=fix, chosen=chosen)
+    loads = {folder: _without_judged(loaded, linted) for folder, loaded in loads.items()}
     told = _told(loads, folders, linted)
     beside = tuple(f for f in linted.findings if not _said_by_loader(f, loads))
+    beside += tuple(f for f in _outside(linted, loads) if chosen(f.diagnostic.code))
     findings = tuple(sorted((*filter(lambda f: chosen(f.diagnostic.code), told), *beside), key=_place))
     only = loads[folders[0]] if len(paths) == 1 and len(folders) == 1 else None
     return Checked(
@@ -136,38 +133,6 @@ def _load(folder: Path) -> Loaded:
     from sereno.app.spec_folder import read_everywhere
 
     return read_everywhere(folder)
-
-
-def _holds_a_spec(folder: Path) -> bool:
-    """Whether a document of a spec stands in the folder; also if nothing else does, for the loader then says so."""
-    from sereno.app.linting import gather
-
-    others = False
-    for path in gather((folder,)):
-        head = _head(path)
-        if path.suffix.lower() in (".yaml", ".yml") and _OF_A_SPEC.search(head):
-            return True
-        others = others or bool(_OF_OTHERS.search(head)) or path.suffix.lower() not in (".yaml", ".yml")
-    return not others
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as opened:
-            return opened.read(_HEAD_BYTES)
-    except OSError:
-        return b""
-
-
-def _around(paths: Sequence[Path], folders: Sequence[Path]) -> list[Path]:
-    """The folders of specs of which single files are named."""
-    found: dict[Path, None] = {}
-    for path in paths:
-        if path.is_file() and path.suffix.lower() in (".yaml", ".yml") and _OF_A_SPEC.search(_head(path)):
-            near = next((parent for parent in path.parents if parent.name == "reliability"), path.parent)
-            if near not in folders:
-                found.setdefault(near)
-    return list(found)
 
 
 def _nearby(loads: dict[Path, Loaded]) -> list[Any]:
@@ -207,6 +172,29 @@ def _said_by_loader(finding: Finding, loads: dict[Path, Loaded]) -> bool:
     if d.code > "SER099" and d.code != "SER200":
         return False
     return any(str(path) == d.file for loaded in loads.values() for path in loaded.files)
+
+
+def _without_judged(loaded: Loaded, linted: Linted) -> Loaded:
+    """What the loader said, but for what it skipped and the linter has judged."""
+    judged = {str(document.file.shown) for document in linted.documents if document.kind != "spec"}
+    kept = tuple(
+        one for one in loaded.diagnostics
+        if one.code != "SER011" or one.file not in judged or "is not read yet; it is skipped" not in one.message
+    )  # fmt: skip
+    return replace(loaded, diagnostics=kept)
+
+
+def _outside(linted: Linted, loads: dict[Path, Loaded]) -> list[Finding]:
+    """What is written as a spec and stands in none of those that were read."""
+    from sereno.lint.reporting import Report
+
+    read = {path.resolve() for loaded in loads.values() for path in loaded.files}
+    report = Report()
+    for document in linted.documents:
+        if document.kind == "spec" and document.node is not None and Path(document.file.name).resolve() not in read:
+            message = "this is written as a spec but stands in the folder of none: it was not checked"
+            report.complain("SER200", document.node, message, hint="name its folder to have it checked")
+    return list(report.findings())
 
 
 def _place(finding: Finding) -> tuple[str, int, int, str]:

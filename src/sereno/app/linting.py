@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +22,19 @@ from sereno.spec.source import File
 FILES_MAX = 20_000
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "vendor"})
 _BOM = "\ufeff"
+_NAMES: Mapping[str, tuple[str, str]] = {
+    "alertmanager": ("Alertmanager configuration", "Alertmanager configurations"),
+    "compose": ("Compose file", "Compose files"),
+    "dashboard": ("dashboard", "dashboards"),
+    "kubernetes": ("Kubernetes object", "Kubernetes objects"),
+    "pipeline": ("pipeline", "pipelines"),
+    "prometheus": ("Prometheus configuration", "Prometheus configurations"),
+    "promql": ("file of PromQL", "files of PromQL"),
+    "prose": ("text", "texts"),
+    "rules": ("document of rules", "documents of rules"),
+    "runbook": ("runbook", "runbooks"),
+    "spec": ("document of a spec", "documents of a spec"),
+}
 Chosen = Callable[[str], bool]
 """Whether a code is wanted."""
 
@@ -39,7 +52,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Linted:
     """What came of linting: findings in the order of places; the kinds of documents and how many; files that are of no
-    kind; what was, or would be, written: old and new text by path; and which files begin with a byte order mark."""
+    kind; what was, or would be, written: old and new text by path; which files begin with a byte order mark; and the
+    documents themselves."""
 
     findings: tuple[Finding, ...]
     files: tuple[Path, ...]
@@ -48,6 +62,7 @@ class Linted:
     mended: dict[Path, Mended] = field(default_factory=dict)
     before: dict[Path, str] = field(default_factory=dict)
     marked: frozenset[Path] = frozenset()
+    documents: tuple[Document, ...] = ()
 
 
 def gather(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -137,7 +152,9 @@ def run(
         kinds[document.kind] = kinds.get(document.kind, 0) + 1
     wanted = tuple(f for f in _ordered(findings) if chosen(f.diagnostic.code))
     unknown = sum(one.unknown for one in reads.values())
-    return Linted(wanted, tuple(source.path for source in sources), kinds, unknown, mended, before, marked)
+    return Linted(
+        wanted, tuple(source.path for source in sources), kinds, unknown, mended, before, marked, tuple(documents)
+    )
 
 
 def _mended(sources: Sequence[Source], reads: dict[Path, Read], context: Context, chosen: Chosen) -> dict[Path, Mended]:
@@ -209,9 +226,14 @@ def chosen_by(select: Sequence[str], ignore: Sequence[str]) -> Chosen:
 def summary(linted: Linted, diagnostics: Sequence[Diagnostic]) -> str:
     """One line: what was found, in how much of what."""
     errors = sum(d.level == "error" for d in diagnostics)
-    documents = ", ".join(f"{count} {kind}" for kind, count in sorted(linted.kinds.items())) or "nothing"
-    said = f"{_many(errors, 'mistake')}, {_many(len(diagnostics) - errors, 'warning')}; checked: {documents}"
-    return said + (f"; {_many(linted.unknown, 'document')} of no known kind" if linted.unknown else "")
+    documents = counted(linted.kinds, linted.unknown) or "nothing"
+    return f"{_many(errors, 'mistake')}, {_many(len(diagnostics) - errors, 'warning')}; checked: {documents}"
+
+
+def counted(kinds: Mapping[str, int], unknown: int) -> str:
+    """How many documents there are of each kind, and of none; "" if there are none at all."""
+    known = ", ".join(f"{count} {_NAMES[kind][count != 1]}" for kind, count in sorted(kinds.items()))
+    return "; ".join(filter(None, (known, f"{_many(unknown, 'document')} of no known kind" if unknown else "")))
 
 
 def _many(number: int, name: str) -> str:

@@ -50,6 +50,7 @@ KINDS = (
 )  # fmt: skip
 _LISTS = ("dashboards", "experiments", "services")  # keys, and no kinds
 _PLANNED = ("runbook",)
+_PIPELINE = ("receivers", "exporters", "processors", "extensions", "connectors", "pipeline", "parsers", "customs")
 _FOREIGN = ("apiVersion", "version", "groups", "route", "receivers", "global", "scrape_configs", "rule_files")
 _UNUSED = {
     "team": "owns no service",
@@ -190,6 +191,9 @@ def _documents_of(reading: Reading, file: File) -> Documents:
 def _kind(reading: Reading, node: MappingNode) -> str | None:
     """What the document is, typing mistakes forgiven (they are reported when it is read)."""
     keys = {key.value: key for key, _ in node.entries}
+    if other := _of_others(node):
+        reading.complain("SER011", keys[other], f"a document with `{other}` is not read yet; it is skipped")
+        return None
     meant = {_meant_kind(key) for key in keys if key not in KINDS}
     if not any(kind in keys for kind in KINDS) or "apiVersion" in keys or _is_sloth(node):
         foreign = next((key for key in (*_FOREIGN, *_PLANNED) if key in keys), None)
@@ -207,6 +211,22 @@ def _kind(reading: Reading, node: MappingNode) -> str | None:
             "SER010", node, "this document is of no known kind", expected=f"one of the keys {', '.join(KINDS)}"
         )
     return kind
+
+
+def _of_others(node: MappingNode) -> str | None:
+    """The key by which a document is of a collector, a shipper of logs or Compose, some of which say `service`."""
+    keys = {key.value for key, _ in node.entries}
+    whole = node.get("service")
+    if whole is None or isinstance(whole, MappingNode):
+        if {"sources", "sinks"} <= keys:
+            return "sources"
+        if other := next((key for key in _PIPELINE if key in keys), None):
+            return other
+    parts = node.get("services")
+    if not isinstance(parts, MappingNode):
+        return None
+    made = any(isinstance(part, MappingNode) and (part.get("image") or part.get("build")) for _, part in parts.entries)
+    return "services" if made else None
 
 
 def _meant_kind(key: str) -> str | None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json as json_text
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from sereno.app.cli.check_text import listed, services
 from sereno.kernel.errors import NotFound
 from sereno.kernel.inert import inert_line
 
 if TYPE_CHECKING:
     from sereno.app.checking import Checked
+    from sereno.kernel.diagnostics import Diagnostic
     from sereno.spec.loader import Loaded
 
 
@@ -28,6 +31,7 @@ def check(
     select: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     strict: Annotated[bool, Parameter(negative=())] = False,
+    everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     history: Path | None = None,
     incidents: Path | None = None,
 ) -> int:
@@ -58,6 +62,8 @@ def check(
         No codes that begin so; again for each. A comment `# sereno: ignore SER213` does it in one place.
     strict
         Warnings are mistakes, too.
+    everything
+        List every finding, also where there are more than a hundred.
     history
         A file of samples: rules are replayed over them, and those that mostly called for nothing are named.
     incidents
@@ -75,11 +81,11 @@ def check(
     )  # fmt: skip
     if not dry_run:
         found.write()
-    print(_shown(found, "json" if json else format, dry_run=dry_run))
+    print(_shown(found, "json" if json else format, dry_run=dry_run, everything=everything))
     return found.exit_code(strict=strict)
 
 
-def _shown(found: Checked, format: str, *, dry_run: bool) -> str:
+def _shown(found: Checked, format: str, *, dry_run: bool, everything: bool) -> str:
     """What was found, for whoever reads it."""
     if format == "sarif":
         from sereno.app.sarif import sarif
@@ -92,8 +98,9 @@ def _shown(found: Checked, format: str, *, dry_run: bool) -> str:
     if format == "json":
         return found.as_json(as_json(found.loaded) if found.loaded else None)
     parts = [found.changes()] if dry_run else []
-    parts += [finding.diagnostic.render() for finding in found.beside]
-    parts.append(as_text(found.loaded) if found.loaded else found.summary)
+    diagnostics = [finding.diagnostic for finding in found.findings]
+    parts += listed(diagnostics, everything=everything)
+    parts += _conclusion(found.loaded, diagnostics, found.others) if found.loaded else [found.summary]
     parts.append(found.about_fixes(dry_run=dry_run))
     return "\n\n".join(part for part in parts if part)
 
@@ -149,28 +156,21 @@ def as_json(loaded: Loaded) -> str:
 
 def as_text(loaded: Loaded) -> str:
     """What was found, for people: each mistake with its line, then what the spec declares."""
-    parts = [diagnostic.render() for diagnostic in loaded.diagnostics]
-    errors = sum(diagnostic.level == "error" for diagnostic in loaded.diagnostics)
-    found = _plural(errors, "mistake"), _plural(len(loaded.diagnostics) - errors, "warning")
+    parts = [*listed(loaded.diagnostics), *_conclusion(loaded, loaded.diagnostics, "")]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _conclusion(loaded: Loaded, diagnostics: Sequence[Diagnostic], others: str) -> list[str]:
+    """Whether the spec is good, what it declares, and what else was checked."""
+    errors = sum(diagnostic.level == "error" for diagnostic in diagnostics)
+    found = _plural(errors, "mistake"), _plural(len(diagnostics) - errors, "warning")
+    beside = f"checked beside the spec: {others}" if others else ""
     if loaded.spec is None:
-        return "\n\n".join([*parts, f"{found[0]}, {found[1]} in {_plural(len(loaded.files), 'file')}"])
+        return [f"{found[0]}, {found[1]} in {_plural(len(loaded.files), 'file')}", beside]
     counts = [_plural(number, name) for name, number in _counts(loaded).items() if number]
-    return "\n\n".join([*parts, f"The spec is good: {', '.join(counts)}; {found[1]}", _table(loaded)])
-
-
-def _table(loaded: Loaded) -> str:
-    """One line for each service."""
-    spec = loaded.spec
-    assert spec is not None
-    rows = [("service", "team", "objectives", "alerts", "status")]
-    for service in spec.services.values():
-        objectives = ", ".join(f"{slo.name} {slo.objective.text}" for slo in service.slos) or "-"
-        shown = f"{service.status_page}: {service.component}" if service.component else "-"
-        rows.append((service.name, service.team, objectives, str(len(service.alerts)), shown))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    said = f"The spec is good: {', '.join(counts) or 'it declares nothing that is watched'}; "
+    said += f"{found[0]} beside it, {found[1]}" if errors else found[1]
+    return [said, beside, services(loaded.spec) if loaded.spec.services else ""]
 
 
 def _counts(loaded: Loaded) -> dict[str, int]:
