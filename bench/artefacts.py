@@ -32,14 +32,14 @@ def oracles() -> dict[str, Oracle]:
 
 def workspaces() -> dict[str, dict[str, str]]:
     """What is built of each workspace for every target that has something to say, by path."""
-    from tests.compiler.rich import RICH
+    from tests.compiler.rich import WHOLE
 
     from sereno.app.spec_folder import read_folder, read_texts
 
     loaded = {
         f"examples/{path.parent.name}": read_folder(path) for path in sorted((ROOT / "examples").glob("*/reliability"))
     }
-    loaded["rich"] = read_texts({"shop.yaml": RICH})
+    loaded["rich"] = read_texts({"shop.yaml": WHOLE})
     made: dict[str, dict[str, str]] = {}
     for name, each in loaded.items():
         if each.spec is None:

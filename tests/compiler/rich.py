@@ -1,4 +1,4 @@
-"""A workspace in which everything is declared that Prometheus and Alertmanager can be told of."""
+"""Workspaces in which everything is declared: of Prometheus and Alertmanager (`RICH`), and of all targets (`WHOLE`)."""
 
 from __future__ import annotations
 
@@ -147,3 +147,74 @@ steps: [{at: 100%, do: [freeze], freeze: true}]
 {maintenance: twice, title: Twice, services: [api], start: 2026-02-02T02:00, duration: 1h, zone: America/Santiago,
  rrule: FREQ=WEEKLY;COUNT=2;BYDAY=MO}
 """
+
+_PIPELINES = """\
+pipelines:
+  redact: {keys: [clave, tarjeta]}
+  logs: {otlp: 'https://logs.shop.example:4318', loki: 'https://loki.shop.example', elasticsearch: 'https://es.shop.example:9200'}
+  traces: {otlp: 'http://tempo:4318', share: 10%, slow: 1s}
+"""
+_CANARIES = {
+    "argo": "{by: argo, slos: [availability], steps: [{weight: 5%, wait: 5m}, {weight: 25%, wait: 10m}, {weight: 50%}]}",
+    "flagger": "{by: flagger, slos: [availability], steps: [{weight: 5%, wait: 5m}, {weight: 50%, wait: 10m}]}",
+    "istio": "{by: istio, image: registry.example/by-istio:1.5.0, steps: [{weight: 10%}]}",
+}
+_DELIVERED = """\
+---
+service: by-NAME
+team: web
+slos:
+  - {name: availability, objective: 99.9%, window: 30d, sli: {http: {}}}
+  - {name: fast, window: 30d, sli: {http: {promises: [{objective: 95%, within: 300ms}, {objective: 99%, within: 1s}]}}}
+deployment:
+  image: registry.example/by-NAME:1.4.2
+  namespace: shop
+  ports: {http: 8080, metrics: 9090}
+  health: {startup: /health/startup, live: /health/live, ready: /health/ready}
+  resources: {cpu: 250m, memory: 512Mi}
+  replicas: {min: 3, max: 12, cpu: 70%, events: 50}
+  env: {LOG_LEVEL: info, DB_PASSWORD: {secret: db, key: password}}
+  access: {from: [{namespace: monitoring, ports: [metrics]}], to: [{cidr: 203.0.113.0/24, ports: [443]}]}
+  metrics: {port: metrics}
+  route: {hosts: [NAME.shop.example], secret: shop-tls, timeout: 10s, retries: 2}
+  canary: CANARY
+logs: {files: ['/var/log/by-NAME/*.log']}
+traces: {share: 2%, slow: 300ms}
+---
+experiment: lose-half-NAME
+service: by-NAME
+hypothesis: Nobody notices
+fault: pod-delete
+share: 50%
+duration: 2m
+probes: [{slo: availability, burn: 10}, {http: 'http://by-NAME.shop:8080/health/ready'}]
+"""
+_BOARDS = """\
+---
+{dashboard: cluster, template: kubernetes}
+---
+{dashboard: machines, template: nodes}
+---
+{dashboard: databases, template: postgresql}
+---
+{dashboard: memory, template: redis}
+---
+{dashboard: probes, template: probes}
+---
+{dashboard: storage, template: storage, with: {operations: blob_operations_total, failed: 'status="error"'}}
+---
+{dashboard: integrations, template: integrations, with: {calls: integration_api_calls_total}}
+---
+{dashboard: security, template: security, with: {logins: logins_total, blocked: blocked_total}}
+---
+dashboard: business
+title: Business
+rows: [{title: Sales, panels: [{title: Orders a minute, query: 'sum(rate(orders_total[$__rate_interval])) * 60', unit: opm, description: Money.}]}]
+"""
+WHOLE = (
+    RICH.replace("workspace: shop\n", f"workspace: shop\n{_PIPELINES}", 1).replace(
+        "addresses:\n", "addresses:\n  prometheus: http://prometheus.monitoring:9090\n", 1
+    )
+    + "".join(_DELIVERED.replace("NAME", name).replace("CANARY", canary) for name, canary in _CANARIES.items())
+    + _BOARDS
+)
