@@ -25,7 +25,8 @@ TOLD = tuple(dict.fromkeys(story.alert for story in STORIES))
 @cache
 def flota() -> Spec:
     loaded = read_folder(FLOTA)
-    assert loaded.spec is not None and not loaded.diagnostics
+    assert loaded.spec is not None
+    assert not loaded.diagnostics
     return loaded.spec
 
 
