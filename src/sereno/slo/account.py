@@ -53,10 +53,13 @@ def account(
     Asks `select` for what `selections_between` says. Raises QueryError, or QueryLimit, if a query of the objective's
     own cannot be computed.
     """
-    left = exclusions.of(service, slo, start_ms, end_ms)
     if isinstance(slo.sli, CompositeSli):
         return _composite(service, slo, slo.sli, select, start_ms, end_ms, thinned, exclusions)
     found = _events(slo, select, start_ms, end_ms, thinned)
+    slice_ms = 1 if method_of(slo) == "occurrences" else to_ms(slo.slice_length)
+    left = exclusions.of(
+        service, slo, start_ms // slice_ms * slice_ms, end_ms
+    )  # of the first slice, also its beginning
     if method_of(slo) == "occurrences":
         return _Without.of(found, left, thinned) if left.out or left.good else found
     bad, known, seen = _judged(slo, found, start_ms, end_ms)

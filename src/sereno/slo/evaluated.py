@@ -95,7 +95,9 @@ def _rows(asked: Queries, select: Select, ends: Int64s) -> dict[str, Float64s]:
             raise result
         row = np.full(len(ends) - 1, np.nan)
         if len(result.labels):
-            row = np.where(result.present[0], result.values[0], np.nan)
+            # A result that is no number is not the same as none: as bad events, none are zero and NaN is unknown.
+            numbers = np.where(np.isnan(result.values[0]), np.inf, result.values[0])
+            row = np.where(result.present[0], numbers, np.nan)
         rows[role] = row
     return rows
 

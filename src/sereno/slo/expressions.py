@@ -75,8 +75,7 @@ def slice_badness(slo: Slo, *, scrape: timedelta = _SCRAPE) -> str:
         case CompositeSli():
             return _any_bad(slo, sli, scrape)
         case _:
-            # Watched without any event: good.
-            share = f"({bad_ratio(sli, over)} or 0 * {total_rate(sli, format_duration(over))})"
+            share = f"({bad_ratio(sli, over)} or {_idle(sli, format_duration(over))})"
     if method_of(slo) == "ratio_timeslices":
         return share
     return f"({share}) > bool {written(1 - slice_target(slo)):f}"
@@ -121,7 +120,7 @@ def total_rate(sli: Counted, span: str) -> str:
         case NativeLatencySli(histogram=histogram):
             return f"histogram_count({_rate(histogram, span)})"
         case QuerySli(total=total):
-            return whole("total", total or "", span)
+            return f"({whole('total', total or '', span)} < Inf)"  # neither infinite nor NaN: that is no number
 
 
 def bad_rate(sli: Counted, span: str) -> str:
@@ -138,9 +137,15 @@ def bad_rate(sli: Counted, span: str) -> str:
             rate = _rate(histogram, span)
             return f"((1 - histogram_fraction(-Inf, {within:f}, {rate})) * ({total} > 0) or 0 * {total})"
         case QuerySli(bad=str(bad)):
-            return f"({whole('bad', bad, span)} or 0 * {total})"
+            return f"(({whole('bad', bad, span)} or 0 * {total}) < Inf)"
         case QuerySli(good=good):
-            return f"({total} - ({whole('good', good or '', span)} or 0 * {total}))"
+            return f"({total} - (({whole('good', good or '', span)} or 0 * {total}) < Inf))"
+
+
+def _idle(sli: Counted, span: str) -> str:
+    """0 where all was watched and nothing happened: good. Nothing where nobody can say which events were bad."""
+    zero = f"0 * {total_rate(sli, span)}"
+    return zero if isinstance(sli, EventsSli | NativeLatencySli) else f"{zero} and {bad_rate(sli, span)}"
 
 
 def _sliced(badness: str, window: timedelta, length: timedelta) -> str:

@@ -31,6 +31,7 @@ def period_of(slo: Slo, at: datetime) -> Period:
     midnight that a clock change skips, or has twice, is the first instant of that date.
     """
     if slo.calendar is None:
+        at = at.astimezone(UTC)  # or else a window over a clock change would be an hour off
         return Period(at - slo.window, at, at, rolling=True)
     zone = ZoneInfo(slo.calendar.zone)
     first = _first_day(at.astimezone(zone).date(), slo.calendar)
