@@ -52,6 +52,8 @@ TARGETS: Mapping[str, str] = {
     "vector": "vector:vector",
     "logstash": "logstash:logstash",
     "tracing-compose": "tracing_compose:tracing_compose",
+    "runbook-pages": "runbook_pages:runbook_pages",
+    "manual": "manual:manual",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
 
