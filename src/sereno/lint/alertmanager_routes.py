@@ -214,7 +214,8 @@ def as_matchers(node: Mapping, side: str, name: str) -> tuple[Edit, ...]:
         return ()
     edits = [Edit(found.start, found.end, f"{side}matchers")]
     for (label, value), condition in zip(values, listed, strict=True):
-        if not isinstance(value, Scalar) or value.style in ("literal", "folded"):
+        # A regex of nothing is refused by Alertmanager; as a matcher it would be one of everything without that label.
+        if not isinstance(value, Scalar) or value.style in ("literal", "folded") or value.kind == "null":
             return ()
         edits.append(Edit(label.start, value.end, f"- '{condition}'"))
     return tuple(edits)
