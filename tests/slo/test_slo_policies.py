@@ -55,8 +55,8 @@ def test_people_read_every_step_and_what_comes_next() -> None:
     )  # fmt: skip
     assert told(in_force(STANDARD, Decimal("1.2")), "en") == (
         "Standard policy, from 50% consumed: look at it weekly",
-        "Standard policy, from 80% consumed: reliability first; payments are told",
-        "Standard policy, from 100% consumed: stop features; releases stop; only cto, payments may let one through",
+        "from 80% consumed: reliability first; payments are told",
+        "from 100% consumed: stop features; releases stop; only cto, payments may let one through",
     )
     assert told(in_force(STANDARD, Decimal("0.9")), "es")[-1] == "el próximo paso llega al 100 %"
 

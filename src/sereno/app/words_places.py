@@ -116,6 +116,13 @@ PLACES: Phrases = {
     "slo.correct.reason": {"es": "Motivo", "en": "Reason"},
     "slo.correct.button": {"es": "Anotar la corrección", "en": "Note the correction"},
     "slo.withdraw": {"es": "Retirar", "en": "Withdraw"},
+    "slo.withdraw.reason": {"es": "Por qué se retira", "en": "Why it is withdrawn"},
+    "slo.saturation": {"es": "Saturación", "en": "Saturation"},
+    "slo.saturation.level": {"es": "al {at} durante {span} ({severity})", "en": "at {at} for {span} ({severity})"},
+    "slo.saturation.ahead": {
+        "es": "antes de llenarse: cuando la tendencia de {over} llega al 100 % en {ahead}",
+        "en": "before it is full: when the trend of {over} reaches 100% within {ahead}",
+    },
     "slo.name": {"es": "Promesa", "en": "Promise"},
     "slo.not_spent": {"es": "no se gasta", "en": "not being spent"},
     "slo.gone": {"es": "ya agotado", "en": "already gone"},

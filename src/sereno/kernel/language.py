@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal, ROUND_DOWN, ROUND_FLOOR
 from zoneinfo import ZoneInfo
 
 from sereno.kernel.message import Language
@@ -43,9 +43,13 @@ def figure(value: str, language: Language) -> str:
 
 
 def percent(ratio: Decimal, language: Language, decimals: int = 2) -> str:
-    """`ratio` (1 is 100 %) as a percentage, rounded down so that 99.999 never reads 100."""
+    """`ratio` (1 is 100 %) as a percentage, rounded down so that 99.999 never reads 100, and -0.001 never 0.
+
+    Below zero it is cut off, so that what is left and what is consumed have the same digits: -166.4 and 266.4.
+    """
     step = Decimal(1).scaleb(-decimals)
-    shown = (ratio * 100).quantize(step, rounding=ROUND_FLOOR)
+    exact = ratio * 100
+    shown = exact.quantize(step, rounding=ROUND_DOWN if exact <= -step else ROUND_FLOOR)
     return f"{number(shown, language, decimals)} %" if language == "es" else f"{shown:,.{decimals}f}%"
 
 

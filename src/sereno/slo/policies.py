@@ -16,6 +16,7 @@ PHRASES: Phrases = {
         "es": "{policy}: no se sabe qué rige, porque el presupuesto no se conoce",
         "en": "{policy}: nobody knows what is in force, for the budget is unknown",
     },
+    "more": {"es": "desde el {at} consumido: {do}", "en": "from {at} consumed: {do}"},
     "step": {"es": "{policy}, desde el {at} consumido: {do}", "en": "{policy}, from {at} consumed: {do}"},
     "freeze": {"es": "se detienen los despliegues", "en": "releases stop"},
     "override": {"es": "solo {who} puede autorizar una excepción", "en": "only {who} may let one through"},
@@ -73,7 +74,7 @@ def told(found: InForce, language: Language) -> tuple[str, ...]:
     name = found.policy.title or found.policy.name
     if not found.known:
         return (say(PHRASES, "unknown", language, policy=name),)
-    lines = [_step(name, step, language) for step in found.steps]
+    lines = [_step("" if number else name, step, language) for number, step in enumerate(found.steps)]
     if not lines:
         lines.append(say(PHRASES, "none", language, policy=name))
     if found.next is not None:
@@ -89,4 +90,5 @@ def _step(policy: str, step: PolicyStep, language: Language) -> str:
             parts.append(say(PHRASES, "override", language, who=", ".join(step.override)))
     if step.notify:
         parts.append(say(PHRASES, "notify", language, who=", ".join(step.notify)))
-    return say(PHRASES, "step", language, policy=policy, at=percent(step.consumed, language, 0), do="; ".join(parts))
+    said = {"at": percent(step.consumed, language, 0), "do": "; ".join(parts)}
+    return say(PHRASES, "step", language, policy=policy, **said) if policy else say(PHRASES, "more", language, **said)

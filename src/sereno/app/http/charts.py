@@ -79,7 +79,8 @@ def _grid(low: float, high: float, y: Callable[[float], float], legend: Legend, 
             label = percent(Decimal(repr(value)), language, 1 if kind == "low" else 0).replace("-", "\u2212") + (
                 f" · {words}" if words else ""
             )
-            out.append(f'<text class="tick" x="2" y="{at}" dy="-5">{escape(label)}</text>')
+            below = kind == "zero" and high - low > 2  # above it the label of the risk is too near
+            out.append(f'<text class="tick" x="2" y="{at}" dy="{13 if below else -5}">{escape(label)}</text>')
     return out
 
 
