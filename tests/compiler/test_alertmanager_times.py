@@ -40,7 +40,7 @@ def holds(interval: dict[str, Any], at: datetime) -> bool:
 RULES = [
     "", "FREQ=DAILY", "FREQ=WEEKLY", "FREQ=WEEKLY;BYDAY=SU,WE", "FREQ=WEEKLY;COUNT=4;BYDAY=SU",
     "FREQ=DAILY;UNTIL=20260120T223000", "FREQ=MONTHLY", "FREQ=MONTHLY;BYMONTHDAY=4,20", "FREQ=YEARLY",
-    "FREQ=MONTHLY;BYMONTHDAY=10;BYMONTH=3,9",
+    "FREQ=MONTHLY;BYMONTHDAY=10;BYMONTH=3,9", "FREQ=MONTHLY;BYDAY=1SU", "FREQ=MONTHLY;BYDAY=1MO,+3TH",
 ]  # fmt: skip
 
 
@@ -58,11 +58,29 @@ def test_quiet_exactly_while_it_is_under_way(rule: str, at: datetime, hours: int
     assert any(holds(each, at) for each in found) is any(s <= at < s + duration for s in starts)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("rule", ["BYDAY=5FR", "BYDAY=-1SU", "BYDAY=-5WE", "BYDAY=2SU,-2SU;BYMONTH=2,7"])
+def test_weekdays_counted_from_either_end_of_the_month(rule: str) -> None:
+    """Every hour of three years; each within its day."""
+    rule = f"FREQ=MONTHLY;{rule}"
+    start = datetime(2026, 1, 1, 2)
+    found = intervals_of(Maintenance("m", "", (), start, timedelta(hours=2), "America/Lima", rule))
+    assert not isinstance(found, Unexpressed), found.reason
+    until = start + timedelta(days=3 * 365)
+    starts = rrulestr(rule, dtstart=start).between(start, until, inc=True)
+    under_way = {one + timedelta(hours=hour) for one in starts for hour in (0, 1)}
+    assert len(under_way) > 20
+    at = start
+    while at < until:
+        assert any(holds(each, at) for each in found) is (at in under_way), at  # type: ignore[arg-type]
+        at += timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
     "rule",
     [
         "FREQ=WEEKLY;INTERVAL=2",
-        "FREQ=MONTHLY;BYDAY=1SU",
+        "FREQ=MONTHLY;BYDAY=SU",
+        "FREQ=MONTHLY;BYDAY=-1SU",
         "FREQ=HOURLY",
         "FREQ=DAILY;COUNT=500",
         "FREQ=MONTHLY;BYMONTHDAY=-1",

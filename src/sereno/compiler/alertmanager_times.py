@@ -98,7 +98,7 @@ def _weekly(maintenance: Maintenance, weekdays: range | list[int]) -> list[Value
 
 def _monthly(maintenance: Maintenance, rule: dict[str, str]) -> list[Value] | Unexpressed:
     if "BYDAY" in rule:
-        return _no_form(maintenance)
+        return _nth_weekdays(maintenance, rule)
     yearly = rule["FREQ"] == "YEARLY"
     if yearly and "BYMONTHDAY" in rule and "BYMONTH" not in rule:
         return _no_form(maintenance)
@@ -120,6 +120,36 @@ def _monthly(maintenance: Maintenance, rule: dict[str, str]) -> list[Value] | Un
         }
         for day, times in parts
     ]
+
+
+def _nth_weekdays(maintenance: Maintenance, rule: dict[str, str]) -> list[Value] | Unexpressed:
+    """The first Sunday of each month, say: the Sunday among its first seven days."""
+    if rule["FREQ"] != "MONTHLY" or "BYMONTHDAY" in rule:
+        return _no_form(maintenance)
+    parts = list(_split(maintenance.start, maintenance.duration))
+    months: dict[str, Value] = {"months": rule["BYMONTH"].split(",")} if "BYMONTH" in rule else {}
+    found: list[Value] = []
+    for each in rule["BYDAY"].split(","):
+        named = re.fullmatch(r"\+?(-?[1-5])([A-Z]{2})", each)
+        if named is None:
+            return _no_form(maintenance)
+        nth = int(named[1])
+        first = 7 * nth - 6 if nth > 0 else 7 * nth
+        days = [day for day in range(first, first + 7) if -31 <= day <= 31]
+        if parts[-1][0] and (nth < 0 or days[-1] + parts[-1][0] > 28 or months):
+            return Unexpressed("it lasts past midnight, perhaps into another month")
+        for day, times in parts:
+            found.append(
+                {
+                    **_times(times),
+                    "weekdays": [_NAMES[(_DAYS.index(named[2]) + day) % 7]],
+                    "days_of_month": [str(one + day) for one in days],
+                    **months,
+                    **_years(maintenance),
+                    "location": maintenance.zone,
+                }
+            )
+    return found
 
 
 def _years(maintenance: Maintenance) -> dict[str, Value]:
