@@ -76,6 +76,7 @@ def test_every_alert_and_objective_of_the_shop_has_a_runbook_with_all_its_sectio
     sections = ["Severidad", "Descripción", "Impacto", "Diagnóstico", "Resolución", "Prevención", "Escalamiento"]
     named = {rule.annotations["runbook_url"] for s in spec.services.values() for rule in s.alerts}
     named |= {slo.runbook or "none" for s in spec.services.values() for slo in s.slos}
+    named |= {one.runbook or "none" for s in spec.services.values() for one in (*s.saturation, *s.probes)}
     written = {path.relative_to(TIENDA).as_posix() for path in (TIENDA / "runbooks").glob("*.md")}
     assert named == written
     for name in named:
@@ -88,8 +89,9 @@ def test_every_selector_of_the_shop_is_promql() -> None:
     for service in loaded(TIENDA).services.values():
         for slo in service.slos:
             sli = slo.sli
-            texts = (sli.total, sli.bad) if isinstance(sli, EventsSli) else (sli.histogram, sli.buckets, sli.count)
-            for text in texts:
+            texts = (sli.total, sli.bad, sli.good) if isinstance(sli, EventsSli) else ()
+            texts = (sli.histogram, sli.buckets, sli.count) if isinstance(sli, LatencySli) else texts
+            for text in filter(None, texts):
                 assert checker.selector(text or "")
 
 
