@@ -40,7 +40,7 @@ def _quantile(query: Query, part: Call, report: Report, above: tuple[Expr, ...])
         )  # fmt: skip
     elif isinstance(inner, Call) and inner.function in RATES and not _in_aggregation(above):
         kept = ", ".join(("le", *sorted(query.keeps - {"le"})))
-        edits = (
+        edits = () if query.purpose == "record" else (  # other rules may read the labels of what is recorded
             query.edit(inner.position, inner.position, f"sum by ({kept}) ("),
             query.after(inner.end, ")"),
         )  # fmt: skip

@@ -122,5 +122,5 @@ def _two_sources(query: Query, part: Binary, report: Report) -> None:
         report, "SER212", part.position, part.end,
         f"`{names[0]}` and `{names[1]}` are matched on all their labels: one label more on either and nothing is left",
         expected="labels that both surely have", hint=hint,
-        edits=_summed(query, part, kept) if counters and part.op == "/" else (),
+        edits=_summed(query, part, kept) if counters and part.op == "/" and query.purpose != "record" else (),
     )  # fmt: skip

@@ -273,15 +273,12 @@ def _no_errors_yet(query: Query, part: Binary, above: Path, report: Report) -> N
     label = next((m for m in top.matchers if m not in bottom.matchers and m.op in ("=", "=~")), None)
     if label is None or not re.search(r"5|err|fail|bad|reject|timeout", label.value):
         return
-    low = " ".join(query.text[part.right.position : part.right.end].split())
+    low = _on_one_line(query.text[part.right.position : part.right.end])
     query.complain(
         report, "SER244", part.position, part.end,
         "before the first failure there is no numerator: no share at all, where it is 0",
         expected=f"(… or 0 * {low}) in the numerator",
-        edits=(
-            query.edit(summed.position, summed.position, "("),
-            query.after(summed.end, f" or 0 * {low})"),
-        ),
+        edits=_zeros(query, summed, part.right, low),
     )  # fmt: skip
 
 
@@ -323,11 +320,25 @@ def _success(query: Query, comparison: Binary, report: Report) -> None:
         report, "SER234", share.position, share.end,
         "before the first success there is no numerator, so no result: total failure from the start is silent",
         expected=f"(… or 0 * {low}) in the numerator",
-        edits=(
-            query.edit(summed.position, summed.position, "("),
-            query.after(summed.end, f" or 0 * {' '.join(low.split())})"),
-        ),
+        edits=_zeros(query, summed, share.right, _on_one_line(low)),
     )  # fmt: skip
+
+
+def _zeros(query: Query, summed: Aggregate, bottom: Expr, low: str) -> tuple[Edit, ...]:
+    """Zeros beside `summed` where `bottom` has something: nothing unless both have the same labels, or else the zeros
+    would stand beside what they were to replace, and be alerts of their own."""
+    other = scaled(bottom)
+    alike = isinstance(other, Aggregate) and (set(other.grouping), other.without) == (
+        set(summed.grouping), summed.without,
+    )  # fmt: skip
+    if not alike or summed.without:
+        return ()
+    return (query.edit(summed.position, summed.position, "("), query.after(summed.end, f" or 0 * {low})"))
+
+
+def _on_one_line(text: str) -> str:
+    """`text` without line breaks; what stands in quotes stays as it is."""
+    return re.sub(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|\s+""", lambda m: m[1] or " ", text)
 
 
 def _one_window(query: Query, expr: Expr, report: Report) -> None:
