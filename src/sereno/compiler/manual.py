@@ -66,17 +66,13 @@ def _alerts(spec: Spec, alerts: tuple[Rule, ...], book: Book, language: Language
             blocks.append(Heading(3, (title,), f"alerts-{name}"))
         for rule in own:
             blocks.append(Heading(4, (rule.name,), f"alert-{rule.name}"))
-            blocks.append(terms_of(spec, rule, language, _runbook(spec, rule, book, language)))
-            if not rule.origin.startswith("slo:"):
-                blocks.append(_condition(rule, language))
+            # What tiers of an objective ask is said by its numbers above.
+            asked = "" if rule.origin.startswith("slo:") else rule.expr
+            blocks.append(terms_of(spec, rule, language, _runbook(spec, rule, book, language), expr=asked))
     if alerts:
         blocks.append(Heading(3, (say(PHRASES, "without", language),), "without"))
         blocks += without_blocks(spec, book, language)
     return blocks
-
-
-def _condition(rule: Rule, language: Language) -> Block:
-    return Terms((((say(PHRASES, "condition", language),), (Code(" ".join(rule.expr.split())),)),))
 
 
 def _runbook(spec: Spec, rule: Rule, book: Book, language: Language) -> Words:

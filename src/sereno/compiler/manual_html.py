@@ -29,14 +29,16 @@ from sereno.kernel.language import say
 def to_html(document: Document) -> str:
     """`document` as a page that ends in a line feed. Everything in it is escaped before anything is marked."""
     contents = _contents(document) if document.contents else ""
-    body = "\n".join(_block(block) for block in document.blocks)
+    blocks = document.blocks
+    starts = next((at for at, one in enumerate(blocks) if isinstance(one, Heading)), 0) if document.contents else 0
+    before, body = ("\n".join(_block(block) for block in some) for some in (blocks[:starts], blocks[starts:]))
     title = escape(document.title)
     return (
         f'<!doctype html>\n<html lang="{document.language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{title}</h1>\n</header>\n{contents}<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<header>\n<h1>{title}</h1>\n{before}</header>\n{contents}<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

@@ -24,7 +24,6 @@ from sereno.compiler.manual_blocks import (
     slug,
 )
 
-_BAR = re.compile(r"(?<!\\)\|")
 _MEANS_SOMETHING = re.compile(r"([\\`*\[\]<|])|(?<!\w)(_)|(_)(?!\w)|&(?=#?\w+;)")
 _BEGINS = re.compile(r"(?m)^( *)([-+#>]|\d+[.)])(?=\s|#|$)")
 
@@ -84,7 +83,7 @@ class _Writer:
 
     def table(self, block: Table) -> str:
         # A bar would begin the next cell, even within code.
-        rows = [[_BAR.sub(r"\\|", self.words(cell).replace("\n", " ")) for cell in row] for row in block.rows]
+        rows = [[self.words(cell, bars=False).replace("\n", " ") for cell in row] for row in block.rows]
         lines = [[_escaped(name) for name in block.head], ["---"] * len(block.head), *rows]
         text = "\n".join(f"| {' | '.join(row)} |" for row in lines)
         return f"{_escaped(block.caption)}:\n\n{text}" if block.caption else text
@@ -92,20 +91,21 @@ class _Writer:
     def line(self, words: Words) -> str:
         return _BEGINS.sub(r"\1\\\2", self.words(words)) if words and isinstance(words[0], str) else self.words(words)
 
-    def words(self, words: Words) -> str:
-        return "".join(self.word(word) for word in words)
+    def words(self, words: Words, *, bars: bool = True) -> str:
+        return "".join(self.word(word, bars=bars) for word in words)
 
-    def word(self, word: str | Code | Strong | Emphasis | Link) -> str:
+    def word(self, word: str | Code | Strong | Emphasis | Link, *, bars: bool) -> str:
         if isinstance(word, str):
             return _escaped(word)
         if isinstance(word, Code):
-            return _code(word.text)
+            return _code(word.text) if bars else _code(word.text).replace("|", "\\|")
+        inner = self.words(word.words, bars=bars)
         if isinstance(word, Strong):
-            return f"**{self.words(word.words)}**"
+            return f"**{inner}**"
         if isinstance(word, Emphasis):
-            return f"*{self.words(word.words)}*"
+            return f"*{inner}*"
         to = "#" + self._anchors.get(word.to[1:], word.to[1:]) if word.to.startswith("#") else word.to
-        return f"[{self.words(word.words)}]({_address(to)})"
+        return f"[{inner}]({_address(to)})"
 
 
 def _escaped(text: str) -> str:

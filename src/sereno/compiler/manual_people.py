@@ -47,7 +47,7 @@ def _date(schedule: Schedule, language: Language) -> str:
 def _escalation(spec: Spec, escalation: Escalation, language: Language) -> list[Block]:
     rows: list[tuple[Words, ...]] = []
     for step in escalation.steps:
-        who = ", ".join(title(spec, target) for target in step.targets)
+        who = "; ".join(title(spec, target) for target in step.targets)
         how = say(PHRASES, "one_by_one", language)
         if step.via:
             channels = ", ".join(step.via)

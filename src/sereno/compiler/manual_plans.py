@@ -22,7 +22,7 @@ def policies(spec: Spec, language: Language) -> list[Block]:
             (
                 (percentage(step.consumed, language),),
                 (". ".join(text.rstrip(".") for text in step.do) or "–",),
-                (", ".join(title(spec, who) for who in step.notify) or "–",),
+                ("; ".join(title(spec, who) for who in step.notify) or "–",),
                 (_releases(spec, step, language),),
             )
             for step in policy.steps
@@ -36,7 +36,7 @@ def _releases(spec: Spec, step: PolicyStep, language: Language) -> str:
         return say(PHRASES, "go_on", language)
     if not step.override:
         return say(PHRASES, "frozen", language)
-    return say(PHRASES, "frozen_but", language, who=", ".join(title(spec, who) for who in step.override))
+    return say(PHRASES, "frozen_but", language, who="; ".join(title(spec, who) for who in step.override))
 
 
 def maintenance(spec: Spec, language: Language) -> list[Block]:

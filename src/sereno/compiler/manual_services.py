@@ -56,7 +56,7 @@ def _promises(spec: Spec, service: Service, language: Language) -> Block:
         policy = spec.policies.get(slo.policy or "")
         named: Words = (Link((policy.title or policy.name,), f"#policy-{policy.name}"),) if policy else ("–",)
         rows.append((
-            (slo.title or slo.name,), (slo.objective.text,), (window_of(slo, language),),
+            (slo.title or slo.name,), (percentage(slo.objective.ratio, language),), (window_of(slo, language),),
             (time_budget(slo, language),), (event_budget(slo, language),), named,
         ))  # fmt: skip
     caption = say(PHRASES, "promises_of", language, service=service.title or service.name)

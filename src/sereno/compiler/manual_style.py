@@ -8,7 +8,7 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--paper:#12151a;--ink:#e4e6ea;--soft:#a3abb8;--line:#323945;--wash:#1a1f27;
 --link:#8ab8f0}}
 *{box-sizing:border-box}html{scroll-padding-top:1rem;-webkit-text-size-adjust:100%}
-body{margin:0 auto;max-width:68rem;padding:clamp(1rem,4vw,3rem) clamp(1rem,4vw,2.5rem) 5rem;background:var(--paper);
+body{margin:0 auto;max-width:76rem;padding:clamp(1rem,4vw,3rem) clamp(1rem,4vw,2.5rem) 5rem;background:var(--paper);
 color:var(--ink);font:1rem/1.6 ui-sans-serif,system-ui,sans-serif;overflow-wrap:break-word}
 h1{font:400 clamp(1.9rem,5vw,2.9rem)/1.15 var(--serif);letter-spacing:-.015em;margin:.5rem 0 1rem;text-wrap:balance}
 h2{font:400 1.65rem/1.25 var(--serif);margin:3.5rem 0 .75rem;padding-top:1.25rem;border-top:1px solid var(--line)}

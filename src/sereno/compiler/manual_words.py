@@ -71,7 +71,7 @@ PHRASES: Phrases = {
     "spent": {"es": "Gastado al avisar", "en": "Spent when it alerts"},
     "detects": {"es": "Caída total se avisa en", "en": "Total outage alerts after"},
     "lasts": {"es": "A esa tasa dura", "en": "At that rate it lasts"},
-    "dropped": {"es": "Sin avisos de {slo}: {why}.", "en": "Left out of {slo}: {why}."},
+    "dropped": {"es": "Se deja fuera de {slo}: {why}.", "en": "Left out of {slo}: {why}."},
     "no_alerting": {"es": "{slo} solo cuenta: no avisa.", "en": "{slo} only counts: it does not alert."},
     "saturation_of": {"es": "Qué tan lleno puede estar {service}", "en": "How full {service} may get"},
     "resource": {"es": "Recurso", "en": "Resource"},
@@ -181,8 +181,10 @@ GLOSSARY: Phrases = {
         "en": "How many times faster than sustainable the budget is spent. At 1× it lasts exactly the window.",
     },
     "detection": {
-        "es": "Aviso de una caída total: ventana larga × tasa × presupuesto, desde que todo falla, con tráfico normal y sin contar lo que tarda una evaluación.",
-        "en": "Alert of a total outage: long window × burn rate × budget, from when everything fails, with usual traffic and apart from the delay of an evaluation.",
+        "es": "Aviso de una caída total: ventana larga × tasa × presupuesto, desde que todo falla,"
+        " con tráfico normal y sin contar lo que tarda una evaluación.",
+        "en": "Alert of a total outage: long window × burn rate × budget, from when everything fails,"
+        " with usual traffic and apart from the delay of an evaluation.",
     },
     "page": {"es": "Aviso: llamada a una persona, que debe responder.", "en": "A demand on a person to answer."},
     "runbook": {"es": "Procedimiento para una alerta.", "en": "A procedure for an alert."},

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from sereno.compiler.manual_blocks import (
     Block,
+    Code,
     Document,
     Fenced,
     Heading,
@@ -134,8 +135,8 @@ def _page(spec: Spec, runbook: Runbook, book: Book, language: Language, ending: 
     return Document(runbook.title, language, anchored([*blocks, Paragraph(back)]))
 
 
-def terms_of(spec: Spec, rule: Rule, language: Language, runbook: Words = ("",)) -> Block:
-    """What is to be known of an alert by whom it wakes; the line about its runbook only where that is given."""
+def terms_of(spec: Spec, rule: Rule, language: Language, runbook: Words = ("",), *, expr: str = "") -> Block:
+    """What is to be known of an alert by whom it wakes; its runbook and what it asks only where given."""
     severity = spec.severities.find(rule.severity)
     service = spec.services.get(rule.service)
     board = rule.annotations.get("dashboard_url") or ""
@@ -144,6 +145,7 @@ def terms_of(spec: Spec, rule: Rule, language: Language, runbook: Words = ("",))
         ("severity", (severity.name if severity else rule.severity,)),
         ("service", ((service.title or service.name) if service else rule.service,)),
         ("owner", (rule.annotations.get("owner") or "",)),
+        ("condition", (Code(" ".join(expr.split())),)),
         ("for", (span(rule.for_, language) if rule.for_ else say(PHRASES, "at_once", language),)),
         ("dashboard", (Link((board,), board),) if safe(board) else (board,)),
         ("runbook", runbook),
