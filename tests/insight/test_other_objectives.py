@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,21 @@ from sereno.insight.backtest import judge
 from sereno.insight.cases import cases_of
 from sereno.insight.model import Question
 from sereno.kernel.moment import to_ms
-from sereno.spec.model import Calendar, CompositeSli, Escalation, LowTraffic, Part, QuerySli, Service, Slo, Spec, Team
+from sereno.spec.model import (
+    Calendar,
+    CompositeSli,
+    Escalation,
+    LowTraffic,
+    Maintenance,
+    Part,
+    QuerySli,
+    Saturation,
+    Service,
+    Slo,
+    Spec,
+    Team,
+    Threshold,
+)  # fmt: skip
 
 DAY = timedelta(days=1)
 SLICED = {"method": "timeslices", "slice_target": Decimal("0.9")}
@@ -55,3 +69,37 @@ def test_beside_it_a_plain_one_is_judged_as_ever() -> None:
     (case,) = cases_of(declared, interval=MINUTE)
     assert [plan.slo.name for plan in case.plans] == ["slo0", "slo2"]
     assert [plan.slo.name for plan, _ in case.beyond] == ["slo1"]
+
+
+def question(declared: Spec) -> Question:
+    return Question(spec=declared, start_ms=to_ms(START), end_ms=to_ms(START + DAY), interval=MINUTE)  # type: ignore[call-arg]
+
+
+def test_one_that_only_counts_is_counted_beside_others() -> None:
+    declared = spec(PLAIN, promise("99%", DAY, alerting=False))
+    (case,) = cases_of(declared, interval=MINUTE)
+    found = judge(case, question(declared), minutes(START - DAY, 2 * 1440, lambda i: 60 if 2000 <= i < 2060 else 0))
+    assert [one.slo for one in found.promises] == ["slo0", "slo1"]
+    assert found.fired
+
+
+def test_how_full_things_were_is_replayed_too() -> None:
+    full = Saturation("pool", 'http_requests_total{status="500"} / 100', (Threshold(Decimal("0.5"), MINUTE, "SEV2"),))
+    declared = spec(PLAIN)
+    service = replace(declared.services["shop"], saturation=(full,))
+    declared = replace(declared, services={"shop": service})
+    (case,) = cases_of(declared, interval=MINUTE)
+    found = judge(case, question(declared), minutes(START - DAY, 2 * 1440, lambda i: 60 if 2000 <= i < 2060 else 0))
+    assert {rule.name for group in case.groups for rule in group.rules} > {"ShopPoolSaturation50"}
+    assert "ShopPoolSaturation50" in {one.alert for one in found.fired}
+
+
+@pytest.mark.parametrize(("what", "said"), [("exclude", 1), ("good", 1), ("count", 0)])
+def test_planned_work_that_the_figures_hold_is_named(what: str, said: int) -> None:
+    work = Maintenance("night", "", (), datetime(2026, 3, 2, 2), timedelta(hours=2))
+    declared = replace(spec(promise("99%", DAY, maintenance=what)), maintenances={"night": work})
+    (case,) = cases_of(declared, interval=MINUTE)
+    found = judge(case, question(declared), minutes(START - DAY, 2 * 1440, lambda _: 0))
+    planned = [one for one in found.unknown if "planned maintenance" in one.why]
+    assert len(planned) == said
+    assert all((one.start_ms, one.end_ms) == (to_ms(START) + 7_200_000, to_ms(START) + 14_400_000) for one in planned)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 
 from sereno.alerts.replay import Replayed, RuleProblem, replay
@@ -40,6 +41,7 @@ from sereno.kernel.moment import from_ms
 from sereno.promql import Columns, Limits, Select
 from sereno.slo import SloPlan
 from sereno.slo.exact import ratio
+from sereno.slo.exclusions import Exclusions
 from sereno.slo.planning import scrape_interval
 from sereno.spec.rule_groups import GroupRule, RuleGroup
 
@@ -98,9 +100,10 @@ def _explored(case: Case, known: Known, variants: Sequence[Variant], question: Q
 
 def _replayed(case: Case, known: Sequence[Seen], question: Question, select: Select, limits: Limits) -> Replayed:
     """What the rules would have done: burn-rate rules by the shares that are known already, all others replayed."""
-    mine = {group.name for group in (burning(case.groups, one.plan) for one in known)}
+    own = [(one, group) for one in known if (group := burning(case.groups, one.plan)) is not None]
+    mine = {group.name for _, group in own}
     others = [group for group in case.groups if group.name not in mine]
-    firings = [one for each in known for one in burns_of(each.plan, each.ratios, burning(case.groups, each.plan))]
+    firings = [one for each, group in own for one in burns_of(each.plan, each.ratios, group)]
     problems: tuple[RuleProblem, ...] = ()
     if others:
         rest = replay(
@@ -273,6 +276,18 @@ def _budgets(fired: Fired, known: Sequence[Known]) -> tuple[BudgetAt, ...]:
     return tuple(budget_at(one.plan.slo, one.counts, fired.fired_ms) for one in mine)
 
 
+def _planned(plan: SloPlan, question: Question) -> Iterator[Unknown]:
+    """That planned work, which the declared budget leaves out, is in the figures of a backtest like any other time."""
+    maintenances = tuple(question.spec.maintenances.values())
+    if plan.slo.maintenance == "count" or not maintenances:
+        return
+    since = question.start_ms - plan.slo.window // timedelta(milliseconds=1)
+    left = Exclusions(maintenances).of(plan.service, plan.slo, since, question.end_ms)
+    for start, end in (*left.out, *left.good):
+        why = "planned maintenance: the declared budget leaves it out, the figures of a backtest do not yet"
+        yield Unknown(f"{plan.service}/{plan.slo.name}", start, end, why)
+
+
 def _coverage(
     case: Case, known: Sequence[Known], replayed: Replayed, question: Question, select: Select, limits: Limits
 ) -> tuple[tuple[Covered, ...], tuple[Unknown, ...]]:
@@ -282,6 +297,7 @@ def _coverage(
         seen, gaps = coverage.of_promise(each.plan, each.counts, question)
         covered.append(seen)
         unknown += gaps
+        unknown += _planned(each.plan, question)
     beyond = ((f"{plan.service}/{plan.slo.name}", why) for plan, why in case.beyond)
     unknown += [Unknown(name, question.start_ms, question.end_ms, why) for name, why in beyond]
     burning = {rule.name for plan in case.plans for rule in plan.rules}

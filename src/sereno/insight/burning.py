@@ -63,7 +63,7 @@ def _fired(holds: np.ndarray, at: Int64s, begin: int, end: int | None, for_ms: i
     return int(at[due]) if due < past else None
 
 
-def burning(groups: Sequence[RuleGroup], plan: SloPlan) -> RuleGroup:
-    """The group of `groups` that holds the rules of `plan`. Raises StopIteration when there is none."""
+def burning(groups: Sequence[RuleGroup], plan: SloPlan) -> RuleGroup | None:
+    """The group of `groups` that holds the rules of `plan`; None for an objective that only counts."""
     name = f"{plan.service}/slo/{plan.slo.name}"
-    return next(group for group in groups if group.name == name)
+    return next((group for group in groups if group.name == name), None)

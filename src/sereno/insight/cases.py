@@ -11,6 +11,7 @@ from sereno.kernel.message import Language
 from sereno.kernel.rule import Rule
 from sereno.slo import SloPlan, plans_of
 from sereno.slo.methods import method_of
+from sereno.slo.saturation import saturation_rules
 from sereno.slo.selectors import counted
 from sereno.spec.model import Service, Spec
 from sereno.spec.rule_groups import GroupRule, RuleGroup
@@ -36,7 +37,8 @@ def cases_of(
     cases = []
     for name in wanted:
         mine = tuple(plan for plan in plans if plan.service == name)
-        groups = groups_of(spec.services[name], mine, interval=interval)
+        full = saturation_rules(spec, spec.services[name], language=language)
+        groups = groups_of(spec.services[name], mine, interval=interval, full=full)
         if groups:
             known = tuple(plan for plan in mine if beyond(plan) is None)
             others = tuple((plan, why) for plan in mine if plan.rules and (why := beyond(plan)) is not None)
@@ -63,10 +65,14 @@ def case_of_files(groups: Sequence[RuleGroup], *, incidents: Sequence[Incident] 
     return Case(RULE_FILES, tuple(groups), (), None if incidents is None else tuple(incidents))
 
 
-def groups_of(service: Service, plans: Iterable[SloPlan], *, interval: timedelta) -> tuple[RuleGroup, ...]:
-    """The groups of one service as they stand in its rule file: names, order, labels and all."""
+def groups_of(
+    service: Service, plans: Iterable[SloPlan], *, interval: timedelta, full: Sequence[Rule] = ()
+) -> tuple[RuleGroup, ...]:
+    """The groups of one service as they stand in its rule file: names, order, labels and all; `full` are the rules of
+    how full its things are."""
     named = [(f"{service.name}/alerts", service.alerts)]
     named += [(f"{service.name}/slo/{plan.slo.name}", plan.rules) for plan in plans]
+    named.append((f"{service.name}/saturation", tuple(full)))
     return tuple(
         RuleGroup(name=name, rules=tuple(map(group_rule, rules)), file=service.name, interval=interval)
         for name, rules in named
