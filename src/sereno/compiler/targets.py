@@ -54,6 +54,7 @@ TARGETS: Mapping[str, str] = {
     "tracing-compose": "tracing_compose:tracing_compose",
     "runbook-pages": "runbook_pages:runbook_pages",
     "manual": "manual:manual",
+    "terraform-pagerduty": "terraform_pagerduty:terraform_pagerduty",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""
 
