@@ -21,8 +21,12 @@ from sereno.spec.model import Spec
 
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/reliability")))
-ORACLES = ("alertmanager", "delivery", "grafana", "kubernetes", "perses", "pipelines")
-"""Those of tests/oracles that look at everything; promtool's is asked apart, for it takes minutes."""
+ORACLES = tuple(
+    path.stem
+    for path in sorted((ROOT / "tests" / "oracles").glob("*.py"))
+    if "\ndef check(files: " in path.read_text(encoding="utf-8") and path.stem != "prometheus"
+)
+"""Those of tests/oracles that judge what is built; promtool's is asked apart, for it takes minutes."""
 
 
 def folder_of(name: str) -> Path:
@@ -66,6 +70,15 @@ def test_what_is_built_of_it_is_right(name: str, oracle: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow(minutes=1)
+def test_what_operators_read_is_right(tmp_path: Path) -> None:
+    check = importlib.import_module("tests.oracles.kubernetes").check_operators
+    try:
+        assert check(built("flota").files, tmp_path) == []
+    except Unreachable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.slow(minutes=1)
 @pytest.mark.parametrize("name", NAMES)
 def test_its_rules_pass_their_unit_tests(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, {"prometheus": built(name).made["prometheus"]})
@@ -103,13 +116,12 @@ def test_each_alert_says_who_what_and_where(name: str) -> None:
                         assert not lacking, f"{name} {rule['alert']}: {lacking}"
 
 
-@pytest.mark.parametrize("name", ["flota", "tienda"])
-def test_each_target_has_something_to_say_of_one_of_them(name: str) -> None:
-    """What neither example declares nobody sees; the rest is left out with a word of why."""
-    empty = set(built(name).empty)
-    assert empty <= {"istio", "flagger", "vector", "logstash", "argo-rollouts", "kubernetes", "litmus"}
-    for target in empty:
-        assert built(name).notes[target]
+def test_each_target_has_something_to_say_of_one_of_them() -> None:
+    """What neither example declares nobody sees; what one does not is left out with a word of why."""
+    said_nothing = {name: set(built(name).empty) for name in ("flota", "tienda")}
+    for name, targets in said_nothing.items():
+        assert all(built(name).notes[target] for target in targets)
+    assert not [one for one in set.intersection(*said_nothing.values()) if not one.startswith("terraform")]
 
 
 def test_all_that_is_promised_for_flota_is_declared() -> None:
@@ -143,6 +155,16 @@ def test_flota_promises_less_and_wakes_nobody_where_it_is_tried() -> None:
     ]  # fmt: skip
     images = {spec.services["api"].deployment.image for spec in (production, trial) if spec.services["api"].deployment}
     assert images == {"registro.flota.example/api:2.8.1", "registro.flota.example/api:2.9.0-rc.1"}
+
+
+@pytest.mark.parametrize("name", ["flota", "tienda"])
+@pytest.mark.parametrize("environment", ["produccion", "ensayo"])
+def test_nothing_is_to_be_said_of_its_environments(
+    name: str, environment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", str(folder_of(name)), "--strict", "--environment", environment]) == 0, capsys.readouterr().out
+    pages = [one.page for one in loaded(name, environment).severities]
+    assert ("always" in pages) is (environment == "produccion")
 
 
 @pytest.mark.parametrize("name", ["flota", "tienda"])
