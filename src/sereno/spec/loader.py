@@ -258,7 +258,7 @@ def _build(reading: Reading, declared: Documents) -> Spec:
     pages = cast(dict[str, StatusPage], found.pop("status_pages"))
     whole = next((shared.workspace(reading, node) for node in workspaces), shared.Workspace())
     spec = Spec(
-        services=compose(reading, services),
+        services=services,
         severities=reading.severities,
         status_pages={name: _fed(reading, page) for name, page in pages.items()},
         name=whole.name,
@@ -272,7 +272,8 @@ def _build(reading: Reading, declared: Documents) -> Spec:
         blackbox=whole.blackbox,
         **cast(dict[str, Any], found),
     )
-    return dialects.joined(reading, spec, foreign)
+    joined = dialects.joined(reading, spec, foreign)
+    return replace(joined, services=compose(reading, joined.services))
 
 
 def _reader(place: str) -> Callable[[Reading, Node], object]:

@@ -304,11 +304,12 @@ def _resolve(reading: Reading, service: str, node: Node, composed: set[tuple[str
         return None
     of, slash, name = node.value.strip().rpartition("/")
     key = (of if slash else service, name)
-    if key in composed:
+    known = reading.objectives.get(key)
+    if key in composed or (known is not None and isinstance(known.sli, CompositeSli)):
         reading.complain("SER117", node, "this is itself a composite", expected="the objectives it is made of")
         return None
-    if key in reading.objectives:
-        return key[0], reading.objectives[key]
+    if known is not None:
+        return key[0], known
     if not reading.partial:
         names = sorted(f"{one}/{other}" for one, other in reading.objectives)
         reading.complain(

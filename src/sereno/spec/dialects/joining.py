@@ -108,6 +108,7 @@ def _promising(reading: Reading, service: Service, slo: object, place: Node) -> 
     assert isinstance(slo, Slo)
     first = next((known for known in service.slos if known.name == slo.name), None)
     if first is None:
+        reading.objectives.setdefault((service.name, slo.name), slo)
         return replace(service, slos=(*service.slos, slo))
     where = f"{first.source.file}:{first.source.line}" if first.source else "another place"
     reading.complain(
