@@ -15,7 +15,9 @@ from tests.compiler.rich import RICH
 from tests.oracles import alertmanager, prometheus
 
 from sereno.app.building import Built, compile_spec
+from sereno.app.cli import run
 from sereno.app.spec_folder import read_texts
+from sereno.compiler.unit_tests import finer
 from sereno.kernel.message import Language
 from sereno.spec.model import Spec
 
@@ -44,6 +46,23 @@ def test_prometheus_has_nothing_to_say_against_it(files: Mapping[str, str], tmp_
     assert shown <= set(files)
     some = {name: text for name, text in files.items() if "/tests/" not in name or name in shown}
     assert prometheus.check(some, tmp_path) == []
+
+
+def test_tests_of_slices_hold_by_the_arithmetic_of_both_prometheus(files: Mapping[str, str], tmp_path: Path) -> None:
+    """Prometheus 3 leaves out the first instant of a window, so that a sample a minute says nothing of a minute."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    shown = [str(tmp_path / f"prometheus/tests/{name}.yml") for name in ("sliced.slices", "sliced.up", "store.all")]
+    for version in ("2", "3"):
+        assert run(["test", *shown, "--prometheus", version]) == 0, version
+
+
+def test_a_sample_between_two_lies_between_them() -> None:
+    assert finer("0+60x2 120+0x1 180+60x1", 2) == "0+30x4 120 120+0x2 150 180+30x2"
+    assert finer("0+60x1 stale", 4) == "0+15x4 stale"
+    assert finer("0.5+0x1 1.5+0x1", 3) == "0.5+0x3 0.8333333333333334+0.3333333333333333x1 1.5+0x3"
+    assert finer("7x20", 1) == "7x20"
 
 
 def test_neither_has_alertmanager_nor_blackbox_exporter(files: Mapping[str, str], tmp_path: Path) -> None:

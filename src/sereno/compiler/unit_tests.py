@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ _STEP = timedelta(minutes=1)
 _HEALTHY = 5
 _EVENTS = 60
 _QUIET = 20
+_RUN = re.compile(r"(-?[\d.e+-]+?)(?:\+(\d+))?x(\d+)")
 Series = tuple[tuple[Labels, str], ...]
 
 
@@ -216,10 +218,11 @@ def _shapes(events: int, outage: int, quiet: int) -> _Shapes:
 
 def _written(plan: SloPlan, story: _Story) -> Value:
     name = f"{plan.service}/{plan.slo.name}"
-    series_ = [{"series": notation(labels), "values": values} for labels, values in story.series]
+    parts = _samples_a_step(plan.slo)
+    series_ = [{"series": notation(labels), "values": finer(values, parts)} for labels, values in story.series]
     written: dict[str, Value] = {
         "name": f"{name}: {story.name}" if story.name else name,
-        "interval": format_duration(_STEP),
+        "interval": format_duration(_STEP / parts),
         "input_series": series_,
         "alert_rule_test": [expectation(rule, step * _STEP, firing=firing) for step, rule, firing in story.alerts],
     }
@@ -233,6 +236,35 @@ def _written(plan: SloPlan, story: _Story) -> Value:
             for step, expr, value in story.results
         ]
     return written
+
+
+def _samples_a_step(slo: Slo) -> int:
+    """How often a minute there must be a sample: Prometheus 3 needs two in a slice, its first instant not counted."""
+    return ceil(2 * _STEP / slo.slice_length) if in_slices(slo) and slo.slice_length <= _STEP else 1
+
+
+def finer(values: str, parts: int) -> str:
+    """`values` in promtool's notation with `parts` samples where there was one; counters rise evenly between."""
+    if parts == 1:
+        return values
+    found: list[str] = []
+    last: Fraction | None = None
+    for token in values.split():
+        run = _RUN.fullmatch(token)
+        if run is None:  # stale, from the next moment on
+            found.append(token)
+            continue
+        first, by, times = Fraction(run[1]), Fraction(run[2] or 0), int(run[3])
+        if last is not None:
+            rise = max(Fraction(0), (first - last) / parts)
+            found.append(f"{_exact(last + rise)}+{_exact(rise)}x{parts - 2}" if parts > 2 else _exact(last + rise))
+        found.append(f"{_exact(first)}+{_exact(by / parts)}x{times * parts}")
+        last = first + by * times
+    return " ".join(found)
+
+
+def _exact(number: Fraction) -> str:
+    return str(number.numerator) if number.denominator == 1 else repr(float(number))
 
 
 def _number(text: str) -> int | float:
