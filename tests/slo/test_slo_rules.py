@@ -60,7 +60,7 @@ def test_the_same_in_spanish() -> None:
     assert hour.annotations == {
         "summary": "Pagos: el presupuesto de error de availability se consume a más de 14,4 veces lo sostenible (1 h)",
         "description": "En la ventana de 1 h (y también en la de 5 min) más del 0,72 % de los eventos fallaron; el"
-        " objetivo 99.95% permite el 0,05 %. Eso consume el 2 % del presupuesto de 30 d en 1 h; si sigue así, un"
+        " objetivo 99,95 % permite el 0,05 %. Eso consume el 2 % del presupuesto de 30 d en 1 h; si sigue así, un"
         " presupuesto completo dura como mucho 2 d 2 h, y lo que quede de él, menos.",
         "owner": "money",
     }

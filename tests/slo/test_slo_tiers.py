@@ -129,7 +129,7 @@ def test_scrapes_too_rare_for_a_window_drop_it() -> None:
     [
         ("en", ["1 h at 14.4× could never fire: it would take 144% of bad events (objective 90%)",
                 "3 d at 1× would fire with the budget in no danger"]),
-        ("es", ["1 h a 14,4× nunca podría dispararse: haría falta un 144 % de eventos malos (objetivo 90%)",
+        ("es", ["1 h a 14,4× nunca podría dispararse: haría falta un 144 % de eventos malos (objetivo 90 %)",
                 "3 d a 1× se dispararía sin que el presupuesto esté en peligro"]),
     ],
 )  # fmt: skip

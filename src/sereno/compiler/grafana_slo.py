@@ -15,7 +15,7 @@ from sereno.promql import selector_text
 from sereno.promql.columns import Matcher
 from sereno.slo.links import runbook_url
 from sereno.slo.model import SloPlan, Tier
-from sereno.slo.words import exactly, percentage
+from sereno.slo.words import exactly, percentage, target
 from sereno.spec.dashboard_model import Annotation, Column, Dashboard, Panel, PanelRow, Query, Step
 from sereno.spec.model import Addresses, CompositeSli, GaugeSli, LatencySli, Link, NativeLatencySli, Slo, Spec
 
@@ -79,7 +79,7 @@ def budget_panels(service: str, slo: Slo, language: Language) -> tuple[Panel, ..
     return (
         Panel(**told("remaining", language), kind="stat", unit="percentunit", decimals=1, steps=LEFT_STEPS,
               queries=(Query(f"min({left})"),)),
-        Panel(**told("sli", language, objective=slo.objective.text), kind="stat", unit="percentunit",
+        Panel(**told("sli", language, objective=target(slo, language)), kind="stat", unit="percentunit",
               decimals=places(objective), steps=(Step(None, "red"), Step(objective, "green")),
               queries=(Query(f"1 - max({series.selected(series.SHARE, service, slo.name)})"),)),
         Panel(**told("burn1h", language), kind="stat", unit="none", decimals=2, steps=BURN_STEPS,
@@ -222,9 +222,10 @@ def alerts_table(matchers: list[Matcher], language: Language, *, width: int = 0)
 
 def _promise(spec: Spec, plan: SloPlan, language: Language) -> Panel:
     slo = plan.slo
-    window = span(slo.window, language)
+    period = slo.calendar
+    window = say(f"over_{period.unit}", language, zone=period.zone) if period else span(slo.window, language)
     lines = [
-        say("promise", language, objective=slo.objective.text, window=window,
+        say("promise", language, objective=target(slo, language), window=window,
             budget=percentage(slo.objective.budget, language))
     ]  # fmt: skip
     lines += [""] + [f"- {dropped.explanation}" for dropped in plan.dropped] if plan.dropped else []

@@ -22,6 +22,7 @@ def objectives_table(matchers: list[Matcher], language: Language, *, height: int
         **told("worst", language),
         kind="table",
         unit="percentunit",
+        decimals=3,  # 99.95 % is not to be rounded into a promise that is kept
         steps=LEFT_STEPS,
         height=min(height, 16),
         queries=(

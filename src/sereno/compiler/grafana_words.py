@@ -61,6 +61,11 @@ PHRASES: Phrases = {
         "es": "**{objective}** de los eventos buenos en **{window}**; el presupuesto es **{budget}**.",
         "en": "**{objective}** of the events good over **{window}**; the budget is **{budget}**.",
     },
+    "over_day": {"es": "el día ({zone})", "en": "the day ({zone})"},
+    "over_week": {"es": "la semana ({zone})", "en": "the week ({zone})"},
+    "over_month": {"es": "el mes ({zone})", "en": "the month ({zone})"},
+    "over_quarter": {"es": "el trimestre ({zone})", "en": "the quarter ({zone})"},
+    "over_year": {"es": "el año ({zone})", "en": "the year ({zone})"},
     "step": {"es": "- Al consumir {consumed}: {what}", "en": "- Once {consumed} is spent: {what}"},
     "freeze": {"es": "se detienen los despliegues", "en": "releases stop"},
     "fires": {"es": "{alert} suena", "en": "{alert} fires"},
@@ -230,13 +235,13 @@ PANELS: Told = {
     "tier": {
         "es": (
             "Consumo en {long} y {short}",
-            "La alerta suena cuando ambas ventanas pasan de {factor}: entonces ya se gastó el {share} del presupuesto y"
-            " el resto se agota en {exhausts}.",
+            "La alerta suena cuando ambas ventanas pasan de {factor}: entonces ya se gastó el {share} del"
+            " presupuesto, y a esa tasa uno entero dura {exhausts}.",
         ),
         "en": (
             "Burn over {long} and {short}",
-            "The alert fires when both windows are above {factor}: by then {share} of the budget is spent, and all of"
-            " it is gone in {exhausts}.",
+            "The alert fires when both windows are above {factor}: by then {share} of the budget is spent, and at"
+            " that rate a whole one lasts {exhausts}.",
         ),
     },
     "events": {

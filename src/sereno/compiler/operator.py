@@ -23,6 +23,7 @@ from sereno.compiler.targets import Output, Request
 from sereno.compiler.text import Value, yaml
 from sereno.kernel.duration import format_duration
 from sereno.slo.selectors import jobs_of
+from sereno.slo.words import left_out
 from sereno.spec.model import Service, Spec
 from sereno.spec.model_delivery import Deployment
 from sereno.spec.model_monitoring import Probe
@@ -79,7 +80,7 @@ def _rule_files(request: Request, notes: list[str]) -> Iterator[tuple[str, Servi
         notes += common.notes
         yield "_common", None, common.text()
     for plan in request.plans:
-        notes += [f"left out of {plan.service}/{plan.slo.name}: {lost.explanation}" for lost in plan.dropped]
+        notes += left_out(plan, request.language)
 
 
 def _probe(spec: Spec, service: Service, probe: Probe) -> Object:

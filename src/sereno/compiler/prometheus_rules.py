@@ -30,6 +30,7 @@ from sereno.slo.recording import (
     series,
 )
 from sereno.slo.saturation import saturation_rules
+from sereno.slo.words import target
 from sereno.spec.model import CompositeSli, Service, Spec
 from sereno.spec.rule_groups import GroupRule
 from sereno.spec.rule_groups import RuleGroup as RawGroup
@@ -151,7 +152,7 @@ def no_data(request: Request, service: Service, plan: SloPlan) -> Rule | None:
     severity = slo.ticket_severity or DEFAULT_SEVERITIES.scale[2].name
     words = {
         "service": service.title or service.name, "slo": slo.name, "for_": span(wait, request.language),
-        "objective": slo.objective.text,
+        "objective": target(slo, request.language),
     }  # fmt: skip
     rule = Rule(
         name=f"{camel(service.name)}{camel(slo.name)}NoData",

@@ -12,6 +12,7 @@ from sereno.compiler.targets import Output, Request
 from sereno.kernel.errors import UsageError
 from sereno.slo.model import SloPlan
 from sereno.slo.recording import unrecorded
+from sereno.slo.words import left_out
 from sereno.spec.model import CompositeSli
 
 COMMON = "prometheus/rules/_common.yml"
@@ -37,7 +38,7 @@ def build(request: Request) -> Output:
     files[COMMON] = common.text()
     files = {"prometheus/prometheus.yml": prometheus.scrape_config(spec, evaluation_interval=interval), **files}
     for plan in request.plans:
-        notes += [f"left out of {plan.service}/{plan.slo.name}: {lost.explanation}" for lost in plan.dropped]
+        notes += left_out(plan, request.language)
         try:
             test = _test(request, plan)
         except UsageError as error:

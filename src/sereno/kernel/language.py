@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal, ROUND_DOWN, ROUND_FLOOR
+from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
 from sereno.kernel.message import Language

@@ -9,7 +9,7 @@ from sereno.kernel.language import Phrases, number, say, span
 from sereno.kernel.message import Language
 from sereno.slo.composites import in_slices
 from sereno.slo.methods import method_of
-from sereno.slo.model import DroppedTier, Tier
+from sereno.slo.model import DroppedTier, SloPlan, Tier
 from sereno.spec.model import CompositeSli, LatencySli, NativeLatencySli, Service, Slo
 
 PHRASES: Phrases = {
@@ -25,6 +25,12 @@ PHRASES: Phrases = {
         " the objective of {objective} allows {allowed}. That spends {share} of the {window} budget in {long};"
         " if it goes on, a whole budget lasts {exhausts} at most, and what is left of it less.",
     },
+    "left_out": {"es": "se dejó fuera de {slo}: {why}", "en": "left out of {slo}: {why}"},
+    "a_day": {"es": "un día", "en": "one-day"},
+    "a_week": {"es": "una semana", "en": "one-week"},
+    "a_month": {"es": "un mes", "en": "one-month"},
+    "a_quarter": {"es": "un trimestre", "en": "one-quarter"},
+    "a_year": {"es": "un año", "en": "one-year"},
     "failed": {"es": "de los eventos fallaron", "en": "of the events failed"},
     "fraction": {
         "es": "de lo que en ese tiempo sería tráfico normal (el de {window}) falló",
@@ -80,7 +86,7 @@ def description(slo: Slo, tier: Tier, threshold: Decimal, language: Language) ->
         PHRASES, "description", language,
         failed=_failed(slo, language),
         threshold=percentage(threshold, language), allowed=percentage(slo.objective.budget, language),
-        objective=slo.objective.text, window=span(slo.window, language),
+        objective=target(slo, language), window=_period(slo, language),
         long=span(tier.long, language), short=span(tier.short, language),
         share=percentage(tier.share, language), exhausts=span(tier.exhausts_in, language),
     )  # fmt: skip
@@ -91,9 +97,26 @@ def explain_dropped(dropped: DroppedTier, slo: Slo, language: Language) -> str:
     return say(
         PHRASES, dropped.reason, language,
         long=span(dropped.long, language), short=span(dropped.short, language),
-        factor=exactly(dropped.factor, language), window=span(slo.window, language),
-        threshold=percentage(dropped.factor * slo.objective.budget, language), objective=slo.objective.text,
+        factor=exactly(dropped.factor, language), window=_period(slo, language),
+        threshold=percentage(dropped.factor * slo.objective.budget, language), objective=target(slo, language),
     )  # fmt: skip
+
+
+def left_out(plan: SloPlan, language: Language) -> list[str]:
+    """A sentence for each tier that a plan does without, as `sereno build` says it."""
+    name = f"{plan.service}/{plan.slo.name}"
+    return [say(PHRASES, "left_out", language, slo=name, why=lost.explanation) for lost in plan.dropped]
+
+
+def target(slo: Slo, language: Language) -> str:
+    """The objective with the digits that its author wrote, as the language writes them: `99.9%`, `99,9 %`."""
+    text = slo.objective.text.strip()
+    return text.replace(".", ",").removesuffix("%").rstrip() + " %" if language == "es" and text.endswith("%") else text
+
+
+def _period(slo: Slo, language: Language) -> str:
+    """The time that the budget is for: `30 d`, or a month of the calendar, which has no fixed length."""
+    return say(PHRASES, f"a_{slo.calendar.unit}", language) if slo.calendar else span(slo.window, language)
 
 
 def _failed(slo: Slo, language: Language) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_text
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +14,9 @@ from cyclopts import Parameter
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.errors import SerenoError, SpecError, UsageError
 from sereno.kernel.message import Language
+
+_NAMED_MAX = 60
+_TOGETHER_MAX = 3
 
 if TYPE_CHECKING:
     from sereno.app.building import Built, Written
@@ -120,14 +125,42 @@ def _listed(json: bool) -> str:
 
 
 def _as_text(built: Built, done: Written, out: Path) -> str:
-    lines = [f"wrote {out / name}" for name in done.changed]
+    lines = _wrote(done.changed, out)
     if done.same:
         lines.append(f"{len(done.same)} {'file is' if len(done.same) == 1 else 'files are'} as before")
     lines += [f"removed {out / name}" for name in done.removed]
     lines += [f"left {out / name}: the spec no longer makes it, but someone has changed it" for name in done.kept]
-    lines += list(dict.fromkeys(note for notes in built.notes.values() for note in notes))
+    lines += together(list(dict.fromkeys(note for notes in built.notes.values() for note in notes)))
     lines += [f"nothing to write for {target}" for target in built.empty]
     return "\n".join(lines)
+
+
+def _wrote(names: Sequence[str], out: Path) -> list[str]:
+    """The files that were written; of very many how many there are in each folder."""
+    if len(names) <= _NAMED_MAX:
+        return [f"wrote {out / name}" for name in names]
+    folders = Counter(name.rpartition("/")[0] for name in names)
+    return [f"wrote {count:,} file{'s' * (count != 1)} in {out / folder}" for folder, count in folders.items()]
+
+
+def together(notes: Sequence[str]) -> list[str]:
+    """Notes that say the same of several objectives, said once."""
+    same: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        head, _, why = note.partition(": ")
+        before, _, name = head.rpartition(" ")
+        key = (before, why) if why and "/" in name else (note, "")
+        same.setdefault(key, []).append(name)
+    return [_one(before, why, names) for (before, why), names in same.items()]
+
+
+def _one(before: str, why: str, names: Sequence[str]) -> str:
+    if not why:
+        return before
+    rest = len(names) - _TOGETHER_MAX
+    if rest <= 1:
+        return f"{before} {', '.join(names)}: {why}"
+    return f"{before} {', '.join(names[:_TOGETHER_MAX])} (+{rest:,}): {why}"
 
 
 def _as_json(built: Built, done: Written) -> str:
