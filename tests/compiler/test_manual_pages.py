@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -20,9 +24,13 @@ from sereno.compiler.manual_reading import read_markdown
 from sereno.compiler.manual_recurrence import in_words
 from sereno.compiler.runbook_pages import runbook_pages
 from sereno.compiler.targets import Output, Request
+from sereno.compiler.terraform_pagerduty import terraform_pagerduty
+from sereno.kernel.language import LANGUAGES
 from sereno.kernel.message import Language
 from sereno.slo import plans_of
 from sereno.spec.model import Spec
+
+ROOT = Path(__file__).parents[2]
 
 HOSTILE = """\
 ---
@@ -240,3 +248,44 @@ def test_an_empty_workspace_gets_no_manual_and_is_told() -> None:
     assert manual(nothing).notes
     assert not runbook_pages(nothing).files
     assert runbook_pages(nothing).notes
+
+
+def digest_of_everything() -> str:
+    """What the three targets for people and their pagers write, as one number."""
+    total = hashlib.sha256()
+    for language in LANGUAGES:
+        made = with_runbooks(language)
+        for output in (manual(made), runbook_pages(made), terraform_pagerduty(made)):
+            assert output.files
+            for path, text in output.files.items():
+                total.update(f"{path}\0{text}\0".encode())
+    return total.hexdigest()
+
+
+def test_the_bytes_of_pages_do_not_depend_on_the_hash_seed() -> None:
+    code = "from tests.compiler.test_manual_pages import digest_of_everything as d; print(d())"
+    found = set()
+    for seed in ("0", "1", "4242"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-1500:]
+        found.add(done.stdout.strip())
+    assert len(found) == 1
+
+
+def test_nobodys_number_or_address_is_in_the_manual() -> None:
+    for text in manual(request()).files.values():
+        assert "ana@shop.example" not in text
+        assert "alertmanager/secrets" not in text
+
+
+def test_titles_that_look_like_markup_stay_titles(tmp_path: Path) -> None:
+    rich = RICH.replace("title: The «API»", "title: '<i>A|P*I*</i> `x` [l](javascript:x)'").replace(
+        "title: Weekly work", "title: '# | <b>'"
+    )
+    files = both(request({"shop.yaml": rich}))
+    assert check(files, tmp_path) == []
+    assert "<i>" not in files["manual/manual.html"]
+    assert "&lt;i&gt;A|P*I*&lt;/i&gt; `x` [l](javascript:x)" in files["manual/manual.html"]
