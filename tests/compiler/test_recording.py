@@ -16,9 +16,9 @@ from tests.compiler.promtool import accepts
 
 from sereno.compiler.prometheus_rules import RuleFile, RuleGroup
 from sereno.promql import Columns, Grid, evaluate
-from sereno.slo.recording import records_of
+from sereno.slo.recording import common_records, records_of
 from sereno.slo.recording_time import Unexpressed, elapsed_seconds, fixed_offset, is_active, period_index
-from sereno.spec.model import Calendar, EventsSli, Maintenance, Objective, Service, Slo, Spec
+from sereno.spec.model import Calendar, EventsSli, GaugeSli, Maintenance, Objective, Service, Slo, Spec
 
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -147,5 +147,42 @@ def test_the_period_is_weighed_by_events(tmp_path: Path, name: str) -> None:
             }
         ],
     }
+    (tmp_path / "story.yml").write_text(yaml.safe_dump(story), encoding="utf-8")
+    accepts("test", "rules", tmp_path / "story.yml")
+
+
+HOUR = timedelta(hours=1)
+# An hour of a day fails; for ten others, planned, nobody could watch: of 288 slices 12 are bad, and 120 are not known.
+PLANNED = {
+    ("exclude", "ignore"): 12 / 168, ("exclude", "bad"): 12 / 168, ("exclude", "good"): 12 / 168,
+    ("good", "ignore"): 12 / 288, ("good", "bad"): 12 / 288, ("good", "good"): 12 / 288,
+    ("count", "ignore"): 12 / 168, ("count", "bad"): 132 / 288, ("count", "good"): 12 / 288,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("planned", "unknown"), PLANNED)
+@pytest.mark.parametrize("calendar", [None, Calendar("day", "UTC")])
+def test_slices_that_nobody_watched_while_work_was_planned(
+    tmp_path: Path, planned: str, unknown: str, calendar: Calendar | None
+) -> None:
+    truth = PLANNED[planned, unknown]
+    sli = GaugeSli("up_now", "==", Decimal(1))
+    slo = Slo("a", Objective("99%", Decimal("0.99")), timedelta(days=1), sli, slice_length=5 * MINUTE,
+              maintenance=planned, unknown=unknown, calendar=calendar)  # type: ignore[arg-type] # fmt: skip
+    service = Service("s", "t", slos=(slo,))
+    work = Maintenance("m", "", (), datetime(1970, 1, 1, 2), 10 * HOUR)
+    spec = Spec(services={"s": service}, maintenances={"m": work})
+    each = (common_records(spec), records_of(spec, service, slo, scrape_interval=timedelta(seconds=15)))
+    groups = tuple(RuleGroup(one.name, one.every, one.records) for made in each for one in made.groups)
+    (tmp_path / "rules.yml").write_text(RuleFile(groups).text(), encoding="utf-8")
+    ratio = 'sereno:error:ratio_period{service="s",slo="a"}'
+    asked = {"expr": f"sum(abs({ratio} - {truth!r}) < bool 0.012)", "eval_time": "1435m"}
+    values = "1x119 _x599 1x179 0x60 1x600"
+    story = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": "5m",
+        "tests": [{"interval": "1m", "input_series": [{"series": "up_now", "values": values}],
+                   "promql_expr_test": [{**asked, "exp_samples": [{"labels": "{}", "value": 1}]}]}],
+    }  # fmt: skip
     (tmp_path / "story.yml").write_text(yaml.safe_dump(story), encoding="utf-8")
     accepts("test", "rules", tmp_path / "story.yml")

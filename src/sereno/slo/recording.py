@@ -10,6 +10,7 @@ down slice by slice. All series carry service, slo and team:
 | `sereno:slice:bad` | how bad the last slice was: 0 or 1, or its ratio (objectives that count slices) |
 | `sereno:bad:counted`, `sereno:total:counted`, `sereno:slice:counted` | of these what counts: nothing during planned
   maintenance; with the calendar's `period` as a label (objectives that have either) |
+| `sereno:planned:counted` | planned maintenance, slice by slice (where slices that nobody watched count, too) |
 | `sereno:error:ratio_period` | the share of bad events (slices) over the objective's window |
 | `sereno:budget:remaining_ratio` | what is left of the budget: 1 at first, negative once overspent |
 | `sereno:burn:rate1h` | how many times faster than allowed, over the last hour |
@@ -43,6 +44,7 @@ _PADDING = TILE  # the rates of 5 minutes still hold what happened during the ma
 BAD, TOTAL, SLICE = "sereno:bad:rate5m", "sereno:total:rate5m", "sereno:slice:bad"
 BAD_COUNTED, TOTAL_COUNTED, SLICE_COUNTED = "sereno:bad:counted", "sereno:total:counted", "sereno:slice:counted"
 KNOWN = "sereno:known:counted"
+PLANNED = "sereno:planned:counted"
 MAINTENANCE = "sereno:maintenance:active"
 CALENDAR = "sereno:calendar:index"
 
@@ -161,13 +163,26 @@ def _counted(spec: Spec, service: Service, slo: Slo) -> tuple[Record, ...]:
     for name, counted, leaves_out in names:
         expr = series(name, service.name, slo.name)
         if leaves_out:
-            during = f"0 * ({expr})" if good else ""
+            during = f"0 * ({_under_way(service.name) if in_slices(slo) else expr})" if good else ""
             expr = f"{expr} unless on (service) {MAINTENANCE}" + (f" or {during}" if good else "")
         found.append(Record(counted, _with_period(expr, slo.calendar), labels))
+    if _leaves_slices_out(spec, service.name, slo):
+        found.append(Record(PLANNED, _with_period(_under_way(service.name), slo.calendar), labels))
     if period:
         known = f"0 * {series(_recorded(slo)[0], service.name, slo.name)} + 1"
         found.append(Record(KNOWN, _with_period(known, slo.calendar), labels))
     return tuple(found)
+
+
+def _under_way(service: str) -> str:
+    """1 during planned maintenance of `service`, whether anything is known of it or not."""
+    return f'max by (service) ({MAINTENANCE}{{service="{service}"}})'
+
+
+def _leaves_slices_out(spec: Spec, service: str, slo: Slo) -> bool:
+    """Whether slices are left out that would count although nobody watched them."""
+    filled = in_slices(slo) and slo.unknown != "ignore" and slo.maintenance == "exclude"
+    return filled and _has_planned(spec, service, slo)
 
 
 def _with_period(expr: str, calendar: Calendar | None) -> str:
@@ -263,6 +278,9 @@ def _slices_ratio(spec: Spec, slo: Slo, service: str, window: _Window) -> str:
     found = series(SLICE_COUNTED if _has_counted(spec, service, slo) else SLICE, service, slo.name)
     bad, known = window.over("sum_over_time", found), window.over("count_over_time", found)
     slices = f"({window.seconds} / {slo.slice_length.total_seconds():.0f})"
+    if _leaves_slices_out(spec, service, slo):
+        planned = window.over("count_over_time", series(PLANNED, service, slo.name))
+        slices = f"({slices} - ({planned} or vector(0)))"
     match slo.unknown:
         case "ignore":
             return f"{bad} / ({known} > 0)"
