@@ -393,6 +393,6 @@ INTRODUCTION = """\
 
 A folder, `reliability/` by default, of any number of `.yaml` files; a file may hold several documents between `---`.
 A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page`,
-`severities` or `workspace`. Documents refer to one another by name, in any order, over any files. Durations are
+`severities`, `workspace`, `policy`, `maintenance`, `dashboard`, `experiment`, `readiness`, `flags` or `template`. Documents refer to one another by name, in any order, over any files. Durations are
 written as Prometheus does: `500ms`, `30s`, `5m`, `1h30m`, `30d`. `sereno check` reads all of it and says what is
 wrong, with the codes of [diagnostics](diagnostics.md); an unknown key is a mistake."""

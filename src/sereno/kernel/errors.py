@@ -56,7 +56,8 @@ class SpecError(SerenoError):
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__(f"the spec has {len(self.diagnostics)} mistake(s)", hint="run `sereno check`")
+        count = sum(one.level == "error" for one in self.diagnostics) or len(self.diagnostics)
+        super().__init__(f"the spec has {count} mistake{'s' * (count != 1)}", hint="run `sereno check`")
 
 
 class QueryError(SerenoError):

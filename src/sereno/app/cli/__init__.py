@@ -17,17 +17,17 @@ Begin with `sereno init`, then `sereno up`. To see it all at work: `sereno demo`
 
 COMMANDS = {
     "init": ("init:init", "Ask the few questions that matter and write a first spec."),
-    "check": ("check:check", "Find every mistake in the spec."),
+    "check": ("check:check", "Find mistakes in the spec, rules, dashboards, manifests."),
     "fmt": ("fmt:fmt", "Format the spec's files; comments stay where they are."),
     "schema": ("schema:schema", "Print the JSON Schema of the spec, for editors."),
     "test": ("test:test", "Run unit tests of Prometheus rules, as promtool does."),
-    "build": ("build:build", "Write what the spec becomes: rules, tests, routes, dashboards, manifests."),
-    "diff": ("diff:diff", "What would change: on disk, in what runs, or since a commit."),
-    "backtest": ("backtest:backtest", "Replay rules over the past: who would have been called, how rightly."),
-    "import": ("import_:app", "Bring samples, rules, dashboards and receivers from elsewhere."),
+    "build": ("build:build", "Write what the spec becomes: rules, dashboards, manifests."),
+    "diff": ("diff:diff", "What a build would change: on disk, live, or since a commit."),
+    "backtest": ("backtest:backtest", "Replay rules over the past: who would have been called."),
+    "import": ("import_:app", "Bring samples, rules, dashboards, receivers from elsewhere."),
     "export": ("export:app", "Write samples, or the objectives in the words of others."),
     "up": ("up:up", "Run the control plane: scrape, evaluate, page, tell the public."),
-    "demo": ("demo:demo", "Run a small shop with a month of history and watch it being watched."),
+    "demo": ("demo:demo", "Run a small shop with a month of history; see it watched."),
     "status": ("look:status", "What is wrong now, and who is on it."),
     "budget": ("budget:app", "Error budgets: how much is left, how fast it goes."),
     "alerts": ("look:alerts", "Alerts that are pending or firing."),
@@ -42,8 +42,8 @@ COMMANDS = {
 def build_app() -> App:
     """The command tree; commands are imported when they are called."""
     app = App(name="sereno", help=HELP, version=__version__, result_action="return_value")
-    for name, (place, text) in COMMANDS.items():
-        app.command(f"sereno.app.cli.{place}", name=name, help=text)
+    for order, (name, (place, text)) in enumerate(COMMANDS.items()):
+        app.command(f"sereno.app.cli.{place}", name=name, help=text, sort_key=order)
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -66,6 +67,8 @@ def build(
     built, asked = compiled(spec, target=target, every=every, language=language)
     from sereno.app.building import write
 
+    if len(built.files) > _NAMED_MAX and sys.stderr.isatty():
+        print(f"writing {len(built.files):,} files below {out} …", file=sys.stderr)
     try:
         done = write(out, built.made, all_targets=not target)
     except OSError as error:
@@ -99,6 +102,9 @@ def compiled(
     from sereno.compiler.targets import wanted_of
 
     targets = target or wanted_of(spec)
+    objectives = sum(len(service.slos) for service in spec.services.values())
+    if objectives > _NAMED_MAX and sys.stderr.isatty():
+        print(f"compiling {objectives:,} objectives for {', '.join(targets)} …", file=sys.stderr)
     built = compile_spec(spec, every=_interval(every), language=language, targets=targets)
     return built, target or spec.targets or targets[:1]
 
