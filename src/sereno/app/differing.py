@@ -140,21 +140,7 @@ def _title(rule: Seen) -> str:
 
 
 def _parts(old: Seen, new: Seen) -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
-    before, after = _tree(old.expr), _tree(new.expr)
-    if before is None or after is None:
-        if old.expr.strip() != new.expr.strip():
-            found["expr"] = (old.expr.strip(), new.expr.strip())
-    elif text_of(before) != text_of(after):
-        # Nothing but numbers compared with: that is what people look for first.
-        if text_of(before).split() and _bare(before) == _bare(after):
-            low, high = _thresholds(before), _thresholds(after)
-            found["threshold"] = (
-                ", ".join(each for each in low if each not in high),
-                ", ".join(each for each in high if each not in low),
-            )
-        else:
-            found["expr"] = (text_of(before), text_of(after))
+    found = _expressions(old.expr.strip(), new.expr.strip())
     for name in ("for_", "keep_firing_for"):
         was, becomes = getattr(old, name), getattr(new, name)
         if was != becomes:
@@ -165,6 +151,24 @@ def _parts(old: Seen, new: Seen) -> dict[str, tuple[str, str]]:
             if one.get(name) != other.get(name):
                 found[f"{what} {name}"] = (one.get(name, ""), other.get(name, ""))
     return found
+
+
+def _expressions(old: str, new: str) -> dict[str, tuple[str, str]]:
+    """What an expression was and would be, whatever its layout; the thresholds alone where nothing else changed."""
+    if old == new:
+        return {}
+    before, after = _tree(old), _tree(new)
+    if before is None or after is None:
+        return {"expr": (old, new)}
+    was, becomes = text_of(before), text_of(after)
+    if was == becomes:
+        return {}
+    # Nothing but numbers compared with: that is what people look for first.
+    if was.split() and _bare(before) == _bare(after):
+        low, high = _thresholds(before), _thresholds(after)
+        gone, come = (", ".join(each for each in one if each not in other) for one, other in ((low, high), (high, low)))
+        return {"threshold": (gone, come)}
+    return {"expr": (was, becomes)}
 
 
 def _tree(text: str) -> Expr | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from json.encoder import encode_basestring
 
 from sereno.compiler.text import Value
 
 _LINE_MAX = 100
 _WORDS = {True: "true", False: "false", None: "null"}
+_key = lru_cache(maxsize=4096)(encode_basestring)
 
 
 def dashboard_text(value: Value) -> str:
@@ -23,15 +25,22 @@ def _text(value: Value, margin: str) -> tuple[str, bool]:
     if isinstance(value, dict):
         inner, several, parts = margin + "  ", False, []
         for key, item in value.items():
+            # Most are strings: a thousand dashboards hold a million.
+            if isinstance(item, str):
+                parts.append(f"{_key(key)}: {encode_basestring(item)}")
+                continue
             text, many = _text(item, inner)
             several = several or many
-            parts.append(f"{encode_basestring(key)}: {text}")
+            parts.append(f"{_key(key)}: {text}")
         return _joined(parts, several, "{}", margin), bool(parts)
     if isinstance(value, list):
         inner = margin + "  "
         found = [_text(item, inner) for item in value]
         return _joined([text for text, _ in found], any(many for _, many in found), "[]", margin), bool(found)
-    return _WORDS[value] if value is None or isinstance(value, bool) else json.dumps(value, allow_nan=False), False
+    if value is None or isinstance(value, bool):
+        return _WORDS[value], False
+    # json.dumps makes an encoder each time, for hundreds of thousands of small numbers.
+    return int.__repr__(value) if isinstance(value, int) else json.dumps(value, allow_nan=False), False
 
 
 def _joined(parts: list[str], several: bool, brackets: str, margin: str) -> str:

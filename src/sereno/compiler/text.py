@@ -29,9 +29,12 @@ def json_text(value: Value) -> str:
 def _lines(value: Value, depth: int) -> list[str]:
     margin = "  " * depth
     lines: list[str] = []
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):  # the first is asked without a walk through the classes
         for key, item in value.items():
-            lines += _entry(f"{margin}{_scalar(key)}:", item, depth)
+            if isinstance(item, str) and "\n" not in item:
+                lines.append(f"{margin}{_scalar(key)}: {_text(item)}")
+            else:
+                lines += _entry(f"{margin}{_scalar(key)}:", item, depth)
     elif not isinstance(value, _Atom):
         for item in value:
             inner = _lines(item, depth + 1) if _nested(item) else [f"{margin}  {_scalar(item)}"]
@@ -61,11 +64,13 @@ def _blockable(text: str) -> bool:
 
 
 def _scalar(value: Value) -> str:
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__repr__(value)
+    if value is None or isinstance(value, bool | float):
         return json.dumps(value, allow_nan=False)
-    if not isinstance(value, str):
-        return "{}" if isinstance(value, Mapping) else "[]"
-    return _text(value)
+    return "{}" if isinstance(value, Mapping) else "[]"
 
 
 @lru_cache(maxsize=16_384)

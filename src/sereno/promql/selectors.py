@@ -10,7 +10,7 @@ from sereno.promql.columns import Matcher
 from sereno.promql.parser import matchers_in_braces, parse
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=8192)  # both selectors of every objective of a large workspace, asked for by each target
 def matchers_of(selector_text: str) -> tuple[Matcher, ...]:
     """The matchers of an instant selector, its metric's name as a matcher on `__name__`. Raises QueryError."""
     expr = parse(selector_text)

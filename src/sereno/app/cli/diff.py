@@ -86,12 +86,14 @@ def diff(
 def _between(before: dict[str, str], built: Built) -> list[Change]:
     from sereno.app.differing import changes, of_files, rules_in
 
-    old, new = (_rules(files) for files in (before, built.files))
-    return [*changes(rules_in(old), rules_in(new)), *of_files(before, built.files)]
+    after = built.files
+    old, new = _rules(before, after), _rules(after, before)
+    return [*changes(rules_in(old), rules_in(new)), *of_files(before, after)]
 
 
-def _rules(files: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, text in files.items() if name.startswith("prometheus/rules/")}
+def _rules(files: dict[str, str], others: dict[str, str]) -> dict[str, str]:
+    """Those of `files` that hold rules, without those that `others` has just so: in a large workspace nearly all."""
+    return {n: text for n, text in files.items() if n.startswith("prometheus/rules/") and others.get(n) != text}
 
 
 def _on_disk(folder: Path, built: Built) -> dict[str, str]:
