@@ -15,13 +15,13 @@ from sereno.kernel.labels import Labels
 from sereno.kernel.moment import to_ms
 from sereno.promql import Grid, evaluate
 from sereno.promql.columns import Select
-from sereno.slo import budget, plan
+from sereno.slo import Correction, Exclusions, budget, plan
 from sereno.slo.expressions import bad_rate, slice_badness
 from sereno.slo.periods import period_of
-from sereno.spec.model import CompositeSli, EventsSli, LatencySli, Part, QuerySli, Service, Sli, Slo
+from sereno.spec.model import CompositeSli, EventsSli, LatencySli, Maintenance, Part, QuerySli, Service, Sli, Slo
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-DAY, QUARTER = timedelta(days=1), timedelta(seconds=15)
+HOUR, DAY, QUARTER = timedelta(hours=1), timedelta(days=1), timedelta(seconds=15)
 AT = START + timedelta(hours=2)
 
 
@@ -113,3 +113,29 @@ def test_a_window_is_time_that_passes_whatever_the_clocks_do() -> None:
     found = period_of(promise("99%", 2 * DAY), at)
     assert found.length == 2 * DAY
     assert found.start == datetime(2026, 4, 4, 16, tzinfo=UTC)
+
+
+class TestCompositesLeaveOut:
+    """What is left out of a composite itself is left out, though its parts count it."""
+
+    @pytest.mark.parametrize("mode", ["weighted", "product", "all"])
+    @pytest.mark.parametrize("how", ["correction", "planned", "good"])
+    def test_an_hour_of_the_whole(self, mode: str, how: str) -> None:
+        select = together(
+            minutes(START, 120, lambda i: 50 if i < 60 else 0, series=series("web")),
+            minutes(START, 120, lambda _: 0, series=series("pay")),
+        )
+        slo = promise(
+            "99%", 2 * HOUR, name="journey", sli=CompositeSli(mode, (part("web"), part("pay"))),  # type: ignore[arg-type]
+            maintenance="good" if how == "good" else "exclude",
+        )  # fmt: skip
+        end = START + HOUR + timedelta(minutes=1)
+        left = (
+            Exclusions(corrections=(Correction("c", "shop", "journey", START, end, "r", "a", AT),))
+            if how == "correction"
+            else Exclusions((Maintenance("m", "", ("shop",), START.replace(tzinfo=None), end - START),))
+        )
+        assert budget("shop", slo, select, AT).consumed
+        assert budget("shop", slo, select, AT, exclusions=left).consumed == 0
+        other = Exclusions((Maintenance("m", "", ("other",), START.replace(tzinfo=None), end - START),))
+        assert budget("shop", slo, select, AT, exclusions=other).consumed

@@ -167,9 +167,8 @@ def _composite(
     exclusions: Exclusions,
 ) -> Account:  # fmt: skip
     if sli.mode != "all":
-        parts = tuple(
-            account(part.service, part.slo, select, start_ms, end_ms, thinned, exclusions) for part in sli.parts
-        )
+        both = exclusions.within(service, slo, start_ms, end_ms)
+        parts = tuple(account(part.service, part.slo, select, start_ms, end_ms, thinned, both) for part in sli.parts)
         return _Joined(slo, sli, parts)
     slice_ms = to_ms(slo.slice_length)
     start_ms = start_ms // slice_ms * slice_ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sereno.kernel.moment import from_ms, to_ms
 from sereno.slo.coverage import Interval, union
@@ -22,10 +22,11 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Exclusions:
-    """All that is known to be left out of any budget."""
+    """All that is known to be left out of any budget; `whole` is what is left out whatever is asked for."""
 
     planned: tuple[Maintenance, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    whole: Left = Left()
 
     def of(self, service: str, slo: Slo, start_ms: int, end_ms: int) -> Left:
         """What of (start, end] is left out for one objective.
@@ -33,11 +34,17 @@ class Exclusions:
         Planned work counts as its `maintenance` says (`exclude`, `good` or, not at all, `count`); corrections always
         leave out, also what would count as good.
         """
-        corrected = _within(self._corrected(service, slo.name), start_ms, end_ms)
+        corrected = [*_within(self._corrected(service, slo.name), start_ms, end_ms)]
+        corrected += _within(self.whole.out, start_ms, end_ms)
         planned = _within(self._planned(service, start_ms, end_ms), start_ms, end_ms)
+        good = _within(self.whole.good, start_ms, end_ms)
         if slo.maintenance == "exclude":
-            return Left(union([*corrected, *planned]))
-        return Left(union(corrected), union(planned) if slo.maintenance == "good" else ())
+            return Left(union([*corrected, *planned]), union(good))
+        return Left(union(corrected), union([*good, *(planned if slo.maintenance == "good" else ())]))
+
+    def within(self, service: str, slo: Slo, start_ms: int, end_ms: int) -> Exclusions:
+        """What is left out of the parts of a composite: besides their own, all that is left out of the composite."""
+        return replace(self, whole=self.of(service, slo, start_ms, end_ms))
 
     def _corrected(self, service: str, slo: str) -> Iterable[Interval]:
         return ((to_ms(one.start), to_ms(one.end)) for one in self.corrections if one.concerns(service, slo))
