@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,18 @@ from sereno.compiler.prometheus_rules import RuleFile, RuleGroup
 from sereno.promql import Columns, Grid, evaluate
 from sereno.slo.recording import common_records, records_of
 from sereno.slo.recording_time import Unexpressed, elapsed_seconds, fixed_offset, is_active, period_index
-from sereno.spec.model import Calendar, EventsSli, GaugeSli, Maintenance, Objective, Service, Slo, Spec
+from sereno.spec.model import (
+    Calendar,
+    CompositeSli,
+    EventsSli,
+    GaugeSli,
+    Maintenance,
+    Objective,
+    Part,
+    Service,
+    Slo,
+    Spec,
+)
 
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -186,3 +198,20 @@ def test_slices_that_nobody_watched_while_work_was_planned(
     }  # fmt: skip
     (tmp_path / "story.yml").write_text(yaml.safe_dump(story), encoding="utf-8")
     accepts("test", "rules", tmp_path / "story.yml")
+
+
+@pytest.mark.parametrize(
+    ("services", "of_part", "said"),
+    [(("s",), "exclude", 1), ((), "exclude", 0), (("s", "p"), "exclude", 0), ((), "count", 1)],
+)
+def test_maintenance_of_a_composite_that_its_parts_do_not_share_is_said(
+    services: tuple[str, ...], of_part: str, said: int
+) -> None:
+    part = Slo("a", Objective("99%", Decimal("0.99")), timedelta(days=1), EventsSli("r", "b", None),
+               maintenance=of_part)  # type: ignore[arg-type] # fmt: skip
+    slo = replace(part, name="whole", maintenance="exclude", sli=CompositeSli("product", (Part("p", part),)))
+    both = {"s": Service("s", "t", slos=(slo,)), "p": Service("p", "t", slos=(part,))}
+    work = Maintenance("night", "", services, datetime(2026, 1, 1, 2), HOUR)
+    spec = Spec(services=both, maintenances={"night": work})
+    notes = records_of(spec, both["s"], slo, scrape_interval=timedelta(seconds=15)).notes
+    assert len([note for note in notes if "night" in note]) == said

@@ -224,7 +224,19 @@ def _period(spec: Spec, service: Service, slo: Slo) -> tuple[tuple[RecordGroup, 
         Record("sereno:burn:rate1h", f"({recent}) / {budget}", labels),
         Record("sereno:coverage:ratio_period", _coverage(slo, service.name, window), labels),
     )
-    return (RecordGroup(f"{group}/period", EVERY, records),), ()
+    return (RecordGroup(f"{group}/period", EVERY, records),), _of_the_whole(spec, service, slo)
+
+
+def _of_the_whole(spec: Spec, service: Service, slo: Slo) -> tuple[str, ...]:
+    """What is said of planned maintenance of a composite that is none of all its parts: rules join the parts' own."""
+    if not isinstance(slo.sli, CompositeSli) or in_slices(slo) or slo.maintenance == "count":
+        return ()
+    parts = {part.service for part in slo.sli.parts if part.slo.maintenance == slo.maintenance}
+    alike = len(parts) == len({part.service for part in slo.sli.parts})
+    own = (each for each in spec.maintenances.values() if not each.services or service.name in each.services)
+    named = sorted(each.name for each in own if not alike or (each.services and not parts <= set(each.services)))
+    text = f"{service.name}/{slo.name}: the rules count the maintenance {{}} as its parts do, Sereno itself by its own"
+    return tuple(text.format(name) for name in named)
 
 
 def unrecorded(slo: Slo) -> str | None:
