@@ -63,7 +63,10 @@ def complaints(text: str) -> list[str]:
                 continue
             for name, given in blocks.items():
                 wrong += [] if _NAME.fullmatch(name) else [f"{name!r} is no name"]
-                wrong += _block(f"{kind}.{name}", given, schema)
+                wrong += _block(
+                    f"{kind}.{name}", {key: one for key, one in given.items() if key != "lifecycle"}, schema
+                )
+                wrong += _lifecycle(f"{kind}.{name}", given.get("lifecycle", {}), schema)
     for name, variable in document.get("variable", {}).items():
         wrong += [f"variable {name}: {key}" for key in set(variable) - {"type", "description", "sensitive"}]
         wrong += [] if _NAME.fullmatch(name) else [f"{name!r} is no name"]
@@ -81,6 +84,11 @@ def _block(where: str, given: Any, schema: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield from _value(f"{where}.{name}", given[name], schema[name]["kind"])
     yield from (f"{where} lacks {name}" for name, one in schema.items() if one["required"] and name not in given)
+
+
+def _lifecycle(where: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{where}: its lifecycle has no {name}" for name in set(given) - {"ignore_changes"})
+    yield from (f"{where} has no {name} to ignore" for name in given.get("ignore_changes", ()) if name not in schema)
 
 
 def _value(where: str, given: Any, kind: Any) -> Iterator[str]:

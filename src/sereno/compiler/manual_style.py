@@ -17,7 +17,7 @@ h5,h6{font-size:.95rem;margin:1.25rem 0 .25rem}
 p,ul,ol,blockquote{max-width:44rem}p{margin:.5rem 0}.lead{font:400 1.2rem/1.5 var(--serif);color:var(--soft)}
 a{color:var(--link);text-underline-offset:.15em;text-decoration-thickness:.06em}a:hover{text-decoration-thickness:.14em}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:2px}
-nav ol{columns:15rem;padding-left:1.4rem;margin:1rem 0 0}nav li{break-inside:avoid;padding:.15rem 0}
+nav ol{columns:15rem;padding-left:1.8rem;margin:1rem 0 0}nav li{break-inside:avoid;padding:.15rem 0}
 li{margin:.2rem 0}
 dl{display:grid;grid-template-columns:minmax(7rem,11rem) minmax(0,1fr);gap:.3rem 1.25rem;margin:.6rem 0 1.25rem}
 dt{color:var(--soft)}dd{margin:0;max-width:50rem}
@@ -26,7 +26,7 @@ table{border-collapse:collapse;font-size:.9rem;line-height:1.45;font-variant-num
 caption{text-align:start;color:var(--soft);padding:.2rem 0 .5rem}
 th,td{padding:.45rem 1.1rem .45rem 0;text-align:start;vertical-align:top;border-bottom:1px solid var(--line);
 white-space:nowrap}
-th.long,td.long{white-space:normal;min-width:15rem}
+th.long,td.long{white-space:normal;min-width:12rem}
 thead th{color:var(--soft);font-weight:500;font-size:.82rem;vertical-align:bottom}tbody th{font-weight:600}
 code{font:.88em/1.5 var(--mono);background:var(--wash);padding:.08em .3em;border-radius:3px;overflow-wrap:anywhere;
 white-space:break-spaces}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import io
 import json
@@ -85,6 +86,37 @@ def extract(provider: str, wheel: Path) -> dict[str, Any]:
     }
 
 
+def statuspage(source: Path) -> dict[str, Any]:
+    """What is kept of the provider for Statuspage, out of a Pulumi package's sources."""
+    kinds = {"str": "string", "bool": "bool", "int": "number", "float": "number"}
+    with tarfile.open(source) as package:
+        found: dict[str, dict[str, Any]] = {}
+        for module, name in (("component", "ComponentArgs"), ("provider", "ProviderArgs")):
+            member = next(one for one in package.getnames() if one.endswith(f"/pulumi_statuspage/{module}.py"))
+            text = package.extractfile(member)
+            assert text is not None
+            classes = [one for one in ast.parse(text.read()).body if isinstance(one, ast.ClassDef) and one.name == name]
+            init = next(one for one in classes[0].body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
+            found[module] = {
+                argument.arg: {
+                    "required": default is None,
+                    "kind": kinds[re.findall(r"\b(str|bool|int|float)\b", ast.unparse(argument.annotation or init))[0]],
+                }
+                for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
+            }
+    found["component"]["name"]["required"] = True  # Pulumi makes names up where none is given; Terraform does not
+    return {
+        "package": "pulumi_statuspage",
+        "version": source.name.removeprefix("pulumi_statuspage-").removesuffix(".tar.gz"),
+        "licence": "Apache-2.0",
+        "source": f"PyPI: {source.name}",
+        "provider": found["provider"],
+        "resource": {"statuspage_component": found["component"]},
+        "data": {},
+    }
+
+
 if __name__ == "__main__":
-    target = Path(__file__).parent / f"{sys.argv[1]}.json"
-    target.write_text(json.dumps(extract(sys.argv[1], Path(sys.argv[2])), indent=1, sort_keys=True) + "\n")
+    which, published = sys.argv[1], Path(sys.argv[2])
+    kept = statuspage(published) if which == "statuspage" else extract(which, published)
+    (Path(__file__).parent / f"{which}.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
