@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sereno.app.cli import run
+from sereno.app.cli.init import Answers, files_of
+from sereno.kernel.message import Language
 
 SPEC = """\
 service: shop
@@ -142,3 +144,17 @@ def test_the_table_of_services_fits_a_terminal(
     table = said[said.index("service  team") :]
     assert max(map(len, table.splitlines())) <= 80
     assert all(f"availability-of-kind-{number} 99.9%" in said for number in range(6))
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_nothing_is_wrong_with_what_init_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], language: Language
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay(
+        tmp_path / "reliability", files_of(Answers("web", "http://a:1/metrics", "owners", "ana", "", "99.9%", language))
+    )
+    assert run(["check", "--strict"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("The spec is good: 1 service")
+    assert "beside" not in said  # its runbook is a part of it

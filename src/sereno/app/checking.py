@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of it. `loaded` is the one spec, if that was asked for; `beside` are findings that its loader has not
-    told; `findings` are all, in the order of places."""
+    """What came of it. `loaded` is the one spec, if that was asked for, and `folder` where it stands; `findings` are
+    all, in the order of places."""
 
     loaded: Loaded | None
-    beside: tuple[Finding, ...]
     findings: tuple[Finding, ...]
     linted: Linted
     summary: str
+    folder: Path | None = None
 
     def exit_code(self, *, strict: bool) -> int:
         """1 if there is a mistake; with `strict` also for a warning."""
@@ -40,7 +40,16 @@ class Checked:
         """What was checked that is no part of a spec, and how much nobody knows."""
         from sereno.app.linting import counted
 
-        return counted({kind: n for kind, n in self.linted.kinds.items() if kind != "spec"}, self.linted.unknown)
+        kinds: dict[str, int] = {}
+        for document in self.linted.documents:
+            of_spec = document.kind == "spec" or (document.kind == "runbook" and self._inside(document.file.name))
+            if not of_spec:
+                kinds[document.kind] = kinds.get(document.kind, 0) + 1
+        return counted(kinds, self.linted.unknown)
+
+    def _inside(self, name: str) -> bool:
+        """Whether the file stands in the folder of the one spec."""
+        return self.folder is not None and Path(name).is_relative_to(self.folder)
 
     def write(self) -> None:
         """Write the files that were put right. Raises OSError."""
@@ -118,7 +127,7 @@ def checked(
     findings = tuple(sorted((*filter(lambda f: chosen(f.diagnostic.code), told), *beside), key=_place))
     only = loads[folders[0]] if len(paths) == 1 and len(folders) == 1 else None
     return Checked(
-        only, beside if only else findings, findings, linted, summary(linted, [f.diagnostic for f in findings])
+        only, findings, linted, summary(linted, [f.diagnostic for f in findings]), folders[0] if only else None
     )
 
 

@@ -148,6 +148,10 @@ repeat_every: 15m
         "es": """\
 # {service} no responde
 
+## Síntomas
+
+Sus métricas no llegan: no se puede leer ninguna instancia desde hace un minuto.
+
 ## Impacto
 
 Quién lo nota y cómo.
@@ -167,6 +171,10 @@ A quién se llama si en 15 minutos no mejora.
 """,
         "en": """\
 # {service} is down
+
+## Symptoms
+
+Its metrics do not come: no instance could be read for a minute.
 
 ## Impact
 
