@@ -13,7 +13,7 @@ from sereno.lint.model import Finding
 from sereno.promql import Grid, evaluate, matches
 from sereno.promql.columns import Columns, Select, Selection
 
-TIMES = 60_000 * np.arange(61)
+TIMES = 60_000 * np.arange(61, dtype=np.int64)
 
 
 def mended(expr: str, kind: str = "alert") -> str:
@@ -31,7 +31,7 @@ def mended(expr: str, kind: str = "alert") -> str:
 
 def samples(*rows: tuple[dict[str, str], float]) -> Select:
     """Counters that grow by so much a minute."""
-    columns = Columns.of([(Labels(labels), TIMES, float(rate) * np.arange(61)) for labels, rate in rows])
+    columns = Columns.of([(Labels(labels), TIMES, rate * np.arange(61, dtype=np.float64)) for labels, rate in rows])
 
     def select(selection: Selection) -> Columns:
         found = [(columns.labels[i], *columns.series(i)) for i in range(len(columns.labels))

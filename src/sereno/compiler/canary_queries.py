@@ -9,11 +9,12 @@ from fractions import Fraction
 from typing import TypeVar
 
 from sereno.compiler.text import Value
-from sereno.kernel.duration import format_duration
+from sereno.kernel.duration import format_duration, to_ms
 from sereno.kernel.errors import UsageError
 from sereno.promql import Expr, Matcher, parse
 from sereno.promql.ast import Selector
 from sereno.promql.printer import text_of
+from sereno.slo.exact import written
 from sereno.slo.expressions import bad_ratio, total_rate
 from sereno.spec.model import CompositeSli, GaugeSli, QuerySli, Service, Slo
 from sereno.spec.model_delivery import Canary
@@ -66,7 +67,7 @@ def _judge(service: Service, slo: Slo, canary: Canary, matchers: tuple[Matcher, 
             f"{place} could never refuse a new version: {canary.burn:f} times its budget is {limit:%} of all events",
             hint="lower `canary.burn`",
         )
-    seconds = Decimal(Fraction(canary.over.total_seconds()).numerator)
+    seconds = written(Fraction(to_ms(canary.over), 1000))
     ratio = bad_ratio(sli, canary.over)
     enough = f"{total_rate(sli, format_duration(canary.over))} * {seconds:f} >= {canary.events_min}"
     query = f"({ratio}) and ({enough})" if canary.events_min else ratio

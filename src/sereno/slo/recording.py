@@ -1,8 +1,10 @@
 """The series that a Prometheus records of each objective, so that dashboards and people read exact budgets from it.
 
 Counts are recorded, never ratios: a mean of ratios weighs an idle night like a busy day. Every 5 minutes the events of
-5 minutes are written down; over a period they add up to exactly the events that there were. Time in slices is written
-down slice by slice. All series carry service, slo and team:
+5 minutes are written down; over a period they add up to the events that there were, as Prometheus's rates tell them:
+what happened between the last scrape of 5 minutes and the first of the next is extrapolated, so that rare bursts may
+weigh a scrape's share of 5 minutes more or less than they should. `sereno budget` counts each event once. Time in
+slices is written down slice by slice. All series carry service, slo and team:
 
 | series | what it is |
 | --- | --- |
