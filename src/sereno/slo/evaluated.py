@@ -26,22 +26,24 @@ _SERIES_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
-    """Events and bad events seen by the end of each step of `step_ms` since `start_ms`, as running sums that begin
-    with 0, and how much of the time was known. Floats of the evaluator are taken for what they are, exactly."""
+    """Events and bad events (in units of `scale`) seen by the end of each step of `step_ms` since `start_ms`, as
+    running sums that begin with 0, and how much of the time was known. Floats of the evaluator are taken for what they
+    are, exactly."""
 
     start_ms: int
     step_ms: int
     total: Exacts
     bad: Exacts
     covered_ms: Int64s
+    scale: Fraction | int = 1
 
     def between(self, instants_ms: Sequence[int]) -> list[Span]:
         """The spans from each instant to the next, both moved back to the ends of steps."""
         at = [min(max((i - self.start_ms) // self.step_ms, 0), len(self.total) - 1) for i in instants_ms]
         return [
             Span(
-                self.total[b] - self.total[a],
-                self.bad[b] - self.bad[a],
+                (self.total[b] - self.total[a]) * self.scale,
+                (self.bad[b] - self.bad[a]) * self.scale,
                 int(self.covered_ms[b] - self.covered_ms[a]),
                 (b - a) * self.step_ms,
             )
@@ -72,13 +74,14 @@ def steps_of(slo: Slo, select: Select, start_ms: int, end_ms: int) -> Steps:
     start = int(ends[0])
     if len(ends) < 2:
         return Steps(start, asked.step_ms, *_empty())
-    total, bad, known = _counted(slo, _rows(asked, select, ends), asked.step_ms)
+    total, bad, known, scale = _counted(slo, _rows(asked, select, ends), asked.step_ms)
     covered = np.where(known, asked.step_ms, 0).astype(np.int64)
-    return Steps(start, asked.step_ms, _running(total), _running(bad), np.concatenate(([0], np.cumsum(covered))))
+    covered_ms = np.concatenate(([0], np.cumsum(covered)))
+    return Steps(start, asked.step_ms, _running(total), _running(bad), covered_ms, scale)
 
 
 def watched(slo: Slo, steps: Steps) -> Watched:
-    """The steps put together to slices."""
+    """The steps put together to slices. Events stay in the unit of `steps`, for slices are judged by shares."""
     slice_ms = to_ms(slo.slice_length)
     ends = borders(slice_ms, steps.start_ms, steps.start_ms + steps.step_ms * (len(steps.total) - 1))
     at = (ends - steps.start_ms) // steps.step_ms
@@ -106,29 +109,43 @@ def _evaluated(asked: Queries, grid: Grid, select: Select) -> list[Result | Quer
     return evaluate_all(asked.texts, grid, select, limits=LIMITS, settings=SETTINGS)
 
 
-def _counted(slo: Slo, rows: dict[str, Float64s], step_ms: int) -> tuple[list[Exact], list[Exact], np.ndarray]:
-    """Events, bad events and whether anything is known, step by step."""
+def _counted(
+    slo: Slo, rows: dict[str, Float64s], step_ms: int
+) -> tuple[list[Exact], list[Exact], np.ndarray, Fraction | int]:  # fmt: skip
+    """Events, bad events and whether anything is known, step by step; and the unit of both."""
     if "total" in rows:
         total, part = rows["total"], rows.get("bad", rows.get("good", rows["total"]))
         known = np.isfinite(total) & ~np.isinf(part)
-        seconds = Fraction(step_ms, 1000)
-        all_ = _events(total, known, seconds)
-        some = _events(part, known & np.isfinite(part), seconds)  # never seen beside the total: none of it
+        # Never seen beside the total: none of it.
+        (all_, some), unit = _whole(np.where(known, total, 0), np.where(known & np.isfinite(part), part, 0))
         bad = some if "bad" in rows else [a - b for a, b in zip(all_, some, strict=True)]
-        return all_, bad, known
+        return list(all_), list(bad), known, unit * Fraction(step_ms, 1000)
     (row,) = rows.values()
     known = np.isfinite(row)
     gauge = isinstance(slo.sli, GaugeSli)
     shares = [_share(value, gauge) if ok else 0 for value, ok in zip(row.tolist(), known.tolist(), strict=True)]
-    return [int(ok) for ok in known.tolist()], list(shares), known
+    return [int(ok) for ok in known.tolist()], shares, known, 1
 
 
-def _events(rates: Float64s, known: np.ndarray, seconds: Fraction) -> list[Exact]:
-    return [Fraction(rate) * seconds if ok else 0 for rate, ok in zip(rates.tolist(), known.tolist(), strict=True)]
+def _whole(*rows: Float64s) -> tuple[list[list[int]], Fraction]:
+    """Each of `rows` in whole numbers of one unit, exactly: sums of fractions would cost a hundred times as much."""
+    parts = [np.frexp(row) for row in rows]  # value = mantissa · 2^exponent, mantissas of 53 bits
+    least = min((int(exponents[m != 0].min()) for m, exponents in parts if m.any()), default=0)
+    found = [
+        [m << shift for m, shift in zip(_bits(m).tolist(), np.maximum(exponents - least, 0).tolist(), strict=True)]
+        for m, exponents in parts
+    ]
+    return found, Fraction(2) ** (least - 53)
+
+
+def _bits(mantissas: Float64s) -> Int64s:
+    return np.ldexp(mantissas, 53).astype(np.int64)
 
 
 def _share(value: float, gauge: bool) -> Exact:
     """The share that a float stands for: of a gauge's series, so many of so many."""
+    if value.is_integer():
+        return int(value)
     return Fraction(value).limit_denominator(_SERIES_MAX) if gauge else Fraction(value)
 
 
