@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.compiler.rich import RICH
 from tests.oracles.manual import check, page_of
 
 from sereno.compiler.manual import manual
-from sereno.compiler.manual_blocks import Code, Document, anchored, ordered, plain
+from sereno.compiler.manual_blocks import Code, Document, Table, anchored, ordered, plain
 from sereno.compiler.manual_html import to_html
 from sereno.compiler.manual_markdown import to_markdown
 from sereno.compiler.manual_reading import read_markdown
@@ -27,6 +27,7 @@ from sereno.compiler.targets import Output, Request
 from sereno.compiler.terraform_pagerduty import terraform_pagerduty
 from sereno.kernel.language import LANGUAGES
 from sereno.kernel.message import Language
+from sereno.oncall.schedule import on_call
 from sereno.slo import plans_of
 from sereno.spec.model import Spec
 
@@ -289,3 +290,51 @@ def test_titles_that_look_like_markup_stay_titles(tmp_path: Path) -> None:
     assert check(files, tmp_path) == []
     assert "<i>" not in files["manual/manual.html"]
     assert "&lt;i&gt;A|P*I*&lt;/i&gt; `x` [l](javascript:x)" in files["manual/manual.html"]
+
+
+ROTA = """
+{service: api, team: web, alerts: [{alert: Down, expr: up == 0, severity: SEV1, summary: Down}]}
+---
+{team: web, escalation: shop}
+---
+{person: ana, title: Ana, contacts: [{email: ana@shop.example}]}
+---
+{person: bo, title: Bo, contacts: [{phone: "+51 999 000 111"}, {email: bo@shop.example}]}
+---
+{person: cy, title: Cy, contacts: [{email: cy@shop.example}]}
+---
+{schedule: shop, zone: America/Lima, handover: monday 09:00, start: 2026-01-05, people: [ana, bo, cy],
+ roles: [primary, secondary]}
+---
+escalation: shop
+schedule: shop
+steps: [{page: primary}, {page: [secondary, cy], after: 15m, via: [phone, sms]}]
+repeat_every: 20m
+"""
+
+
+def test_the_rotation_is_the_one_that_sereno_walks() -> None:
+    made = request({"shop.yaml": ROTA})
+    text = manual(made).files["manual/manual.md"]
+    assert (
+        "Shifts change every Monday at 09:00 (America/Lima); the first week of the table began on 2026-01-05, and"
+        in text
+    )
+    table = [
+        line.strip("| ").split(" | ") for line in text.partition("| Week | primary | secondary |\n")[2].split("\n")[1:4]
+    ]
+    schedule = made.spec.schedules["shop"]
+    for week, (number, *holders) in enumerate(table):
+        held = on_call(schedule, datetime(2026, 1, 5, 15, tzinfo=UTC) + timedelta(weeks=week))
+        assert number == str(week + 1)
+        assert holders == [made.spec.people[held[role]].title for role in schedule.roles]
+    assert "| at once | primary | their contacts, one after the other |" in text
+    assert "| 15 min | secondary; Cy | phone, sms, at once |" in text
+    assert "everything begins again 20 min later" in text
+    assert "| Bo | UTC | en | phone, email |" in text
+
+
+def test_a_bar_in_a_cell_stays_in_its_cell() -> None:
+    table = Table("", ("a", "b"), (((Code("x|y"),), ("1|2", Code("z"))),))
+    [_, read] = read_markdown(to_markdown(Document("t", "en", (table,))), lambda _: None)
+    assert read == table
