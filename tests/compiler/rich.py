@@ -181,15 +181,19 @@ deployment:
 logs: {files: ['/var/log/by-NAME/*.log']}
 traces: {share: 2%, slow: 300ms}
 ---
-experiment: lose-half-NAME
+experiment: lose-some-NAME
 service: by-NAME
 hypothesis: Nobody notices
 fault: pod-delete
-share: 50%
+share: 25%
 duration: 2m
 probes: [{slo: availability, burn: 10}, {http: 'http://by-NAME.shop:8080/health/ready'}]
 """
 _BOARDS = """\
+---
+{service: public-site, team: web, status: {page: public, component: Shop}}
+---
+{status_page: public, title: The shop, components: [Shop]}
 ---
 {dashboard: cluster, template: kubernetes}
 ---

@@ -19,6 +19,7 @@ from sereno.spec.model import Spec
 from sereno.spec.model_monitoring import NotificationRoute, Notifications
 
 NOBODY = "no one"
+_UNKNOWN_PAGES = "# sereno: ignore-file SER313 a severity that nobody declared goes where the worst goes, on purpose\n"
 _PATIENCE = {
     "always": (timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1)),
     "working_hours": (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=12)),
@@ -66,7 +67,7 @@ def build(request: Request) -> Output:
         ],
     }
     written = {key: value for key, value in document.items() if value}
-    return Output({"alertmanager/alertmanager.yml": NOTICE + yaml(written)}, (*notes, *quiet.notes))
+    return Output({"alertmanager/alertmanager.yml": NOTICE + _UNKNOWN_PAGES + yaml(written)}, (*notes, *quiet.notes))
 
 
 def _hours(spec: Spec) -> dict[str, list[Value]]:
@@ -124,7 +125,8 @@ def _routes(
     root: dict[str, Value] = {
         # A severity that nobody declared pages at once, as Sereno itself has it.
         "receiver": _name(fallback),
-        "group_by": ["service", "severity"],
+        # Each severity has a route of its own below, and with it groups of its own.
+        "group_by": ["service"],
         "group_wait": format_duration(wait),
         "group_interval": format_duration(more),
         "repeat_interval": format_duration(again),

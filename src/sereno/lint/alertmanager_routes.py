@@ -104,7 +104,9 @@ def _may_meet(route: Route, later: Route) -> bool:
 
 
 def _pages(node: Mapping, route: Route) -> bool:
-    """Whether the route wakes people: its receiver does, or it is for what is critical."""
+    """Whether the route wakes people: its receiver does, or it is for what is critical; not in working hours alone."""
+    if route.node.get("active_time_intervals"):
+        return False
     receiver = next((r for r in mappings(node.get("receivers")) if text(r.get("name")) == route.receiver), None)
     if receiver is not None and any(receiver.get(kind) for kind in _PAGERS):
         return True

@@ -32,7 +32,7 @@ _IMPACT = re.compile(
     r"|usuari|client|pedid|pag[oa]|error|fall|ca[ií]d|lent|demor|perd|perdi|agot|llen|venc|no (hay|puede|responde)"
     r"|sin (servicio|respuesta)|rechaz|atras|deten|exced|different|below|under|risk|riesgo|desembols|split.?brain"
     r"|behind|out of|issue|problem|(have|has) not|\bonly\b|\bleft\b|overload|saturat|too (many|much|high|long)|leak"
-    r"|unhealthy|quorum|evict|oom"
+    r"|unhealthy|quorum|evict|oom|nobody|no one|nadie"
 )
 _NUMBER = re.compile(r"\d")
 _LABELS = re.compile(r"\$labels\.\w+")
