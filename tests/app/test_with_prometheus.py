@@ -259,18 +259,17 @@ async def every_expression(street: Street, control: Control) -> None:
     """Ask Prometheus, and our evaluator over the same samples, for each expression and each part of it."""
     at_ms = to_ms(control.clock.now()) - 1500
     asked = worth = 0
-    for text in sorted(texts_of_the_examples(control)):
-        for part in parts(text):
-            answer = street.prometheus.query(part, Grid.at(at_ms))
-            assert answer["status"] == "success", (part, answer)
-            expression = parse(part)
-            fetched = await control.source.fetch(selections(expression, Grid.at(at_ms)))
-            found = evaluate(expression, Grid.at(at_ms), fetched.__getitem__)
-            expected = points(answer["data"])
-            assert same(expected, dict(found.instant())), (part, expected, found.instant())
-            asked, worth = asked + 1, worth + bool(expected)
+    for part in sorted({part for text in texts_of_the_examples(control) for part in parts(text)}):
+        answer = street.prometheus.query(part, Grid.at(at_ms))
+        assert answer["status"] == "success", (part, answer)
+        expression = parse(part)
+        fetched = await control.source.fetch(selections(expression, Grid.at(at_ms)))
+        found = evaluate(expression, Grid.at(at_ms), fetched.__getitem__)
+        expected = points(answer["data"])
+        assert same(expected, dict(found.instant())), (part, expected, found.instant())
+        asked, worth = asked + 1, worth + bool(expected)
     assert asked > 200
-    assert worth > 500, "many of them say something: those that are about the shop"
+    assert worth > 200, "many of them say something: those that are about the shop"
 
 
 def texts_of_the_examples(control: Control) -> set[str]:
