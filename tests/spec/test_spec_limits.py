@@ -67,7 +67,7 @@ WORDS = st.sampled_from([*(f"{key}: " for key in KEYS), *PIECES])
 TEXTS = st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=30).map("".join))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS, TEXTS)
 def test_no_text_can_break_the_loader(one: str, two: str) -> None:
     files = {"one.yaml": one, "two.yml": two, "p.yaml": PEOPLE}
@@ -78,7 +78,7 @@ def test_no_text_can_break_the_loader(one: str, two: str) -> None:
         assert diagnostic.render()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(SHOP) - 1), st.integers(0, 12), WORDS)
 def test_no_damage_to_a_good_spec_can_break_the_loader(at: int, cut: int, put: str) -> None:
     files = {"p.yaml": PEOPLE, "s.yaml": SHOP[:at] + put + SHOP[at + cut :]}
@@ -151,7 +151,7 @@ def test_people_alone_are_no_spec_worth_running() -> None:
 WHOLE = "\n---\n".join((WORKSPACE, API, OBJECTIVES, SERVICE))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.integers(0, 12), WORDS, st.sampled_from(["", "staging"]))
 def test_no_damage_to_templates_and_objectives_can_break_the_loader(at: int, cut: int, put: str, where: str) -> None:
     files = {"p.yaml": PEOPLE, "s.yaml": WHOLE[:at] + put + WHOLE[at + cut :]}
