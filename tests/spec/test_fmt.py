@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -201,3 +202,14 @@ def test_a_garbled_file_is_repaired_where_that_is_asked_for(tmp_path: Path) -> N
     assert fmt(tmp_path, repair=True) == 0
     assert file.read_text(encoding="utf-8") == "title: Canción\n"
     assert page.read_text(encoding="utf-8") == "# Conexión\n"
+
+
+def test_machines_are_told_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_text("a:    1\n")
+    (tmp_path / "b.yaml").write_text("b: 1\n")
+    (tmp_path / "c.yaml").write_bytes(b"c: \xff\n")
+    assert fmt(tmp_path, check=True, json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [Path(name).name for name in told["files"]] == ["a.yaml", "b.yaml", "c.yaml"]
+    assert [Path(name).name for name in told["changed"]] == ["a.yaml"]
+    assert list(told["failed"].values()) == ["byte 4 is not UTF-8; save the file as UTF-8"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_text
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ def fmt(
     *paths: Path,
     check: Annotated[bool, Parameter(negative=())] = False,
     repair: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Format YAML files: indentation, blanks and line ends. Comments stay, and what a file says does not change.
 
@@ -32,22 +34,38 @@ def fmt(
         Change nothing; name the files that would change.
     repair
         Also put right text that was UTF-8 and was read as something else (`CanciÃ³n`), in Markdown files as well.
+    json
+        Print JSON for machines.
     """
     files = [file for path in paths or (Path("reliability"),) for file in _files(path, repair=repair)]
     if not files:
         raise UsageError("there are no YAML files here", hint="name files, or folders that hold some")
-    changed, failed = [], []
+    changed: list[Path] = []
+    failed: dict[Path, str] = {}
     for file in files:
         try:
             if _format(file, check=check, repair=repair):
                 changed.append(file)
         except (OSError, ValueError) as error:
-            failed.append(file)
-            said = (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be read"
-            print(f"{file}: not formatted: {said}", file=sys.stderr)
-    for file in changed:
-        print(f"{file}: {'would change' if check else 'formatted'}")
+            failed[file] = (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be read"
+            print(f"{file}: not formatted: {failed[file]}", file=sys.stderr)
+    print(_as_json(files, changed, failed) if json else _as_text(files, changed, failed, check=check))
     return 1 if failed or (check and changed) else 0
+
+
+def _as_text(files: list[Path], changed: list[Path], failed: dict[Path, str], *, check: bool) -> str:
+    same = len(files) - len(changed) - len(failed)
+    lines = [f"{file}: {'would change' if check else 'formatted'}" for file in changed]
+    return "\n".join([*lines, f"{same} {'file is as it' if same == 1 else 'files are as they'} should be"])
+
+
+def _as_json(files: list[Path], changed: list[Path], failed: dict[Path, str]) -> str:
+    answer = {
+        "files": [str(file) for file in files],
+        "changed": [str(file) for file in changed],
+        "failed": {str(file): why for file, why in failed.items()},
+    }
+    return json_text.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def _files(path: Path, *, repair: bool) -> list[Path]:
