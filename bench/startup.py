@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def first_page_seconds() -> float:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=2) as answer:
                         if answer.status == 200:
                             return time.perf_counter() - began
-                except (urllib.error.URLError, ConnectionError):
+                except OSError:  # nobody listens yet, or a machine that is busy answers late
                     time.sleep(0.01)
             return 60.0
         finally:

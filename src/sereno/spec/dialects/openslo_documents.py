@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from sereno.spec import values
-from sereno.spec.dialects.gathered import absent, inside, number, text_of
+from sereno.spec.dialects.gathered import absent, number, text_of
 from sereno.spec.fields import Fields, expect
 from sereno.spec.reading import Reading, closest
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
@@ -325,16 +325,6 @@ def metric(reading: Reading, node: Node) -> None:
         reading.complain(
             "SER022", spec, "a metric's source needs a `spec` that says what is asked", expected="such as {query: …}"
         )
-
-
-def team_of(node: Mapping) -> str:
-    """Whom the labels of a document name, without any check."""
-    for key in ("team", "owner"):
-        found = inside(node, "metadata", "labels", key)
-        first = found.items[0] if isinstance(found, Sequence) and found.items else found
-        if text_of(first):
-            return text_of(first)
-    return ""
 
 
 def _keys(reading: Reading, node: Node | None, pattern: re.Pattern[str], what: str) -> dict[str, Node]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from sereno.kernel.errors import QueryError, UnsupportedQuery
-from sereno.spec.model import EventsSli, LatencySli, QuerySli
+from sereno.spec.model import EventsSli, LatencySli
 from sereno.spec.ports import MatcherTuple
 from sereno.spec.reading import Reading
 from sereno.spec.sli import boundary, selector_text
@@ -191,11 +191,6 @@ def windowed(reading: Reading, node: Node, text: str, *, needed: bool = True) ->
 def over_time(query: str) -> str:
     """A query of a moment, averaged over the window."""
     return f"avg_over_time(({query})[$window:1m])"
-
-
-def query_sli(total: str, *, bad: str | None = None, good: str | None = None) -> QuerySli:
-    """The indicator of PromQL of one's own."""
-    return QuerySli(total=total, bad=bad, good=good)
 
 
 def _sum_of(query: str) -> str | None:
