@@ -81,6 +81,7 @@ def _end(parts: dict[str, str], language: Language) -> list[str]:
     year, month, day = text[:4], text[4:6], text[6:8]
     date = f"{day}/{month}/{year}" if language == "es" else f"{year}-{month}-{day}"
     clock = f" {text[9:11]}:{text[11:13]}" if len(text) > 8 else ""
+    clock += " UTC" if text.endswith("Z") else ""
     return [say(_PHRASES, "until", language, date=date + clock)]
 
 

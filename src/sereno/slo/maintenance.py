@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ def _rule(planned: Maintenance) -> rrule | None:
     from dateutil.rrule import rrulestr
 
     try:
-        rule = rrulestr(_until_local(text, planned), dtstart=planned.start.replace(tzinfo=None))
+        rule = rrulestr(until_local(text, planned), dtstart=planned.start.replace(tzinfo=None))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise UsageError(f"maintenance {planned.name}: its rrule cannot be read: {error}") from None
     return rule  # type: ignore[return-value]
@@ -99,6 +100,8 @@ def _wrong(text: str) -> str | None:
     numbers = [parts[key] for key in ("INTERVAL", "COUNT") if key in parts]
     if any(not number.isdecimal() or not 1 <= int(number[:9]) <= 99_999 for number in numbers):
         return "INTERVAL and COUNT of its rrule are whole numbers from 1 to 99,999"
+    if _never_so_many(parts):
+        return f"its rrule asks for BYSETPOS={parts['BYSETPOS'][:40]} where there are never so many"
     months = [int(one) for one in parts.get("BYMONTH", "").split(",") if one.isdecimal() and 1 <= int(one) <= 12]
     days = [int(one) for one in parts.get("BYMONTHDAY", "").split(",") if one.lstrip("+-").isdecimal()]
     longest = max((_DAYS[month - 1] for month in months), default=31)
@@ -107,7 +110,19 @@ def _wrong(text: str) -> str | None:
     return None
 
 
-def _until_local(text: str, planned: Maintenance) -> str:
+def _never_so_many(parts: Mapping[str, str]) -> bool:
+    """Whether BYSETPOS asks for more than one period can hold: whoever follows it would look for it until the end of
+    all years."""
+    if "BYSETPOS" not in parts:
+        return False
+    minutes, hours = (len(set(parts[key].split(","))) if key in parts else 1 for key in ("BYMINUTE", "BYHOUR"))
+    days = {"HOURLY": 1, "DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}[parts["FREQ"]]
+    most = days * minutes * (1 if parts["FREQ"] == "HOURLY" else hours)
+    wanted = [one.lstrip("+-") for one in parts["BYSETPOS"].split(",")]
+    return not all(one.isdecimal() and int(one[:9]) >= 1 for one in wanted) or min(map(int, wanted)) > most
+
+
+def until_local(text: str, planned: Maintenance) -> str:
     """The rule with an UNTIL of UTC as the local time that it is, since repetition is counted in local time."""
     head, found, rest = text.partition("UNTIL=")
     value, semicolon, tail = rest.partition(";")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from sereno.slo.maintenance import until_local
 from sereno.spec.model import Calendar, Maintenance
 
 _DAY = 86_400
@@ -157,7 +158,7 @@ def _last_end(maintenance: Maintenance, start: datetime, length: int) -> int | N
 
     last = None
     # Bounded by the loader: at most 99,999 occurrences by COUNT, and until the year 9999 by UNTIL.
-    for last in rrulestr(maintenance.rrule, dtstart=maintenance.start.replace(tzinfo=None)):
+    for last in rrulestr(until_local(maintenance.rrule, maintenance), dtstart=maintenance.start.replace(tzinfo=None)):
         if last.year > 2100:
             return None
     began = start if last is None else last.replace(tzinfo=start.tzinfo)

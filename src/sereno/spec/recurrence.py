@@ -16,7 +16,7 @@ _PARTS = {
     "FREQ": re.compile("HOURLY|DAILY|WEEKLY|MONTHLY|YEARLY"),
     "INTERVAL": re.compile("[1-9][0-9]{0,3}"),
     "COUNT": re.compile("[1-9][0-9]{0,4}"),
-    "UNTIL": re.compile(r"[0-9]{8}(T[0-9]{6})?"),
+    "UNTIL": re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?"),
     "BYDAY": re.compile(f"{_NUMBERED_DAY}(,{_NUMBERED_DAY})*"),
     "BYMONTHDAY": re.compile(r"-?([1-9]|[12][0-9]|3[01])(,-?([1-9]|[12][0-9]|3[01]))*"),
     "BYMONTH": re.compile("([1-9]|1[0-2])(,([1-9]|1[0-2]))*"),
@@ -75,7 +75,7 @@ def _wrong(rule: str) -> str | None:
 def _is_date(text: str) -> bool:
     try:
         datetime.strptime(text[:8], "%Y%m%d")  # noqa: DTZ007 -- only whether there is such a day
-        return len(text) == 8 or (text[9:11] < "24" and text[11:13] < "60" and text[13:] < "60")
+        return len(text) == 8 or (text[9:11] < "24" and text[11:13] < "60" and text[13:15] < "60")
     except ValueError:
         return False
 
