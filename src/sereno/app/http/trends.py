@@ -30,7 +30,7 @@ class Trends:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._kept: dict[tuple[str, str], tuple[datetime, BurnChart | None]] = {}
+        self._kept: dict[tuple[str, str], tuple[object, BurnChart | None]] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def of(self, service: str, slo: str) -> BurnChart | None:
@@ -42,9 +42,11 @@ class Trends:
                 self._kept[key] = (asof, await self._draw(key))
             return self._kept[key][1]
 
-    def _as_of(self, key: tuple[str, str]) -> datetime:
+    def _as_of(self, key: tuple[str, str]) -> object:
         budget = self._control.budgets.get(key)
-        return budget.at if budget else self._control.clock.now().replace(second=0, microsecond=0)
+        if budget is None:
+            return self._control.clock.now().replace(second=0, microsecond=0)
+        return budget.at, budget.remaining, budget.excluded  # a correction may come within the same instant
 
     async def _draw(self, key: tuple[str, str]) -> BurnChart | None:
         try:
