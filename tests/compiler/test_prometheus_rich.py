@@ -118,6 +118,15 @@ def test_maintenance_and_working_hours_are_wall_time(files: Mapping[str, str]) -
     assert intervals["working hours America/New_York"][0]["weekdays"] == ["monday:friday"]
 
 
+def test_matchers_stand_as_alertmanager_tells_them_again(files: Mapping[str, str]) -> None:
+    """Else `sereno diff --alertmanager` would name changes for ever."""
+    document = yaml.safe_load(files["alertmanager/alertmanager.yml"])
+    lists = [rule[f"{side}_matchers"] for rule in document["inhibit_rules"] for side in ("source", "target")]
+    lists += [route["matchers"] for route in document["route"]["routes"]]
+    assert len(lists) > 10
+    assert all(each == sorted(each) for each in lists)
+
+
 def test_the_language_of_texts_follows_the_request() -> None:
     text = built(language="es").files["prometheus/rules/windows.yml"]
     assert "se quedó sin datos" in text

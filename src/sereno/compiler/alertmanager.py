@@ -236,8 +236,8 @@ def _inhibitions(spec: Spec, alerts: Iterable[Rule]) -> Iterable[Value]:
         for label in ("slo", "saturation", "probe"):
             if label in about:
                 yield {
-                    "source_matchers": [f'severity=~"(?i:{worse})"', f'{label}!=""'],
-                    "target_matchers": [f'severity=~"(?i:{less})"', f'{label}!=""'],
+                    "source_matchers": _as_alertmanager_sorts(f'severity=~"(?i:{worse})"', f'{label}!=""'),
+                    "target_matchers": _as_alertmanager_sorts(f'severity=~"(?i:{less})"', f'{label}!=""'),
                     "equal": ["service", label],
                 }
         yield {
@@ -249,7 +249,14 @@ def _inhibitions(spec: Spec, alerts: Iterable[Rule]) -> Iterable[Value]:
         if any(alert.labels.get("scope") == cause for alert in alerts):
             # An alert that says of itself that it is about a whole cluster (node) explains all that is on it.
             yield {
-                "source_matchers": [f'scope="{cause}"', f'{cause}!=""'],
-                "target_matchers": [f'scope!="{cause}"', f'{cause}!=""', f'alertname!="{WATCHDOG}"'],
+                "source_matchers": _as_alertmanager_sorts(f'scope="{cause}"', f'{cause}!=""'),
+                "target_matchers": _as_alertmanager_sorts(
+                    f'scope!="{cause}"', f'{cause}!=""', f'alertname!="{WATCHDOG}"'
+                ),
                 "equal": [cause],
             }
+
+
+def _as_alertmanager_sorts(*matchers: str) -> list[Value]:
+    """Matchers in the order in which Alertmanager tells its configuration, so that `sereno diff` finds them alike."""
+    return [*sorted(matchers)]
