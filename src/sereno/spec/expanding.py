@@ -326,7 +326,10 @@ class _Expansion:
         if not isinstance(node, Mapping):
             return node
         found = self._extended(node, of)
-        return merged(self._defaults[of], found) if of in self._defaults else found
+        if of not in self._defaults:
+            return found
+        base = self._defaults[of]
+        return merged(without(base, "objective") if of == "slo" and _promises(found) else base, found)
 
     def _put(self, node: Mapping, scope: Scope, skip: tuple[str, ...] = ()) -> Mapping:
         entries = tuple(
@@ -334,6 +337,13 @@ class _Expansion:
             for key, value in node.entries
         )
         return replace(node, entries=entries)
+
+
+def _promises(slo: Mapping) -> bool:
+    """Whether an objective is several percentiles, each of which brings its own target."""
+    sli = slo.get("sli")
+    ways = sli.entries if isinstance(sli, Mapping) else ()
+    return any(isinstance(way, Mapping) and way.get("promises") is not None for _, way in ways)
 
 
 def _extends(place: Node) -> Scalar:
