@@ -111,3 +111,13 @@ spec:
 )
 def test_texts_made_to_be_slow_end(text: str) -> None:
     within(6, "manual.md", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# sereno: ignore SER203\n" * 20_000 + "groups: []\n", ("# sereno: ignore\nx:\n---\n" * 5_000)],
+    ids=["one after another", "in documents of their own"],
+)
+def test_comments_that_ask_for_silence_end(text: str) -> None:
+    """Each was followed to the end of the file, for each document of it."""
+    within(6, "rules.yaml", text)

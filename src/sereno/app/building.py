@@ -51,17 +51,22 @@ def compile_spec(spec: Spec, *, every: timedelta, language: Language, targets: I
         from sereno.app.building_tests import with_alert_tests
 
         outputs["prometheus"] = with_alert_tests(request, outputs["prometheus"])
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}
     for target, output in outputs.items():
         for name in output.files:
-            if name in seen or not _is_inside(name):
-                raise SerenoError(f"the targets {seen.get(name, target)} and {target} both write {name}")
-            seen[name] = target
+            if name.casefold() in seen or not _is_inside(name):  # to macOS and Windows `Api.yml` is `api.yml`
+                before, other = seen.get(name.casefold(), (target, name))
+                raise SerenoError(f"the targets {before} and {target} both write {name}", hint=_same_file(name, other))
+            seen[name.casefold()] = target, name
     return Built(
         {name: dict(output.files) for name, output in outputs.items()},
         {name: output.notes for name, output in outputs.items() if output.notes},
         plans,
     )
+
+
+def _same_file(name: str, other: str) -> str | None:
+    return f"{other} is the same file where upper and lower case are one: change a name" if name != other else None
 
 
 def _is_inside(name: str) -> bool:

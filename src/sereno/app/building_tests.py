@@ -27,7 +27,7 @@ def with_alert_tests(request: Request, output: Output) -> Output:
         if text is None:
             missing.append(f"{rule.service}/{rule.name}")
         else:
-            files[test_path(rule.service, f"alert.{rule.name}")] = text
+            files[test_path(rule.service, rule.name, alert=True)] = text
     if missing:
         notes.append(f"no unit test for {', '.join(missing)}: no series were found that make them fire")
     return replace(output, files=files, notes=tuple(notes))

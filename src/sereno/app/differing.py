@@ -15,6 +15,8 @@ from sereno.promql.dialect import ANY
 from sereno.promql.printer import text_of
 
 What = Literal["added", "removed", "changed"]
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEPTH_MAX = 100
 _COMPARISONS = (">", "<", ">=", "<=", "==", "!=")
 
 
@@ -55,15 +57,19 @@ def rules_in(files: Mapping[str, str]) -> list[Seen]:
     for name in sorted(files):
         try:
             document = _read(files[name])
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             continue
-        for group in document.get("groups") or () if isinstance(document, dict) else ():
-            found += [_of_file(group, rule) for rule in group.get("rules") or () if "expr" in rule]
+        for group in _mappings(document.get("groups") if isinstance(document, dict) else None):
+            found += [_of_file(group, rule) for rule in _mappings(group.get("rules")) if "expr" in rule]
     return found
 
 
+def _mappings(found: object) -> list[dict[str, Any]]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 def _read(text: str) -> object:
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 (both are safe)
 
 
 def _of_file(group: Mapping[str, Any], rule: Mapping[str, Any]) -> Seen:
@@ -127,10 +133,9 @@ def changes(before: Iterable[Seen], after: Iterable[Seen]) -> list[Change]:
 def _numbered(rules: Iterable[Seen]) -> dict[tuple[object, ...], Seen]:
     """Rules by what they are; those that are alike are told apart by their order."""
     found: dict[tuple[object, ...], Seen] = {}
+    counts: dict[tuple[str, ...], int] = {}
     for rule in rules:
-        count = 0
-        while (*rule.key, count) in found:
-            count += 1
+        count = counts[rule.key] = counts.get(rule.key, -1) + 1
         found[(*rule.key, count)] = rule
     return found
 
@@ -227,10 +232,26 @@ def _lines(old: str, new: str) -> tuple[str, str]:
 
 
 def of_configuration(running: str, built: str, name: str) -> list[Change]:
-    """What becomes of a configuration that runs: compared as values, for a server writes it anew with its defaults."""
-    one, other = (yaml.safe_load(text) for text in (running, built))
+    """What becomes of a configuration that runs: compared as values, for a server writes it anew with its defaults.
+
+    Raises ValueError when what runs is no configuration.
+    """
+    try:
+        _refuse_bombs(running)
+        one, other = (_read(text) for text in (running, built))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError("this is no configuration") from error
     gone = sorted(_paths(other, one))
     return [Change("changed", "configuration", name, {path: (was, becomes)}) for path, was, becomes in gone]
+
+
+def _refuse_bombs(text: str) -> None:
+    """Raises ValueError for what no server writes: aliases, of which few make a text without end, and deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > _DEPTH_MAX:
+            raise ValueError("this is no configuration")
 
 
 def _paths(wanted: object, there: object, path: str = "") -> Iterable[tuple[str, str, str]]:

@@ -74,7 +74,7 @@ def _rule_files(request: Request, notes: list[str]) -> Iterator[tuple[str, Servi
             yield name, spec.services[name], rules.text()
     for name, groups in raw_rule_files(spec).items():
         found = True
-        yield f"{name}.raw", spec.services.get(name), rule_file(groups)
+        yield f"{name}~raw", spec.services.get(name), rule_file(groups)
     if found:
         common = common_file(request)
         notes += common.notes

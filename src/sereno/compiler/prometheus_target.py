@@ -33,6 +33,10 @@ def build(request: Request) -> Output:
     files |= {raw_path(name): rule_file(groups) for name, groups in raw_rule_files(spec).items()}
     if not files and not spec.raw.prometheus:
         return Output({}, ("the spec declares no alert and no objective: there is no rule to write",))
+    if not spec.addresses.alertmanager:
+        notes.append(
+            "prometheus.yml names no Alertmanager, so that nobody is told: say `addresses: {alertmanager: https://…}`"
+        )
     common = common_file(request)
     notes += common.notes
     files[COMMON] = common.text()
@@ -62,9 +66,9 @@ def _test(request: Request, plan: SloPlan) -> str:
     )
 
 
-def test_path(service: str, name: str) -> str:
+def test_path(service: str, name: str, *, alert: bool = False) -> str:  # noqa: PT028 (no test)
     """Where the unit test of an objective, or of an alert, of `service` is written."""
-    return f"prometheus/tests/{file_name(service)}.{file_name(name)}.yml"
+    return f"prometheus/tests/{file_name(service)}.{'alert.' if alert else ''}{file_name(name)}.yml"
 
 
 def rule_path(service: str) -> str:
@@ -79,4 +83,5 @@ def raw_path(service: str) -> str:
 
 def file_name(name: str) -> str:
     """`name` as a file's name, whatever is in it."""
-    return quote(name, safe=" áéíóúñü").replace(" ", "_").lstrip(".") or "_"
+    # A dot stands between the parts of a file's name: within one, `b.c` of `a` would be `c` of `a.b`.
+    return quote(name, safe="áéíóúñü").replace(".", "%2E") or "_"

@@ -2,13 +2,14 @@
 
 At the end of a line it counts for that line. On a line of its own it counts for the next line and for all that is
 indented deeper below it: a rule, a route, an expression. `# sereno: ignore-file SER203` counts for the file. Several
-codes stand beside one another; without any, everything is ignored.
+codes stand beside one another; without any, everything is ignored. The first thousand of a file are heeded.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import islice
 
 from sereno.spec.source import File
 
@@ -16,6 +17,7 @@ _COMMENT = re.compile(
     r"(?:#|//|--|<!--)[ \t]*sereno:[ \t]*ignore(?P<file>-file)?"
     r"(?P<codes>(?:[ \t,]+SER[0-9]{1,3})*)(?P<reason>[^\r\n]*)"
 )
+_HEEDED_MAX = 1000
 _FRONT = re.compile(r"\A---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -32,7 +34,8 @@ class Ignored:
         self._spans: list[tuple[int, int, tuple[str, ...]]] = []
         if "sereno:" not in file.text:
             return
-        for found in _COMMENT.finditer(file.text):
+        indents: list[int | None] = []
+        for found in islice(_COMMENT.finditer(file.text), _HEEDED_MAX):
             codes = tuple(re.findall(r"SER[0-9]{1,3}", found["codes"]))
             row = bisect_right(file.starts, found.start())
             if found["file"]:
@@ -40,7 +43,8 @@ class Ignored:
             elif file.text[file.starts[row - 1] : found.start()].strip():
                 self._spans.append((row, row, codes))
             else:
-                self._spans.append((row, _below(file, row, found.start() - file.starts[row - 1]), codes))
+                indents = indents or _indents(file)
+                self._spans.append((row, _below(indents, row, found.start() - file.starts[row - 1]), codes))
 
     def holds(self, line: int, code: str) -> bool:
         """Whether `code` is ignored in `line` (from 1)."""
@@ -50,14 +54,20 @@ class Ignored:
         )
 
 
-def _below(file: File, row: int, indent: int) -> int:
+def _indents(file: File) -> list[int | None]:
+    """How far each line is indented; None for those that are empty or a comment."""
+    lines = (file.line(number) for number in range(1, len(file.starts) + 1))
+    bare = ((line, line.lstrip()) for line in lines)
+    return [None if not text or text.startswith("#") else len(line) - len(text) for line, text in bare]
+
+
+def _below(indents: list[int | None], row: int, indent: int) -> int:
     """The last line that a comment on `row` counts for."""
     last, seen = row, False
-    for number in range(row + 1, len(file.starts) + 1):
-        line = file.line(number)
-        if not line.strip() or line.lstrip().startswith("#"):
+    for number in range(row + 1, len(indents) + 1):
+        deep = indents[number - 1]
+        if deep is None:
             continue
-        deep = len(line) - len(line.lstrip())
         if seen and deep <= indent:
             break
         last, seen = number, True

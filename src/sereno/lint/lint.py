@@ -30,7 +30,8 @@ def lint(documents: Sequence[Document], context: Context | None = None) -> tuple
 
 def unignored(findings: Sequence[Finding], documents: Sequence[Document]) -> tuple[Finding, ...]:
     """Those of `findings` that no comment in their file asks to ignore."""
-    ignored = {document.file.shown: Ignored(document.file) for document in documents}
+    files = {document.file.shown: document.file for document in documents}
+    ignored = {name: Ignored(file) for name, file in files.items()}
     return tuple(
         finding for finding in findings
         if (asked := ignored.get(finding.diagnostic.file)) is None

@@ -43,7 +43,7 @@ from dataclasses import dataclass, replace
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
 from sereno.spec.merging import merged, without
-from sereno.spec.reading import Reading, closest
+from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 from sereno.spec.variables import BUILT_IN, Scope, Variable, declared, overridden, substitute
 
@@ -55,6 +55,9 @@ _PLURAL = {"service": "services", "slo": "slos", "alert": "alerts"}
 _LENIENT = ("dashboard",)  # Grafana has variables of its own that are written the same way
 _EXTENDED_MAX = 20_000
 _CHAIN_MAX = 20
+_NODES_MAX = 1_000_000
+"""How many values templates, defaults and environments may come to, all together."""
+_SHOWN_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,10 @@ class _Expansion:
         self._reading = reading
         self._documents = documents
         self._templates: dict[str, Template] = {}
-        self._made = 0
+        self._made = self._nodes = 0
+        self._sizes: dict[int, tuple[Node, int]] = {}
         self._known: dict[str, Mapping] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._defaults: dict[str, Mapping] = {}
         self._overrides: dict[tuple[str, str], Mapping] = {}
         known: dict[str, Variable] = {}
@@ -158,22 +163,22 @@ class _Expansion:
             if kind is None or (kind, name) not in there:
                 place = (item.get(kind) if kind else None) or item
                 what = f"the {kind} `{name[:80]}`" if kind else "such a document"
-                near = closest(name, [known for of, known in there if of == kind])
+                near = self._reading.closest(name, (known for of, known in there if of == kind))
                 self._reading.complain(
                     "SER134", place, f"there is nothing to override: {what} is not declared", hint=near,
                     expected="the kind and the name of a document",
                 )  # fmt: skip
             elif chosen:
                 earlier = self._overrides.get((kind, name))
-                self._overrides[kind, name] = merged(earlier, item) if earlier else item
+                self._overrides[kind, name] = self._merged(earlier, item) if earlier else item
 
     def _complain_of_environment(self, node: Node | None, chosen: str, names: list[str]) -> None:
         self._reading.complain(
             "SER130",
             node or self._documents[0][1],
             f"there is no environment `{chosen[:80]}`",
-            expected=f"one of {', '.join(names)}" if names else "the key `environments` in the workspace",
-            hint=closest(chosen, names),
+            expected=f"one of {', '.join(names[:_SHOWN_MAX])}" if names else "the key `environments` in the workspace",
+            hint=self._reading.closest(chosen, names),
         )
 
     def _read_defaults(self, node: Node | None) -> None:
@@ -222,8 +227,8 @@ class _Expansion:
         base: Mapping | None = None
         for one in named.items if isinstance(named, Sequence) else (named,):
             found = self._template(one, of, chain)
-            base = merged(base, found) if base is not None and found is not None else base or found
-        return own if base is None else merged(base, own)
+            base = self._merged(base, found) if base is not None and found is not None else base or found
+        return own if base is None else self._merged(base, own)
 
     def _template(self, node: Node, of: str, chain: tuple[str, ...]) -> Mapping | None:
         """The text of the template that `node` names, over what that extends, with its variables put in."""
@@ -232,15 +237,16 @@ class _Expansion:
             return None
         template = self._templates.get(name.value)
         if template is None or template.of != of:
-            known = sorted(one for one, found in self._templates.items() if found.of == of)
+            known = self._templates_of(of)
             what = f"is a template of a {template.of}, not of a {of}" if template else "is no template"
+            shown = f"one of {', '.join(known[:_SHOWN_MAX])}"[:200]
             if not self._reading.partial:
                 self._reading.complain(
                     "SER132",
                     name,
                     f"`{name.value[:80]}` {what}",
-                    expected=f"one of {', '.join(known)}"[:200] if known else f"a document `template` with `{of}`",
-                    hint=closest(name.value, known),
+                    expected=shown if known else f"a document `template` with `{of}`",
+                    hint=self._reading.closest(name.value, known),
                 )
             return None
         self._reading.used["template"].add(name.value)
@@ -262,11 +268,18 @@ class _Expansion:
         scope = dict(template.variables)
         if given is not None:
             scope = overridden(self._reading, scope, given)
-        put = substitute(self._reading, found, Scope(scope, lenient=True, spent=self._scope.spent)) if scope else found
+        inner = Scope(scope, lenient=True, spent=self._scope.spent)
+        put = substitute(self._reading, found, inner) if scope and self._spend(found) else found
         assert isinstance(put, Mapping)
         if given is None:
             self._known[name.value] = put
         return put
+
+    def _templates_of(self, of: str) -> tuple[str, ...]:
+        """The names of the templates of that kind, in order."""
+        if of not in self._names:
+            self._names[of] = tuple(sorted(one for one, found in self._templates.items() if found.of == of))
+        return self._names[of]
 
     def _named(self, node: Node) -> tuple[Scalar | None, Node | None]:
         """The name of a template, and the values of its variables."""
@@ -286,7 +299,7 @@ class _Expansion:
             return node
         override = self._overrides.get((kind, _name_of(kind, node)))
         if override is not None:
-            node = merged(node, override)
+            node = self._merged(node, override)
         if kind == "workspace":
             return self._put(node, self._scope, skip=("variables", "environments", "defaults"))
         if kind == "service":
@@ -296,7 +309,7 @@ class _Expansion:
     def _service(self, node: Mapping) -> Mapping:
         node = self._extended(node, "service")
         if "service" in self._defaults:
-            node = merged(self._defaults["service"], node)
+            node = self._merged(self._defaults["service"], node)
         entries = tuple(
             (key, self._listed(value, _WITHIN[key.value]) if key.value in _WITHIN else value)
             for key, value in node.entries
@@ -317,6 +330,29 @@ class _Expansion:
             self._reading.complain("SER137", node, f"templates make more than {_EXTENDED_MAX:,} things")
         return self._made <= _EXTENDED_MAX
 
+    def _merged(self, base: Mapping, over: Mapping) -> Mapping:
+        """`over`, and what only `base` says, as long as all that is put together stays within bounds."""
+        return merged(base, over) if self._spend(base) and self._spend(over) else over
+
+    def _spend(self, node: Node) -> bool:
+        """Whether there is room for `node` in what templates and defaults may come to."""
+        if self._nodes > _NODES_MAX:
+            return False
+        self._nodes += self._size(node)
+        if self._nodes > _NODES_MAX:
+            self._reading.complain("SER137", node, f"templates and defaults come to more than {_NODES_MAX:,} values")
+        return self._nodes <= _NODES_MAX
+
+    def _size(self, node: Node) -> int:
+        """How many values there are in `node`; what several share is counted in each, and looked at once."""
+        if isinstance(node, Scalar):
+            return 1
+        known = self._sizes.get(id(node))
+        if known is None:
+            inner = node.items if isinstance(node, Sequence) else (value for _, value in node.entries)
+            known = self._sizes[id(node)] = (node, 1 + sum(map(self._size, inner)))
+        return known[1]
+
     def _listed(self, node: Node, of: str) -> Node:
         if not isinstance(node, Sequence) or not self._may_make(node, len(node.items)):
             return node
@@ -329,7 +365,7 @@ class _Expansion:
         if of not in self._defaults:
             return found
         base = self._defaults[of]
-        return merged(without(base, "objective") if of == "slo" and _promises(found) else base, found)
+        return self._merged(without(base, "objective") if of == "slo" and _promises(found) else base, found)
 
     def _put(self, node: Mapping, scope: Scope, skip: tuple[str, ...] = ()) -> Mapping:
         entries = tuple(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sereno.spec.reading import Reading, nearest
+from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 
 T = TypeVar("T")
 Reader = Callable[[Reading, Node], T | None]
 """Reads a value; None means that it is wrong and has been reported."""
-
 
 
 def takes(reader: Reader[T], kind: str, *parts: object) -> Reader[T]:
@@ -89,7 +88,7 @@ class Fields:
         free = [name for name in known if name not in self._entries]
         word = key.value.lower().replace("-", "_")
         synonym = _SYNONYMS.get(word)
-        near = word if word in free else synonym if synonym in free else nearest(key.value, free)
+        near = word if word in free else synonym if synonym in free else self.reading.nearest(key.value, free, key=True)
         self._reading.complain(
             "SER021",
             key,

@@ -11,6 +11,7 @@ from sereno.spec.source import File
 
 FILE_BYTES_MAX = 5_000_000
 _GARBLED_MAX = 200
+_LOOKS_MAX = 20_000
 _WORD_MAX = 40
 FILES_MAX = 2_000
 
@@ -76,7 +77,7 @@ def _warn_of_garbled(reading: Reading, file: File) -> None:
     from sereno.spec.mojibake import garbled, repaired
 
     end = 0
-    for found in islice(garbled(file.text), _GARBLED_MAX):
+    for found in islice(garbled(file.text, _LOOKS_MAX), _GARBLED_MAX):
         if found.start < end:
             continue
         start, end = _word_around(file.text, found.start, found.end)

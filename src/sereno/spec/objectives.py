@@ -62,7 +62,7 @@ from sereno.spec.model import (
     Slo,
 )
 from sereno.spec.paths import runbook
-from sereno.spec.reading import Reading, closest
+from sereno.spec.reading import Reading
 from sereno.spec.sli import Promised, indicator
 from sereno.spec.source import Mapping, Node, Scalar
 from sereno.spec.tiers import tiers
@@ -317,6 +317,6 @@ def _resolve(reading: Reading, service: str, node: Node, composed: set[tuple[str
             node,
             f"there is no objective `{'/'.join(key)[:100]}`",
             expected=f"one of {', '.join(names)}"[:200] if names else "an objective of some service",
-            hint=closest("/".join(key), names),
+            hint=reading.closest("/".join(key), names),
         )
     return None

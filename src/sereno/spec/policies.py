@@ -32,7 +32,7 @@ from itertools import pairwise
 from sereno.spec import values
 from sereno.spec.fields import Fields
 from sereno.spec.model import Maintenance, Policy, PolicyStep
-from sereno.spec.reading import Reading, closest
+from sereno.spec.reading import Reading
 from sereno.spec.recurrence import rrule, warn_of_start
 from sereno.spec.source import Node, Scalar
 
@@ -92,7 +92,7 @@ def somebody(reading: Reading, node: Node) -> str | None:
             node,
             f"there is no team or person `{found[:80]}`",
             expected=f"one of {', '.join(known)}"[:200] if known else "a team or a person",
-            hint=closest(found, known),
+            hint=reading.closest(found, known),
         )
     return None
 

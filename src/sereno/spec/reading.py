@@ -15,6 +15,8 @@ from sereno.spec.source import File, Node, Scalar
 
 DIAGNOSTICS_MAX = 1000
 HINTED_MAX = 100
+GUESSES_MAX = 100_000
+"""How many names one reading compares with words that may mean them: each takes some ten microseconds."""
 _REFERENCES = {
     "team": "SER050",
     "person": "SER051",
@@ -65,6 +67,7 @@ class Reading:
         self.scraped: dict[tuple[str, str], Node] = {}
         self.used: dict[str, set[str]] = {kind: set() for kind in (*_REFERENCES, *_NAMED)}
         self._found: dict[tuple[str, int, str, str], Diagnostic] = {}
+        self._guesses = GUESSES_MAX
 
     def complain(
         self,
@@ -94,15 +97,17 @@ class Reading:
         secret: bool = False,
     ) -> None:
         """Report a mistake at character `index` of `file`; the same one twice is reported once."""
+        message = "".join(c if c.isprintable() else " " for c in message)
+        if (file.shown, index, code, message) in self._found:
+            return
         line, column = file.place(index)
         excerpt = "" if secret else file.excerpt(line, column)
         length = max(1, min(length, len(excerpt) - column + 1))
-        message = "".join(c if c.isprintable() else " " for c in message)
         found = Diagnostic(
             code, message, file.shown, line, column, length, excerpt, expected, hint, CODES[code].level
         )  # fmt: skip
-        known = self._found.setdefault((file.shown, index, code, message), found)
-        self.mistakes += known is found and found.level == "error"
+        self._found[file.shown, index, code, message] = found
+        self.mistakes += found.level == "error"
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Everything found, in the order of files and places; at most a thousand, errors first to stay."""
@@ -119,7 +124,7 @@ class Reading:
     @property
     def _may_guess(self) -> bool:
         """Guessing what was meant takes time; where everything is wrong it helps nobody."""
-        return len(self._found) < HINTED_MAX
+        return len(self._found) < HINTED_MAX and self._guesses > 0
 
     def source(self, node: Node) -> Source:
         """Where `node` was written."""
@@ -160,8 +165,9 @@ class Reading:
         if node.value in self.names[kind]:
             self.used[kind].add(node.value)
             return node.value
-        self.unknown(_REFERENCES[kind], node, _TITLES.get(kind, kind), sorted(self.names[kind]))
-        meant = nearest(node.value, self.names[kind]) if self._may_guess else None
+        known = sorted(self.names[kind]) if self._may_guess else ()
+        self.unknown(_REFERENCES[kind], node, _TITLES.get(kind, kind), known)
+        meant = self.nearest(node.value, known)
         if meant:
             self.used[kind].add(meant)  # one typing mistake is one message
         return None
@@ -170,15 +176,34 @@ class Reading:
         """Report that `node` names nothing in `known` (nor in `also`), unless something could not be read."""
         if self.partial:
             return
-        names = list(known)
+        names = list(known) if self._may_guess else []
         declared = f"one of {', '.join(names)}" if names else f"a document that declares the {what} first"
         self.complain(
             code,
             node,
             f"there is no {what} `{node.value}`",
             expected=_shorten(declared),
-            hint=closest(node.value, [*names, *also]) if self._may_guess else None,
+            hint=self.closest(node.value, (*names, *also)),
         )
+
+    def closest(self, word: str, known: Iterable[str]) -> str | None:
+        """`did you mean …?`, if one of `known` is near; None once guessing has taken long enough."""
+        return closest(word, self._guessed(known))
+
+    def nearest(self, word: str, known: Iterable[str], *, key: bool = False) -> str | None:
+        """The one of `known` that `word` most likely meant; None once guessing has taken long enough.
+
+        With `key` it is guessed also where much is wrong, since a key is then read as meant.
+        """
+        return nearest(word, self._guessed(known, key=key))
+
+    def _guessed(self, known: Iterable[str], *, key: bool = False) -> tuple[str, ...]:
+        """The names of `known` that may still be compared."""
+        if self._guesses <= 0 or not (key or self._may_guess):
+            return ()
+        names = tuple(known)
+        self._guesses -= len(names)
+        return names
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

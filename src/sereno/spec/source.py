@@ -47,17 +47,25 @@ class File:
         row = bisect_right(self.starts, index) - 1
         if row and self.starts[row] == len(self.text):
             row -= 1
-        column = min(index - self.starts[row], len(self.line(row + 1)))
+        column = min(index - self.starts[row], self._end(row + 1) - self.starts[row])
         return row + 1, column + 1
 
     def line(self, number: int) -> str:
         """The text of a line, from 1, without its break."""
-        end = self.starts[number] if number < len(self.starts) else len(self.text)
-        return self.text[self.starts[number - 1] : end].rstrip("\r\n")
+        return self.text[self.starts[number - 1] : self._end(number)]
+
+    def _end(self, number: int) -> int:
+        """Where the text of a line ends; nothing is copied, for a line may be the whole file."""
+        end, start = self.starts[number] if number < len(self.starts) else len(self.text), self.starts[number - 1]
+        while end > start and self.text[end - 1] in "\r\n":
+            end -= 1
+        return end
 
     def excerpt(self, number: int, column: int) -> str:
         """The line for people: no secret, nothing that moves a terminal's cursor; empty when too long to help."""
-        line = _SECRET.sub(lambda found: found[1] + "*" * len(found[2]), self.line(number)[:_EXCERPT_MAX])
+        start = self.starts[number - 1]
+        line = self.text[start : min(self._end(number), start + _EXCERPT_MAX)]
+        line = _SECRET.sub(lambda found: found[1] + "*" * len(found[2]), line)
         line = _UNPRINTABLE.sub(" ", line)
         return "" if column > _EXCERPT_MAX else line
 

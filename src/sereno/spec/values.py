@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,7 +15,7 @@ from sereno.kernel.labels import Labels
 from sereno.kernel.message import Language
 from sereno.spec.fields import Reader, T, expect, takes
 from sereno.spec.model import Objective
-from sereno.spec.reading import Reading, closest
+from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 
 RESERVED_LABELS = frozenset({"alertname", "service", "severity", "team"})
@@ -351,7 +352,7 @@ def zone(reading: Reading, node: Node) -> str | None:
     try:
         ZoneInfo(found)
     except (ValueError, OSError, KeyError):
-        hint = _city(found) or closest(found, available_timezones())
+        hint = _city(found) or reading.closest(found, _zones())
         reading.complain(
             "SER035",
             node,
@@ -363,10 +364,15 @@ def zone(reading: Reading, node: Node) -> str | None:
     return found
 
 
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _city(found: str) -> str | None:
     """The zone of a city, or of a name that is right but for spaces and case."""
     word = found.strip().replace(" ", "_").lower()
-    near = sorted(known for known in available_timezones() if word in (known.lower(), known.lower().rsplit("/", 1)[-1]))
+    near = sorted(known for known in _zones() if word in (known.lower(), known.lower().rsplit("/", 1)[-1]))
     return f"did you mean `{near[0]}`?" if near else None
 
 
@@ -387,7 +393,7 @@ def one_of(*choices: str) -> Reader[str]:
             node,
             f"`{found[:80]}` is not possible here",
             expected=f"one of {', '.join(choices)}",
-            hint=closest(found, choices),
+            hint=reading.closest(found, choices),
         )
         return None
 
@@ -419,7 +425,7 @@ def local_time(reading: Reading, node: Node) -> datetime | None:
     written = node.value.strip()
     found = _LOCAL_TIME.fullmatch(written)
     try:
-        if found:
+        if found and "1970" <= written[:4] < "3000":  # so that zones and lengths of time have room on either side
             return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
     except ValueError:
         pass
@@ -437,7 +443,7 @@ def handover(reading: Reading, node: Node) -> tuple[int, time] | None:
     if clock and words[0] in _WEEKDAYS:
         return _WEEKDAYS[words[0]], time(int(clock.group(1)), int(clock.group(2)))
     if isinstance(node, Scalar):
-        hint = closest(words[0], _WEEKDAYS) if words and words[0] not in _WEEKDAYS else None
+        hint = reading.closest(words[0], _WEEKDAYS) if words and words[0] not in _WEEKDAYS else None
         reading.complain(
             "SER037",
             node,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from sereno.spec import values
 from sereno.spec.fields import Fields, expect
-from sereno.spec.reading import Reading, closest
+from sereno.spec.reading import Reading
 from sereno.spec.source import Hole, Mapping, Node, Scalar, Sequence, locate
 
 TYPES = ("string", "number", "duration", "percentage", "boolean", "url")
@@ -32,6 +32,7 @@ _PERCENTAGE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,12})?\s*%")
 _VALUE_MAX = 10_000
 _TEXT_MAX = 100_000
 _TOTAL_MAX = 10_000_000
+_NAMES_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def overridden(reading: Reading, known: Mapped[str, Variable], node: Node) -> di
                 key,
                 f"there is no variable `{key.value[:80]}`",
                 expected=_names(known),
-                hint=closest(key.value, known),
+                hint=reading.closest(key.value, known),
             )
         elif _fits(reading, value, known[key.value].type):
             assert isinstance(value, Scalar)
@@ -182,7 +183,7 @@ def _filled(reading: Reading, scalar: Scalar, scope: Scope) -> Scalar:
     if not holes:
         return scalar
     value = "".join([*parts, scalar.value[done:]])
-    scope.spent[0] += len(value)
+    scope.spent[0] += len(value) + len(holes) * len(scalar.holes)
     if len(value) > _TEXT_MAX or scope.spent[0] > _TOTAL_MAX:
         reading.complain("SER137", scalar, "the text is too long once its variables have their values")
         return replace(scalar, value="", style="plain", broken=True)
@@ -225,12 +226,14 @@ def _complain(
         message = f"the variable `{name}` has no value here"
         reading.complain_at("SER129", scalar.file, index, len(written), message, hint=hint)
         return
-    near = closest(name, [*scope.known, *BUILT_IN])
+    near = reading.closest(name, (*scope.known, *BUILT_IN))
     hint = near or f"write `${written}` if the text itself is meant"
     message = f"there is no variable `{name}`"
     reading.complain_at("SER127", scalar.file, index, len(written), message, expected=_names(scope.known), hint=hint)
 
 
 def _names(known: Mapped[str, Variable]) -> str:
+    if len(known) > _NAMES_MAX:
+        return f"one of the {len(known):,} variables that are declared"
     names = sorted(name for name in known if name not in BUILT_IN)
     return f"one of {', '.join(names)}"[:200] if names else "a variable that the workspace declares"

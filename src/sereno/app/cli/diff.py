@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sereno.app.building import Built
     from sereno.app.differing import Change
 
-_ANSWER_BYTES_MAX = 64_000_000
 _MARKS = {"added": "+", "removed": "-", "changed": "~"}
 
 
@@ -116,61 +115,27 @@ def _on_disk(folder: Path, built: Built) -> dict[str, str]:
 
 
 def _of_prometheus(built: Built, address: str) -> list[Change]:
+    from sereno.app.asking import asked, shown
     from sereno.app.differing import changes, rules_in, rules_running
 
     try:
-        running = rules_running(_asked(address, "/api/v1/rules"))
+        running = rules_running(asked(address, "/api/v1/rules"))
     except ValueError as error:
-        raise Unavailable(f"{address} does not answer as a Prometheus does") from error
+        raise Unavailable(f"{shown(address)} does not answer as a Prometheus does") from error
     files = {name: text for name, text in built.files.items() if name.startswith("prometheus/rules/")}
     return changes(running, rules_in(files))
 
 
 def _of_alertmanager(built: Built, address: str) -> list[Change]:
+    from sereno.app.asking import asked, shown
     from sereno.app.differing import of_configuration
 
-    try:
-        running = str(_asked(address, "/api/v2/status")["config"]["original"])
-    except (KeyError, TypeError) as error:
-        raise Unavailable(f"{address} does not answer as an Alertmanager does") from error
     name = "alertmanager/alertmanager.yml"
-    return of_configuration(running, built.files.get(name, "{}"), name)
-
-
-def _asked(address: str, path: str) -> Any:
-    """The JSON at `path` of a server that policy lets us call. Raises Unavailable when there is none."""
-    import asyncio
-
-    import httpx
-
-    from sereno.adapters.notify.egress import Policy, guarded_client
-    from sereno.app.settings import load_settings
-
-    settings = load_settings()
-    # The operator's own servers, usually private: link-local addresses are refused all the same.
-    policy = Policy.of(settings.allowed_hosts, allow_private=True)
-    token = settings.prometheus_token.get_secret_value() if settings.prometheus_token else ""
-
-    async def ask() -> Any:
-        mine = settings.prometheus is not None and address.rstrip("/") == settings.prometheus.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token and mine else {}
-        async with (
-            guarded_client(policy, timeout_seconds=30) as client,
-            client.stream("GET", address.rstrip("/") + path, headers=headers) as answer,
-        ):
-            body = bytearray()
-            async for piece in answer.aiter_bytes():
-                body += piece
-                if len(body) > _ANSWER_BYTES_MAX:
-                    raise Unavailable(f"{address} says more than {_ANSWER_BYTES_MAX // 1_000_000} MB")
-            if answer.status_code != 200:
-                raise Unavailable(f"{address} answers {answer.status_code}")
-            return json_text.loads(body)
-
     try:
-        return asyncio.run(ask())
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-        raise Unavailable(f"{address} cannot be asked: {error}") from error
+        running = str(asked(address, "/api/v2/status")["config"]["original"])
+        return of_configuration(running, built.files.get(name, "{}"), name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"{shown(address)} does not answer as an Alertmanager does") from error
 
 
 def _spec_of(path: Path, reference: str) -> Any:
@@ -196,6 +161,7 @@ def _git(path: Path, *arguments: str) -> str:
             capture_output=True,
             text=True,
             encoding="utf-8",
+            errors="replace",
             timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sereno.app.cli.client import print_json, print_line
-from sereno.kernel.errors import UsageError
+from sereno.kernel.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
     from sereno.app.importing.documents import Brought
@@ -96,27 +95,13 @@ def _files(path: Path) -> list[Path]:
 
 
 def _asked(url: str) -> tuple[RuleGroup, ...]:
+    from sereno.app.asking import asked, shown
     from sereno.app.importing.rules_api import groups_of_answer
 
-    return groups_of_answer(asyncio.run(_get(url.rstrip("/") + "/api/v1/rules")), url)
-
-
-async def _get(url: str) -> Any:
-    from httpx import HTTPError
-
-    from sereno.adapters.notify.egress import Policy
-    from sereno.adapters.samples.fetching import client
-    from sereno.app.settings import load_settings
-
-    settings = load_settings()
-    token = settings.prometheus_token
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    async with client(Policy.of(settings.allowed_hosts, allow_private=True)) as http:
-        try:
-            answer = await http.get(url, headers=headers)
-            return answer.raise_for_status().json()
-        except (HTTPError, ValueError) as error:
-            raise UsageError(f"{url} cannot be read: {error}") from error
+    try:
+        return groups_of_answer(asked(url, "/api/v1/rules"), shown(url))
+    except Unavailable as error:
+        raise UsageError(error.message) from error
 
 
 def _wishes(into: Path, service: str, by: str, team: str) -> Wishes:

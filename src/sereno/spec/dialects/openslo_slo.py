@@ -53,7 +53,7 @@ from sereno.spec.dialects.openslo_policies import (
 from sereno.spec.dialects.openslo_sli import Sources
 from sereno.spec.dialects.openslo_windows import window_of
 from sereno.spec.model import Calendar, CompositeSli, Method, Objective, Slo
-from sereno.spec.reading import Reading, closest
+from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node
 
 METHODS: dict[str, Method] = {
@@ -132,7 +132,7 @@ def _check(reading: Reading, node: Node, known: Collection[str], kind: str) -> b
             node,
             f"there is no {kind} `{name}` in this folder",
             expected=f"a document of `kind: {kind}` with that name",
-            hint=closest(name, sorted(known)),
+            hint=reading.closest(name, sorted(known)),
         )
     return False
 
