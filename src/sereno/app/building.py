@@ -95,6 +95,7 @@ def write(out: Path, made: Mapping[str, Mapping[str, str]], *, all_targets: bool
     Raises OSError; the files of before are then whole.
     """
     files = {name: text for texts in made.values() for name, text in texts.items()}
+    _must_stay_inside(out, files)
     sums = {name: sha256(text.encode()).hexdigest() for name, text in files.items()}
     earlier, targets = _earlier(out)
     stale = {
@@ -119,6 +120,14 @@ def write(out: Path, made: Mapping[str, Mapping[str, str]], *, all_targets: bool
     left = {name: known for name, known in earlier.items() if name not in stale}
     _replace(out / MANIFEST, _manifest({**left, **sums}, {**targets, **_targets(made)}))
     return Written(tuple(changed), tuple(name for name in files if name not in changed), removed, kept)
+
+
+def _must_stay_inside(out: Path, names: Iterable[str]) -> None:
+    """Raises OSError where a link below `out` leads out of it: what stands there is somebody else's."""
+    root = out.resolve()
+    for folder in sorted({(out / name).parent for name in names}):
+        if not folder.resolve().is_relative_to(root):
+            raise OSError(f"{folder} is a link that leads out of {out}")
 
 
 def _targets(made: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -23,17 +23,19 @@ from sereno.compiler.manual_blocks import (
 )
 from sereno.compiler.manual_style import STYLE
 from sereno.compiler.manual_words import PHRASES
+from sereno.kernel.inert import inert
 from sereno.kernel.language import say
 
 
 def to_html(document: Document) -> str:
-    """`document` as a page that ends in a line feed. Everything in it is escaped before anything is marked."""
+    """`document` as a page that ends in a line feed. Everything in it is escaped before anything is marked, and nothing
+    turns the direction of reading."""
     contents = _contents(document) if document.contents else ""
     blocks = document.blocks
     starts = next((at for at, one in enumerate(blocks) if isinstance(one, Heading)), 0) if document.contents else 0
     before, body = ("\n".join(_block(block) for block in some) for some in (blocks[:starts], blocks[starts:]))
     title = escape(document.title)
-    return (
+    return inert(
         f'<!doctype html>\n<html lang="{document.language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'

@@ -23,6 +23,7 @@ from sereno.compiler.manual_blocks import (
     plain,
     slug,
 )
+from sereno.kernel.inert import inert
 
 _MEANS_SOMETHING = re.compile(r"([\\`*\[\]<|])|(?<!\w)(_)|(_)(?!\w)|&(?=#?\w+;)")
 _BEGINS = re.compile(r"(?m)^( *)([-+#>]|\d+[.)])(?=\s|#|$)")
@@ -32,7 +33,7 @@ def to_markdown(document: Document) -> str:
     """`document` as Markdown that ends in a line feed; links to its headings use the names that code hosts give."""
     writer = _Writer(_anchors(document))
     parts = [f"# {_escaped(document.title)}", *(writer.block(block) for block in document.blocks)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return inert("\n\n".join(part for part in parts if part)) + "\n"
 
 
 def _anchors(document: Document) -> Mapping[str, str]:

@@ -15,6 +15,19 @@ _KEY = rf"""((?:^|[\s{{,"'-])["']?(?:{"|".join(SECRET_KEYS)})["']?\s*:\s*)"""
 _VALUE = re.compile(_KEY + r"""("[^"]*"?|'[^']*'?|[^\s,}\]#]+)""", re.IGNORECASE)
 
 
+# Names that somebody chose (variables of an environment, headers): what they end in says that they are secret.
+_SAYS = (
+    r"""["']?[A-Za-z0-9_.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?"""
+    r"""|authorization|auth)["']?"""
+)
+_WORD = r"""("[^"]*"?|'[^']*'?|[^\s,}\]#"']+)"""
+_NAMED = re.compile(rf"""((?:^|[\s{{,\["'-]){_SAYS}[ \t]*[:=][ \t]*){_WORD}""", re.IGNORECASE)
+_PAIR = re.compile(rf"""(name:[ \t]*{_SAYS},[ \t]*value:[ \t]*){_WORD}""", re.IGNORECASE)
+_HEADERS = re.compile(r"""(headers["']?:[ \t]*\{)([^}]*)""", re.IGNORECASE)
+
+
 def masked(line: str) -> str:
     """`line` with stars for the values of keys that hold secrets; places stay where they were."""
-    return _VALUE.sub(lambda found: found[1] + "*" * len(found[2]), line)
+    for pattern in (_VALUE, _HEADERS, _PAIR, _NAMED):
+        line = pattern.sub(lambda found: found[1] + "*" * len(found[2]), line)
+    return line
