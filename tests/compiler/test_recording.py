@@ -150,6 +150,7 @@ def test_the_period_is_weighed_by_events(tmp_path: Path, name: str) -> None:
     story = {
         "rule_files": ["rules.yml"],
         "evaluation_interval": "5m",  # as the group's: events of five minutes, every five minutes
+        "group_eval_order": [each.name for each in groups],  # else promtool takes them in any order
         "tests": [
             {
                 "interval": "1m",
@@ -194,6 +195,7 @@ def test_slices_that_nobody_watched_while_work_was_planned(
     story = {
         "rule_files": ["rules.yml"],
         "evaluation_interval": "5m",
+        "group_eval_order": [each.name for each in groups],
         "tests": [{"interval": "1m", "input_series": [{"series": "up_now", "values": values}],
                    "promql_expr_test": [{**asked, "exp_samples": [{"labels": "{}", "value": 1}]}]}],
     }  # fmt: skip

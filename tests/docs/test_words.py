@@ -125,7 +125,7 @@ def pattern(node: ast.JoinedStr) -> str | None:
     return "".join(parts) if re.fullmatch(r"[\w.]{2,}", own) and re.search(r"[a-z]{2}", own) else None
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUES))
+@pytest.mark.parametrize("name", sorted(name for name in CATALOGUES if not name.endswith(".GLOSSARY")))  # told whole
 def test_no_phrase_is_left_unsaid(name: str) -> None:
     constants, patterns = said()
     _, phrases = CATALOGUES[name]

@@ -24,19 +24,19 @@ _PHRASES: Phrases = {
     "WEEKLY": {"es": "cada semana", "en": "every week"},
     "MONTHLY": {"es": "cada mes", "en": "every month"},
     "YEARLY": {"es": "cada año", "en": "every year"},
-    "HOURLY_n": {"es": "cada {n} horas", "en": "every {n} hours"},
-    "DAILY_n": {"es": "cada {n} días", "en": "every {n} days"},
-    "WEEKLY_n": {"es": "cada {n} semanas", "en": "every {n} weeks"},
-    "MONTHLY_n": {"es": "cada {n} meses", "en": "every {n} months"},
-    "YEARLY_n": {"es": "cada {n} años", "en": "every {n} years"},
+    "HOURLY_apart": {"es": "cada {n} horas", "en": "every {n} hours"},
+    "DAILY_apart": {"es": "cada {n} días", "en": "every {n} days"},
+    "WEEKLY_apart": {"es": "cada {n} semanas", "en": "every {n} weeks"},
+    "MONTHLY_apart": {"es": "cada {n} meses", "en": "every {n} months"},
+    "YEARLY_apart": {"es": "cada {n} años", "en": "every {n} years"},
     "on": {"es": "el {days}", "en": "on {days}"},
     "on_the": {"es": "el {days}", "en": "on the {days}"},
     "last_day": {"es": "último día", "en": "last day"},
-    "nth_last_day": {"es": "{n}.º día contado desde el último", "en": "{nth} day counted from the last"},
-    "day": {"es": "día {n}", "en": "{nth} day"},
-    "nth": {"es": "{n}.º {day}", "en": "{nth} {day}"},
+    "nth_last_day": {"es": "{nth} día contado desde el último", "en": "{nth} day counted from the last"},
+    "day": {"es": "día {n}", "en": "{n} day"},
+    "nth": {"es": "{nth} {day}", "en": "{nth} {day}"},
     "last": {"es": "último {day}", "en": "last {day}"},
-    "nth_last": {"es": "{n}.º {day} contado desde el último", "en": "{nth} {day} counted from the last"},
+    "nth_last": {"es": "{nth} {day} contado desde el último", "en": "{nth} {day} counted from the last"},
     "in": {"es": "en {months}", "en": "in {months}"},
     "times": {"es": "{n} veces en total", "en": "{n} times in all"},
     "time": {"es": "1 vez en total", "en": "1 time in all"},
@@ -57,7 +57,7 @@ def in_words(rrule: str, language: Language) -> str | None:
     if parts["FREQ"] == "YEARLY" and "BYDAY" in parts and "BYMONTH" not in parts:
         return None
     count = parts.get("INTERVAL", "1")
-    said = [say(_PHRASES, parts["FREQ"] if count == "1" else f"{parts['FREQ']}_n", language, n=count)]
+    said = [say(_PHRASES, parts["FREQ"] if count == "1" else f"{parts['FREQ']}_apart", language, n=count)]
     if "BYDAY" in parts:
         days = parts["BYDAY"].split(",")
         numbered = any(len(day) > 2 for day in days)
@@ -91,16 +91,20 @@ def _weekday(text: str, language: Language) -> str:
         return day
     if place == -1:
         return say(_PHRASES, "last", language, day=day)
-    return say(_PHRASES, "nth" if place > 0 else "nth_last", language, n=abs(place), nth=_nth(abs(place)), day=day)
+    return say(_PHRASES, "nth" if place > 0 else "nth_last", language, nth=_nth(abs(place), language), day=day)
 
 
 def _day(place: int, language: Language) -> str:
     if place == -1:
         return say(_PHRASES, "last_day", language)
-    return say(_PHRASES, "day" if place > 0 else "nth_last_day", language, n=abs(place), nth=_nth(abs(place)))
+    if place > 0:
+        return say(_PHRASES, "day", language, n=str(place) if language == "es" else _nth(place, language))
+    return say(_PHRASES, "nth_last_day", language, nth=_nth(-place, language))
 
 
-def _nth(place: int) -> str:
+def _nth(place: int, language: Language) -> str:
+    if language == "es":
+        return f"{place}.º"
     ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{ending}"
 

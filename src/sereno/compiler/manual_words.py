@@ -118,7 +118,7 @@ PHRASES: Phrases = {
     "opens": {"es": "Abre incidente", "en": "Opens an incident"},
     "yes": {"es": "sí", "en": "yes"},
     "no": {"es": "no", "en": "no"},
-    "acknowledge": {"es": "Respuesta en", "en": "Acknowledged within"},
+    "acknowledge": {"es": "Se reconoce en", "en": "Acknowledged within"},
     "update": {"es": "Novedades cada", "en": "Updates every"},
     "shown": {"es": "El público ve", "en": "The public sees"},
     "aliases": {"es": "También", "en": "Also"},
@@ -181,7 +181,7 @@ GLOSSARY: Phrases = {
         "en": "How many times faster than sustainable the budget is spent. At 1× it lasts exactly the window.",
     },
     "detection": {
-        "es": "Aviso de una caída total: ventana larga × tasa × presupuesto, desde que todo falla,"
+        "es": "Alerta de una caída total: ventana larga × tasa de consumo × presupuesto, desde que todo falla,"
         " con tráfico normal y sin contar lo que tarda una evaluación.",
         "en": "Alert of a total outage: long window × burn rate × budget, from when everything fails,"
         " with usual traffic and apart from the delay of an evaluation.",

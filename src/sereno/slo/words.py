@@ -26,11 +26,11 @@ PHRASES: Phrases = {
         " if it goes on, a whole budget lasts {exhausts} at most, and what is left of it less.",
     },
     "left_out": {"es": "se dejó fuera de {slo}: {why}", "en": "left out of {slo}: {why}"},
-    "a_day": {"es": "un día", "en": "one-day"},
-    "a_week": {"es": "una semana", "en": "one-week"},
-    "a_month": {"es": "un mes", "en": "one-month"},
-    "a_quarter": {"es": "un trimestre", "en": "one-quarter"},
-    "a_year": {"es": "un año", "en": "one-year"},
+    "one_day": {"es": "un día", "en": "one-day"},
+    "one_week": {"es": "una semana", "en": "one-week"},
+    "one_month": {"es": "un mes", "en": "one-month"},
+    "one_quarter": {"es": "un trimestre", "en": "one-quarter"},
+    "one_year": {"es": "un año", "en": "one-year"},
     "failed": {"es": "de los eventos fallaron", "en": "of the events failed"},
     "fraction": {
         "es": "de lo que en ese tiempo sería tráfico normal (el de {window}) falló",
@@ -116,7 +116,7 @@ def target(slo: Slo, language: Language) -> str:
 
 def _period(slo: Slo, language: Language) -> str:
     """The time that the budget is for: `30 d`, or a month of the calendar, which has no fixed length."""
-    return say(PHRASES, f"a_{slo.calendar.unit}", language) if slo.calendar else span(slo.window, language)
+    return say(PHRASES, f"one_{slo.calendar.unit}", language) if slo.calendar else span(slo.window, language)
 
 
 def _failed(slo: Slo, language: Language) -> str:
