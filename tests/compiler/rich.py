@@ -47,6 +47,7 @@ probes:
   - {icmp: gateway.shop.example, name: gateway, every: 30s}
 slos:
   - {name: availability, objective: 99.9%, window: 30d, policy: standard, runbook: https://git.shop.example/api.md,
+     cloudwatch: {namespace: AWS/ApplicationELB, total: RequestCount, bad: HTTPCode_Target_5XX_Count, dimensions: {LoadBalancer: app/shop/1}},
      sli: {events: {total: 'http_requests_total{job="api"}', bad: 'status=~"5..|429"', except: 'endpoint=~"/health.*"'}}}
   - {name: good, objective: 99.95%, window: 28d, sli: {events: {total: 'calls_total{job="api"}', good: 'code!~"5.."'}}}
   - {name: apart, objective: 99%, window: 7d, sli: {events: {total: 'tot_total{job="api"}', bad: 'errs_total{job="api"}'}}}

@@ -1,6 +1,7 @@
 """What Terraform files must be: every block as the provider's published schema has it, every reference to something.
 
-The schemas are in tests/data/terraform. Where a `terraform` is installed it also reads the files, without any provider.
+The schemas are in tests/data/terraform. Where a `terraform` is installed it also reads the files, without any provider;
+with those in the folder that SERENO_TF_MIRROR names, a filesystem mirror, it validates what they have.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ DATA = Path(__file__).parents[1] / "data" / "terraform"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _REFERENCE = re.compile(r"(data\.)?([a-z_]+)\.([A-Za-z_][\w-]*)(?:\.([a-z_]+))?")
 _COMPUTED = {"id", "integration_key"}
+_GIVEN = {"alarm_name"}
 _PARTS = {"terraform", "variable", "provider", "data", "resource", "output"}
 
 
@@ -135,9 +137,10 @@ def _expressions(text: str, document: Mapping[str, Any]) -> Iterator[str]:
                 yield f"there is no variable {found[3]}"
         else:
             part = "data" if found[1] else "resource"
-            if found[3] not in document.get(part, {}).get(found[2], {}):
+            given = document.get(part, {}).get(found[2], {})
+            if found[3] not in given:
                 yield f"{text!r} refers to nothing"
-            if found[4] not in _COMPUTED:
+            if found[4] not in _COMPUTED | (_GIVEN & set(given.get(found[3], {}))):
                 yield f"{text!r} refers to no attribute that there is"
 
 
@@ -154,3 +157,23 @@ def _read(text: str, folder: Path) -> Iterator[str]:
     for source in re.findall(r'"source": "([^"]+)"', text):
         if source.lower() not in done.stdout.lower():
             yield f"terraform does not see the provider {source}"
+    mirror = os.environ.get("SERENO_TF_MIRROR", "")
+    sources = re.findall(r'"source": "([^"]+)"', text)
+    if mirror and all((Path(mirror) / "registry.terraform.io" / source.lower()).is_dir() for source in sources):
+        yield from _validated(folder, mirror)
+
+
+def _validated(folder: Path, mirror: str) -> Iterator[str]:
+    """What the providers themselves say, from the filesystem mirror."""
+    configuration = folder / "mirror.tfrc"
+    configuration.write_text(f'provider_installation {{ filesystem_mirror {{ path = "{mirror}" }} }}\n')
+    environment = {**os.environ, "TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1"}
+    for command in (["init", "-no-color", "-input=false", "-backend=false"], ["validate", "-json"]):
+        done = subprocess.run(
+            ["terraform", *command],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            yield f"terraform {command[0]}: {(done.stdout + done.stderr)[-1500:]}"
+            return
+    yield from (f"terraform warns: {one['summary']}" for one in json.loads(done.stdout)["diagnostics"])

@@ -218,5 +218,6 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "ticket": "of a slow burn; the third of the scale by default",
         "tiers": "its burn-rate tiers; by default those that follow from its window",
         "labels": "labels of its alerts, beside those that Sereno sets itself",
+        "cloudwatch": "the metrics that count the same events in CloudWatch, for the target `terraform-cloudwatch`",
     },
 }

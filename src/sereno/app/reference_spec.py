@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from sereno.app import reference_cloud as cloud
 from sereno.app import reference_dashboards as dashboards
 from sereno.app import reference_delivery as delivery
 from sereno.app import reference_monitoring as monitoring
@@ -21,6 +22,7 @@ MODULES = (
     *delivery.MODULES,
     *monitoring.MODULES,
     *dashboards.MODULES,
+    *cloud.MODULES,
 )  # fmt: skip
 HEADINGS = {
     "a service": "service",
@@ -80,6 +82,7 @@ HEADINGS = {
     **delivery.HEADINGS,
     **monitoring.HEADINGS,
     **dashboards.HEADINGS,
+    **cloud.HEADINGS,
 }
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     **objectives.MEANINGS,
@@ -300,6 +303,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     **delivery.MEANINGS,
     **monitoring.MEANINGS,
     **dashboards.MEANINGS,
+    **cloud.MEANINGS,
 }
 
 
@@ -385,6 +389,7 @@ TITLES = {
     **delivery.TITLES,
     **monitoring.TITLES,
     **dashboards.TITLES,
+    **cloud.TITLES,
 }
 INTRODUCTION = """\
 # The spec

@@ -55,6 +55,7 @@ TARGETS: Mapping[str, str] = {
     "runbook-pages": "runbook_pages:runbook_pages",
     "manual": "manual:manual",
     "terraform-pagerduty": "terraform_pagerduty:terraform_pagerduty",
+    "terraform-cloudwatch": "terraform_cloudwatch:terraform_cloudwatch",
     "terraform-statuspage": "terraform_statuspage:terraform_statuspage",
 }
 """Each target's `module:function` below `sereno.compiler`; the first line of the function's docstring describes it."""

@@ -16,6 +16,7 @@ from sereno.kernel.message import Channel, Language
 from sereno.kernel.rule import Rule
 from sereno.kernel.severity import DEFAULT_SEVERITIES, Severities
 from sereno.spec.dashboard_model import Dashboard
+from sereno.spec.model_cloud import CloudWatch
 from sereno.spec.model_monitoring import Discovery, Notifications, Probe
 from sereno.spec.rule_groups import RuleGroup
 
@@ -204,6 +205,7 @@ class Slo:
     keep_firing_for: timedelta = timedelta(0)
     alerting: bool = True
     labels: Labels = field(default_factory=Labels)
+    cloudwatch: CloudWatch | None = None
 
 
 @dataclass(frozen=True, slots=True)

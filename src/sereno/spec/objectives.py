@@ -48,6 +48,7 @@ from typing import Literal, cast
 
 from sereno.kernel.labels import Labels
 from sereno.spec import values
+from sereno.spec.cloud import cloudwatch
 from sereno.spec.fields import Fields, expect
 from sereno.spec.model import (
     Calendar,
@@ -93,7 +94,7 @@ def slo(reading: Reading, node: Node) -> tuple[Slo, ...]:
         optional=(
             "objective", "extends", "title", "description", "method", "slice", "slice_objective", "unknown",
             "maintenance", "low_traffic", "policy", "runbook", "severity", "ticket", "keep_firing_for", "alerting",
-            "tiers", "labels",
+            "tiers", "labels", "cloudwatch",
         ),
     )  # fmt: skip
     name = fields.read("name", values.name) or ""
@@ -123,8 +124,13 @@ def slo(reading: Reading, node: Node) -> tuple[Slo, ...]:
         keep_firing_for=fields.read("keep_firing_for", _WAIT) or timedelta(0),
         alerting=alerting is not False,
         labels=fields.read("labels", _LABELS) or Labels(),
+        cloudwatch=fields.read("cloudwatch", cloudwatch),
     )
     one = _counted(reading, fields, one)
+    if promised and (place := fields.key("cloudwatch")) is not None:
+        reading.complain(
+            "SER024", place, "two metrics do not count several `promises`", expected="an objective for each promise"
+        )
     if read is not None and read.parts is not None:
         reading.composites.append(("", name, read.parts))
     return tuple(_promise(one, each) for each in promised) or (one,)

@@ -25,7 +25,15 @@ WANTED = {
             "pagerduty_event_orchestration_service": "eventOrchestrationService.EventOrchestrationServiceConfig",
         },
         "data": {"pagerduty_user": "dataPagerdutyUser.DataPagerdutyUserConfig"},
-    }
+    },
+    "aws": {
+        "provider": "provider.AwsProviderConfig",
+        "resources": {
+            "aws_cloudwatch_metric_alarm": "cloudwatchMetricAlarm.CloudwatchMetricAlarmConfig",
+            "aws_cloudwatch_composite_alarm": "cloudwatchCompositeAlarm.CloudwatchCompositeAlarmConfig",
+        },
+        "data": {},
+    },
 }
 _META = frozenset(("connection", "count", "dependsOn", "forEach", "lifecycle", "provider", "provisioners"))
 
@@ -75,12 +83,15 @@ def extract(provider: str, wheel: Path) -> dict[str, Any]:
     """What is kept of a provider."""
     described, wanted = assembly(wheel), WANTED[provider]
     types, module = described["types"], described["name"]
+    configured = block(types, f"{module}.{wanted['provider']}")
+    # Of a hundred ways to sign in only the region is written.
+    configured = {"region": configured["region"]} if provider == "aws" else configured
     return {
         "package": module,
         "version": described["version"],
         "licence": described["license"],
         "source": f"PyPI: {wheel.name}",
-        "provider": block(types, f"{module}.{wanted['provider']}"),
+        "provider": configured,
         "resource": {name: block(types, f"{module}.{config}") for name, config in wanted["resources"].items()},
         "data": {name: block(types, f"{module}.{config}") for name, config in wanted["data"].items()},
     }
