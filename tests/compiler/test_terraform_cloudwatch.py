@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import operator
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -147,7 +148,8 @@ def state(alarm: dict[str, Any], series: dict[str, list[Point]], now: int) -> st
     found = calculate(expression, known)
     if found is None:
         return {"missing": "INSUFFICIENT_DATA", "notBreaching": "OK", "breaching": "ALARM"}[alarm["treat_missing_data"]]
-    return "ALARM" if found > float(alarm["threshold"]) else "OK"
+    breaches = {"GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge}
+    return "ALARM" if breaches[alarm["comparison_operator"]](found, float(alarm["threshold"])) else "OK"
 
 
 def fires(output: Output, tier: str, series: dict[str, list[Point]], now: int) -> bool:
