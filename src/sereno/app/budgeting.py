@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sereno.adapters.samples.source import thinned_of
 from sereno.app.evaluate import fetch
 from sereno.kernel.errors import NotFound, UsageError
+from sereno.kernel.inert import inert
 from sereno.slo import Budget, Correction, Effect, Exclusions, SloPlan, budget, budget_selections
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 REASON_LONGEST = 2000
 CORRECTION_LONGEST = timedelta(days=92)
+_EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 async def exclusions_of(control: Control) -> Exclusions:
@@ -42,7 +44,7 @@ async def correct(
     declared, UsageError for a time that is none, lies ahead or is longer than a quarter, or without a reason.
     """
     now = control.clock.now()
-    plans = _concerned(control, service, slo)
+    plans, reason = _concerned(control, service, slo), inert(reason)
     _check(start, end, reason, now)
     entry = Correction(control.ids.new("co"), service, slo, start, end, reason.strip(), actor, now)
     before = await exclusions_of(control)
@@ -62,6 +64,7 @@ async def correct(
 
 async def withdraw(control: Control, correction_id: str, *, reason: str, actor: str) -> Correction:
     """Let an entry of the ledger count no more. Raises NotFound, or Conflict if it was withdrawn already."""
+    reason = inert(reason)
     if not reason.strip() or len(reason) > REASON_LONGEST:
         raise UsageError(f"a withdrawal needs a reason of 1 to {REASON_LONGEST:,} characters")
     now, entry_id = control.clock.now(), control.ids.new("co")
@@ -108,6 +111,8 @@ def _concerned(control: Control, service: str, slo: str | None) -> list[SloPlan]
 def _check(start: datetime, end: datetime, reason: str, now: datetime) -> None:
     if start.tzinfo is None or end.tzinfo is None:
         raise UsageError("say of which zone the times are", hint="such as 2026-03-02T03:00:00Z or …-05:00")
+    if start < _EARLIEST:
+        raise UsageError(f"there is no budget of before {_EARLIEST:%Y}")
     if not start < end:
         raise UsageError("a correction ends after it starts")
     if end > now:
