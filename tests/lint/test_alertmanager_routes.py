@@ -213,7 +213,9 @@ receivers: [{name: a}, {name: b}, {name: c}]
 
 def test_a_regex_of_nothing_is_not_made_one_of_everything() -> None:
     """Alertmanager refuses `match_re: {team: }`; `team=~""` would be a route for all alerts without a team."""
-    text = "route:\n  receiver: a\n  routes:\n    - match_re:\n        team:\n      receiver: a\nreceivers: [{name: a}]\n"
+    text = (
+        "route:\n  receiver: a\n  routes:\n    - match_re:\n        team:\n      receiver: a\nreceivers: [{name: a}]\n"
+    )
     found = look(text)
     assert {one.diagnostic.code for one in found} >= {"SER304", "SER310"}
     assert not any(one.edits for one in found if one.diagnostic.code == "SER310")

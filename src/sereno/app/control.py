@@ -73,8 +73,8 @@ class SpecHolder:
         folder: Path, now: datetime, promql: PromqlSettings | None = None, environment: str = ""
     ) -> SpecHolder:  # fmt: skip
         """The spec of `folder`. Raises SpecError with every diagnostic if it has mistakes."""
-        from sereno.app.promql_checker import Checker
         from sereno.app.meaning import load_meaning
+        from sereno.app.promql_checker import Checker
 
         seen = _seen(folder)
         loaded = load_meaning(folder, promql=Checker(promql), environment=environment)
