@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.compiler.promtool import accepts
 
-from sereno.app.cli import run
 from sereno.app.building import write
+from sereno.app.cli import run
 from sereno.app.cli.build import build
 from sereno.kernel.errors import SpecError, UsageError
 

@@ -252,7 +252,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "email": "a mail address",
         "slack": "an incoming webhook of Slack: a secret, write `env:NAME`",
         "webhook": "an https address that takes signed JSON",
-        "terminal": "`true` (standard error of `sereno up`), or a path. Exactly one of these keys; any may be `env:NAME`",
+        "terminal": "`true` (standard error of `sereno up`), or a path. Exactly one of these keys; any may be"
+        " `env:NAME`",
         "sms": "a telephone number with its country; a short text, through the gateway of the settings",
         "phone": "a telephone number that is called; the summary is spoken",
         "push": "a device, as the gateway for notifications knows it",
@@ -398,6 +399,7 @@ INTRODUCTION = """\
 
 A folder, `reliability/` by default, of any number of `.yaml` files; a file may hold several documents between `---`.
 A document's kind is one of its keys: `service`, `team`, `escalation`, `schedule`, `person`, `status_page`,
-`severities`, `workspace`, `policy`, `maintenance`, `dashboard`, `experiment`, `readiness`, `flags` or `template`. Documents refer to one another by name, in any order, over any files. Durations are
+`severities`, `workspace`, `policy`, `maintenance`, `dashboard`, `experiment`, `readiness`, `flags` or `template`.
+Documents refer to one another by name, in any order, over any files. Durations are
 written as Prometheus does: `500ms`, `30s`, `5m`, `1h30m`, `30d`. `sereno check` reads all of it and says what is
 wrong, with the codes of [diagnostics](diagnostics.md); an unknown key is a mistake."""

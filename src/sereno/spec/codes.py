@@ -104,12 +104,12 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     # Dashboards
     ("SER195", "Unknown unit", "A panel's `unit` is one that Grafana knows (`percentunit`, `s`, `bytes`, `reqps` …) or "
      "one of your own: `currency:PEN`, `suffix: pods`."),
-    ("SER196", "Bad threshold", "Thresholds go up; only the first may be without `at`, and each has a colour: a word such "
-     "as `green`, or `#EAB839`. Numbers are written `0.8` or `80%`."),
+    ("SER196", "Bad threshold", "Thresholds go up; only the first may be without `at`, and each has a colour: a word "
+     "such as `green`, or `#EAB839`. Numbers are written `0.8` or `80%`."),
     ("SER197", "Bad parameter of a template", "The built-in dashboard does not know the parameter, needs one that is "
      "missing, or wants a name where something else was written."),
-    ("SER198", "Not a dashboard or panel of Grafana", "What is kept as `raw` is Grafana's own JSON: a panel has a `type`, "
-     "a dashboard has `panels`."),
+    ("SER198", "Not a dashboard or panel of Grafana", "What is kept as `raw` is Grafana's own JSON: a panel has a "
+     "`type`, a dashboard has `panels`."),
     ("SER199", "Unknown dashboard", "No document declares a dashboard of that name."),
     # Unused
     ("SER081", "Not an address of that channel", "A telephone number is written with its country, `+51 999 000 111`; "
@@ -219,8 +219,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "events are counted there is no number of those that nobody saw: count slices (`method: timeslices`)."),
     ("SER181", "Ratio that nothing weighs (warning)", "A share of bad events without their number can only be averaged "
      "over time, so that an idle night weighs what a busy day does. Give `total` and `bad`."),
-    ("SER182", "Guard without events (warning)", "`low_traffic` counts events; gauges, ratios and composites have none, "
-     "and `budget_fraction` has no meaning for slices."),
+    ("SER182", "Guard without events (warning)", "`low_traffic` counts events; gauges, ratios and composites have "
+     "none, and `budget_fraction` has no meaning for slices."),
     ("SER183", "Slices too short for their samples (warning)", "A rate needs samples: a slice that holds fewer than "
      "four scrapes may come to nothing, which shows as missing coverage."),
     ("SER184", "Objective that alerts nobody (warning)", "Every burn-rate tier would fire inside the budget, or could "
