@@ -160,8 +160,9 @@ def test_flota_promises_less_and_wakes_nobody_where_it_is_tried() -> None:
 @pytest.mark.parametrize("name", ["flota", "tienda"])
 @pytest.mark.parametrize("environment", ["produccion", "ensayo"])
 def test_nothing_is_to_be_said_of_its_environments(
-    name: str, environment: str, capsys: pytest.CaptureFixture[str]
+    name: str, environment: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SERENO_ENVIRONMENT", environment)  # the command sets it for its process, which is ours
     assert run(["check", str(folder_of(name)), "--strict", "--environment", environment]) == 0, capsys.readouterr().out
     pages = [one.page for one in loaded(name, environment).severities]
     assert ("always" in pages) is (environment == "produccion")
