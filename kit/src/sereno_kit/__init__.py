@@ -1,0 +1,1 @@
+"""Makes a Python service observable and resilient in one line."""

@@ -1,0 +1,1 @@
+"""Switches that are thrown while the program runs."""

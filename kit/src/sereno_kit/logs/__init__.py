@@ -1,0 +1,1 @@
+"""Structured lines, the same from structlog and from `logging`."""

@@ -1,0 +1,97 @@
+"""What `instrument` may be told. Every field has a default that is right for most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TextIO
+
+FieldSet = Literal["otel", "elastic", "cloudwatch", "azure"]
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Bounds of durations: those that OpenTelemetry advises for `http.server.request.duration`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """How the program logs."""
+
+    level: str = "INFO"
+    form: Literal["json", "console"] = "json"
+    fields: FieldSet = "otel"
+    access: bool = True
+    """One line a request."""
+    quiet: tuple[str, ...] = ("/health/live", "/health/ready", "/metrics")
+    """Paths whose lines are written only when they fail."""
+    sample: Mapping[str, float] = field(default_factory=dict)
+    """By event or route, the share of lines below WARNING that are kept; each kept line says the share."""
+    queue_lines_max: int = 0
+    """Above 0, a thread writes and at most so many lines wait; what finds no place is dropped and counted."""
+    stream: TextIO | None = None
+    """Where lines go; standard output, if not given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What is counted, and how it is exposed."""
+
+    path: str | None = "/metrics"
+    """Where it is exposed; None for nowhere (a port of its own: `Kit.serve_metrics`)."""
+    bounds_seconds: tuple[float, ...] = SECONDS
+    native: bool = False
+    """Native histograms beside the classic ones, for a scraper that asks for protobuf."""
+    exemplars: bool = True
+    process: bool = True
+    loop_lag: bool = True
+    series_max: int = 2_000
+    """Label combinations of one metric; what comes after is counted as `__other__`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """OpenTelemetry, of the extra `otel`."""
+
+    share: float = 0.1
+    """Of the traces that begin here; one that the caller began follows the caller."""
+    endpoint: str | None = None
+    """Where OTLP over HTTP is taken; `OTEL_EXPORTER_OTLP_ENDPOINT`, if not given."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentry:
+    """Sentry, of the extra `sentry`. Everything sent passes the redactor."""
+
+    dsn: str
+    share: float = 1.0
+    """Of the errors."""
+    traces_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Where the orchestrator asks."""
+
+    live: str = "/health/live"
+    ready: str = "/health/ready"
+    timeout_seconds: float = 2.0
+    cache_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """At SIGTERM readiness says 503, the load balancer has `delay_seconds` to see it, then the server stops."""
+
+    delay_seconds: float = 5.0
+    timeout_seconds: float = 25.0
+    """After the delay, for what is under way; then the process is told to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """Where operators look at pipelines, features and flags, and override them. Without a token it does not exist."""
+
+    path: str = "/-/kit"
+    token: str | None = None
+    """What callers send as a bearer; `SERENO_KIT_TOKEN`, if not given."""
+    chaos: bool = False
+    """Whether faults may be injected from here; `SERENO_KIT_CHAOS=1` says so too. Never where customers are."""

@@ -1,0 +1,1 @@
+"""Guards around calls: retry, breaker, bulkhead, limits, time-outs, and their composition."""

@@ -1,0 +1,1 @@
+"""What tests of instrumented programs need: time that obeys, captured signals, faults."""
