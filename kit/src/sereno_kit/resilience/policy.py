@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol, Self
 
 from sereno_kit.clock import Clock
 
-Call = Callable[..., Any]
-AsyncCall = Callable[..., Awaitable[Any]]
+Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""Takes a function, its positional and its keyword arguments, and answers what the function answers.
+
+The three are handed down the chain as they are, so that no layer packs them anew; only the innermost one makes the
+call. One chain therefore serves every function that the pipeline guards.
+"""
+AsyncCall = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Awaitable[Any]]
+"""The same for tasks. It may be a plain function that returns what `inner` returned: a coroutine less."""
 
 
 class Reporter(Protocol):
@@ -23,6 +30,14 @@ class Reporter(Protocol):
         """What to call with each new value of the gauge `name`, which carries the label `pipeline` besides `labels`."""
         ...
 
+    def watch(self, name: str, help: str, read: Callable[[], float]) -> Callable[[float], None] | None:
+        """A gauge that is read when it is scraped, so that it costs a call nothing.
+
+        Returns:
+            None; or, where a scrape is answered by another process, what to call with each new value, as for `gauge`.
+        """
+        ...
+
     def note(self, event: str, **attributes: Any) -> None:
         """Say that something rare happened (a breaker opened): counts, logs, marks the span, tells listeners."""
         ...
@@ -32,11 +47,20 @@ class Policy(ABC):
     """One guard around a call. Its state is shared by all callers, threads and tasks alike.
 
     A policy is written once and bound once, to one pipeline. `sync` and `asynchronous` return closures over the
-    same state; they are made once for each guarded function, so they may prepare what they like.
+    same state; they are made once for a pipeline, so they may prepare what they like.
     """
 
     kind: ClassVar[str]
     """Its name in metrics, logs, views and order checks: `retry`, `bulkhead`, `circuit_breaker` …"""
+    repeats: ClassVar[bool] = False
+    """Whether it may run what is within more than once; then it cannot guard a block of code."""
+    given: tuple[Any, ...]
+    """What it was made with; two policies of a kind that were given the same are the same to the registry."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        made.given = (args, tuple(sorted(kwargs.items(), key=lambda item: item[0])))
+        return made
 
     @abstractmethod
     def bind(self, reporter: Reporter, clock: Clock) -> None:
@@ -49,6 +73,10 @@ class Policy(ABC):
     @abstractmethod
     def asynchronous(self, inner: AsyncCall) -> AsyncCall:
         """`inner` guarded, for tasks."""
+
+    def block(self) -> AbstractContextManager[None]:
+        """Guards one `with` block of a thread. (`async with` needs nothing of a policy beyond `asynchronous`.)"""
+        raise TypeError(f"{type(self).__name__} cannot guard a block: guard a function instead")
 
     def view(self) -> Mapping[str, Any]:
         """How it stands now, for people: plain values for JSON."""
