@@ -54,7 +54,9 @@ class Traces:
     """Of the traces that begin here; one that the caller began follows the caller."""
     endpoint: str | None = None
     """Where OTLP over HTTP is taken; `OTEL_EXPORTER_OTLP_ENDPOINT`, if not given."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    operations: bool = False
+    """FastAPI's own spans of dependencies, endpoint and serialisation besides the one of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,10 @@ class Health:
     ready: str = "/health/ready"
     timeout_seconds: float = 2.0
     cache_seconds: float = 1.0
+    messages: bool = False
+    """Whether the messages of failed checks are shown, redacted; otherwise only the classes of exceptions."""
+    stall_seconds_max: float = 30.0
+    """An event loop that was later than this lately is not alive any more; less is told, and forgiven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,8 @@ class Drain:
     delay_seconds: float = 5.0
     timeout_seconds: float = 25.0
     """After the delay, for what is under way; then the process is told to end."""
+    file: str | None = None
+    """While this file exists readiness says 503: for servers that close before the kit hears of SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
