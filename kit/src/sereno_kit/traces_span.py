@@ -16,7 +16,7 @@ def running(provider: trace.TracerProvider, name: str, attributes: Mapping[str, 
     """A span of `provider` named `name`, current within the block, failed by what the block raises."""
     tracer = provider.get_tracer("sereno_kit")
     with tracer.start_as_current_span(
-        name, attributes=traces._plain(attributes), set_status_on_exception=False
+        name, attributes=traces.plain_all(attributes), set_status_on_exception=False
     ) as span:
         try:
             yield traces.Span(span)
