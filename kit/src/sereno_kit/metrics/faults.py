@@ -1,0 +1,39 @@
+"""The kit's own mishaps: swallowed, counted, told once. A guest does not break its host."""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+
+_told: set[tuple[str, str]] = set()
+_TOLD_MAX = 500
+_lock = Lock()
+_logger = logging.getLogger("sereno_kit")
+
+
+def failed(part: str, error: BaseException | None = None, *, what: str = "") -> None:
+    """Count one mishap in `sereno_kit_errors_total{part}`, and log it if it is the first of its kind. Never raises.
+
+    Args:
+        part: which part of the kit it befell: `metrics`, `logs`, `redactor` …; one of a few words, never data.
+        error: what was raised, if anything was.
+        what: what the program should know, in one sentence without data; part and error's type, if not given.
+    """
+    try:
+        from sereno_kit.metrics.registry import current
+
+        current().errors.inc(part=part)
+        _tell(part, error, what)
+    except Exception:  # noqa: S110 - who reports mishaps has nobody to report its own to
+        pass
+
+
+def _tell(part: str, error: BaseException | None, what: str) -> None:
+    kind = what or type(error).__qualname__
+    with _lock:
+        if (part, kind) in _told or len(_told) >= _TOLD_MAX:
+            return
+        _told.add((part, kind))
+    _logger.warning(
+        "sereno_kit: %s: %s (further ones are only counted, in sereno_kit_errors_total)", part, kind, exc_info=error
+    )
