@@ -95,7 +95,10 @@ class Check:
         error = run.exception()
         if error is not None:
             return "failed", error
-        return ("failed", None) if run.result() is False else ("ok", None)
+        value = run.result()
+        if inspect.isawaitable(value):
+            return "failed", TypeError("a check that returns an awaitable must be a coroutine function")
+        return ("failed", None) if value is False else ("ok", None)
 
     def _begin(self) -> asyncio.Future[Any] | None:
         """Start a run, unless an earlier one still goes on in this loop or in its thread."""

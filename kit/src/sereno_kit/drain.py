@@ -133,8 +133,8 @@ class _Process:
         else:
             self._previous = current
             signal.signal(signal.SIGTERM, self._on_signal)
-            if hasattr(signal, "siginterrupt"):
-                signal.siginterrupt(signal.SIGTERM, False)
+            if _of_gunicorn(current):
+                signal.siginterrupt(signal.SIGTERM, False)  # As gunicorn set it: system calls of requests go on.
         self._pid = os.getpid()
         self._begun = self._handed_over = False
         return True
