@@ -40,8 +40,8 @@ class HttpMetrics:
 
     def __init__(self, registry: Registry, options: Metrics, slo_seconds: Sequence[float] = ()) -> None:
         self._requests = registry.counter(
-            "http_requests_total", "HTTP requests answered", method=_METHOD_VALUES, endpoint=None, status=_STATUS_VALUES,
-            series_max=options.series_max,
+            "http_requests_total", "HTTP requests answered",
+            method=_METHOD_VALUES, endpoint=None, status=_STATUS_VALUES, series_max=options.series_max,
         )  # fmt: skip
         self._durations = registry.histogram(
             "http_request_duration_seconds", "Time from the request's arrival to the end of its answer",
