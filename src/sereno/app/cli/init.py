@@ -13,13 +13,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
+
+from cyclopts import Parameter
 
 from sereno.app.cli.init_words import FILES, WORDS
 from sereno.kernel.errors import UsageError
 from sereno.kernel.language import LANGUAGES, say
 from sereno.kernel.message import Language
+
+if TYPE_CHECKING:
+    from sereno.app.discovering import Discovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ QUESTIONS = ("service", "metrics", "owner", "person", "email", "objective")
 def init(
     path: Path = Path("reliability"),
     *,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
     service: str | None = None,
     metrics: str | None = None,
     owner: str | None = None,
@@ -51,11 +57,15 @@ def init(
     objective: str | None = None,
     language: str | None = None,
     yes: bool = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Ask the few questions that matter and write a first spec.
 
+    With --from it is written from what the service's own metrics tell: requests, times, integrations, connections.
+
     Args:
         path: the folder to write; it must not exist, or be empty.
+        from_: the address of the metrics of a service that runs.
         service: what must keep working.
         metrics: the address of its Prometheus metrics.
         owner: the team that owns it.
@@ -64,12 +74,19 @@ def init(
         objective: the promise, such as 99.9%.
         language: es or en.
         yes: ask nothing; what is not given takes its usual value.
+        json: print JSON for machines.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(
             f"{path} is already there; nothing was written", hint="choose another folder: sereno init PATH"
         )
     answers = _usual(language)
+    found = None
+    if from_ is not None:
+        from sereno.app.cli.init_from import look_at
+
+        found = look_at(from_)
+        service, metrics = service or slug(found.service or answers.service), metrics or from_
     given = dict(zip(QUESTIONS, (service, metrics, owner, person, email, objective), strict=True))
     said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     answers = replace(answers, **said)
@@ -81,8 +98,13 @@ def init(
             answers = ask(answers, [name for name in QUESTIONS if given[name] is None], input)
         except EOFError:
             raise UsageError("the questions were broken off; nothing was written") from None
-    _write(path, {**files_of(answers), SCHEMA: _schema()})
-    print(say(WORDS, "written", answers.language, path=path))
+    _write(path, {**files_of(answers, found), SCHEMA: _schema()})
+    if found is not None:
+        from sereno.app.cli.init_from import tell
+
+        tell(found, answers, path, json=json)
+    if not json:
+        print(say(WORDS, "written", answers.language, path=path))
     return 0
 
 
@@ -116,8 +138,8 @@ def mistakes_in(answers: Answers) -> list[str]:
     ]
 
 
-def files_of(answers: Answers) -> dict[str, str]:
-    """The files of a first spec, by name."""
+def files_of(answers: Answers, found: Discovered | None = None) -> dict[str, str]:
+    """The files of a first spec, by name; with what was found out about the service, if it was asked."""
     values = {
         "service": slug(answers.service),
         "title": quoted(answers.service),
@@ -136,6 +158,10 @@ def files_of(answers: Answers) -> dict[str, str]:
         say(FILES, f"{key}_name", answers.language, **values): say(FILES, key, answers.language, **values)
         for key in ("service", "people", "runbook")
     }
+    if found is not None:
+        from sereno.app.cli.init_from import enrich
+
+        files = enrich(files, found, answers)
     told = f"# yaml-language-server: $schema={SCHEMA}\n"
     return {name: told + text if name.endswith(".yaml") else text for name, text in files.items()}
 
