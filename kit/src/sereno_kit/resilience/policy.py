@@ -30,11 +30,9 @@ class Reporter(Protocol):
         """What to call with each new value of the gauge `name`, which carries the label `pipeline` besides `labels`."""
         ...
 
-    def watch(self, name: str, help: str, read: Callable[[], float]) -> Callable[[float], None] | None:
-        """A gauge that is read when it is scraped, so that it costs a call nothing.
-
-        Returns:
-            None; or, where a scrape is answered by another process, what to call with each new value, as for `gauge`.
+    def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
+        """A gauge that is read when it is scraped (each few seconds, where several processes are scraped as one), so
+        that it costs a call nothing. It carries the label `pipeline`.
         """
         ...
 
@@ -58,6 +56,7 @@ class Policy(ABC):
     """What it was made with; two policies of a kind that were given the same are the same to the registry."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember what it is given."""
         made = super().__new__(cls)
         made.given = (args, tuple(sorted(kwargs.items(), key=lambda item: item[0])))
         return made

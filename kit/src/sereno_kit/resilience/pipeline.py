@@ -1,0 +1,236 @@
+"""Guards around calls to a dependency, composed once, named, and shared by everybody who calls it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property, wraps
+from types import CoroutineType
+from typing import Any, ParamSpec, TypeVar
+
+from sereno_kit.clock import SYSTEM, Clock
+from sereno_kit.errors import Rejected
+from sereno_kit.resilience import order, registry
+from sereno_kit.resilience.block import Attempt
+from sereno_kit.resilience.policy import AsyncCall, Call, Policy
+from sereno_kit.resilience.reporting import Outcomes, PolicyReporter
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Pipeline:
+    """A named, immutable chain of policies, outermost first. Made by `pipeline`."""
+
+    def __init__(self, name: str, policies: tuple[Policy, ...], clock: Clock = SYSTEM) -> None:
+        order.check(name, policies)
+        self.name = name
+        self.policies = policies
+        self._clock = clock
+
+    def same(self, other: Pipeline) -> bool:
+        """Whether `other` was made of the same policies with the same settings."""
+        return [(type(p), p.given) for p in self.policies] == [(type(p), p.given) for p in other.policies]
+
+    def bind(self) -> None:
+        """Give the policies their reporters and the clock. Raises ValueError if one is of another pipeline."""
+        for policy in self.policies:
+            policy.bind(PolicyReporter(self.name, policy.kind, self._clock), self._clock)
+
+    def __call__(self, function: F) -> F:
+        """Guard `function`; a decorator for functions, methods and coroutine functions.
+
+        Raises:
+            TypeError: for generators, classmethods and staticmethods (decorate what is beneath), and what cannot be
+                called.
+        """
+        _refuse(function)
+        guarded = self._guard_async(function) if _is_async(function) else self._guard(function)
+        return guarded  # type: ignore[return-value]
+
+    def _guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        chain = self._chain
+
+        @wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return chain(function, args, kwargs)
+
+        return guarded
+
+    def _guard_async(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        chain = self._async_chain
+
+        @wraps(function)
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            return await chain(function, args, kwargs)
+
+        return guarded
+
+    def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call `function` guarded, from a thread."""
+        return self._chain(function, args, kwargs)  # type: ignore[no-any-return]
+
+    async def acall(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call `function` guarded, from a task."""
+        return await self._async_chain(function, args, kwargs)  # type: ignore[no-any-return]
+
+    def attempt(self) -> Attempt:
+        """Guards one block: `with p.attempt():` in a thread, `async with p.attempt():` in a task.
+
+        Raises:
+            TypeError: if the pipeline has a policy that would have to run the block again, or answer in its place.
+        """
+        for policy in self.policies:
+            if policy.repeats or policy.kind == "fallback":
+                what = "run a block again" if policy.repeats else "answer for a block"
+                raise TypeError(
+                    f"pipeline {self.name!r}: {type(policy).__name__} cannot {what}; guard a function instead"
+                )
+        return Attempt(self._blocks, self._async_chain)
+
+    def view(self) -> Mapping[str, Any]:
+        """How its policies stand, for people: plain values for JSON."""
+        return {
+            "name": self.name,
+            "policies": [
+                {"kind": policy.kind, "view": dict(policy.view()), "commands": list(policy.commands)}
+                for policy in self.policies
+            ],
+        }
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.name!r}: {', '.join(type(policy).__name__ for policy in self.policies)}>"
+
+    # The chains: one for threads and one for tasks, made once, for every function.
+
+    @cached_property
+    def _outcomes(self) -> Outcomes:
+        return Outcomes(self.name)
+
+    @cached_property
+    def _chain(self) -> Call:
+        chain: Call = _bottom
+        for policy in reversed(self._guards):
+            chain = policy.sync(chain)
+        chain = self._counted(chain)
+        return self.policies[0].sync(chain) if self._falls_back else chain
+
+    @cached_property
+    def _async_chain(self) -> AsyncCall:
+        chain: AsyncCall = _async_bottom
+        for policy in reversed(self._guards):
+            chain = policy.asynchronous(chain)
+        chain = self._async_counted(chain)
+        return self.policies[0].asynchronous(chain) if self._falls_back else chain
+
+    def _blocks(self) -> list[AbstractContextManager[None]]:
+        return [self._counted_block(), *(policy.block() for policy in self.policies)]
+
+    @property
+    def _falls_back(self) -> bool:
+        """A fallback is outside of the count of outcomes: what it covers up was an error all the same."""
+        return bool(self.policies) and self.policies[0].kind == "fallback"
+
+    @property
+    def _guards(self) -> tuple[Policy, ...]:
+        return self.policies[1:] if self._falls_back else self.policies
+
+    def _counted(self, inner: Call) -> Call:
+        ok, failed = self._outcomes.ok, self._failed
+
+        def counted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            try:
+                result = inner(function, args, kwargs)
+            except BaseException as error:
+                failed(error)
+                raise
+            ok()
+            return result
+
+        return counted
+
+    def _async_counted(self, inner: AsyncCall) -> AsyncCall:
+        ok, failed = self._outcomes.ok, self._failed
+
+        async def counted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            try:
+                result = await inner(function, args, kwargs)
+            except BaseException as error:
+                failed(error)
+                raise
+            ok()
+            return result
+
+        return counted
+
+    @contextmanager
+    def _counted_block(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._failed(error)
+            raise
+        self._outcomes.ok()
+
+    def _failed(self, error: BaseException) -> None:
+        outcomes = self._outcomes
+        if isinstance(error, Rejected):
+            outcomes.rejected()
+        elif isinstance(error, Exception):
+            outcomes.error()
+        else:
+            outcomes.cancelled()
+
+
+def pipeline(name: str, *policies: Policy, clock: Clock = SYSTEM, replace: bool = False) -> Pipeline:
+    """Compose `policies`, outermost first, into the pipeline called `name`.
+
+    Args:
+        name: of the dependency, as it is to be read in metrics; once in a process. Asking again for the same
+            policies with the same settings gives the pipeline that is there.
+        policies: each made for this pipeline.
+        clock: for tests.
+        replace: take the place of the one of that name. Functions that the old one guards keep it.
+
+    Raises:
+        ValueError: for an order that defeats a policy, a kind given twice, a policy of another pipeline, or a name
+            that another pipeline has.
+    """
+    if not name:
+        raise ValueError("a pipeline needs a name: that of the dependency")
+    made = Pipeline(name, policies, clock)
+    there = None if replace else registry.get(name)
+    if there is not None and there.same(made):
+        return there
+    made.bind()
+    return registry.put(made, replace=replace)
+
+
+def _bottom(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result = function(*args, **kwargs)
+    if type(result) is CoroutineType:
+        result.close()
+        raise TypeError("a coroutine came out of a synchronous call, so nothing was done yet: use acall")
+    return result
+
+
+def _async_bottom(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
+    return function(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _refuse(function: Any) -> None:
+    if isinstance(function, (classmethod, staticmethod)):
+        raise TypeError(f"put the pipeline beneath @{type(function).__name__}, nearest to the function")
+    if not callable(function):
+        raise TypeError(f"a pipeline guards functions, not {type(function).__name__}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{getattr(function, '__name__', function)!s} is a generator: it has done nothing yet when it returns, so "
+            "there is nothing to guard; guard the calls that it makes"
+        )
