@@ -243,9 +243,9 @@ class AsgiSpans:
             error = raised
             raise
         finally:
-            if error is not None and scope["type"] == "websocket" and not isinstance(error, Exception):
-                error = None
-            server.end(_asgi_route(scope), error)
+            if scope["type"] == "websocket" and not isinstance(error, Exception):
+                error = None  # a server that ends cancels those who listen
+            server.end(_asgi_route(scope), error or _told(scope, server))
             server.leave()
 
     def _begin(self, scope: Any) -> Server | None:
@@ -277,6 +277,12 @@ def _watching(send: Any, server: Server, scope: Any) -> Any:
                 server.end(_asgi_route(scope))
 
     return watched
+
+
+def _told(scope: Any, server: Server) -> BaseException | None:
+    """The error of which the kit's middleware made the answer, if that says that the service failed."""
+    error = getattr(scope.get("sereno_kit.request"), "error", None)
+    return error if server.status >= 500 and isinstance(error, BaseException) else None
 
 
 def _asgi_route(scope: Any) -> str:
