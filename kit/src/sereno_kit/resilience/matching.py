@@ -86,6 +86,11 @@ def _learn(kind: type, result: object) -> str | None:
     return name
 
 
+def plain(result: object) -> bool:
+    """Whether `result` is known not to be a response."""
+    return known(type(result), result) is None
+
+
 def fault_of(result: object) -> Category | None:
     """Whose fault a response is that came without an exception, as `httpx.get` returns a 503; None where nobody's."""
     status = status_of(result)
