@@ -33,7 +33,7 @@ class Hedge(Policy):
         after: seconds; or `p95` (any `p50` to `p99.9`) of the latest 256 successes, with no hedge before there are 20.
         idempotent: must be said: both attempts may take effect.
         attempts: at most, the first one included.
-        budget: hedges as a share of calls; one a minute is always allowed.
+        budget: hedges as a share of calls; one in ten seconds is always allowed.
         threads: that functions which are not async may occupy.
     """
 
@@ -60,7 +60,7 @@ class Hedge(Policy):
         self._after = 0.0 if isinstance(after, str) else after
         if not 0 <= self._after < math.inf:
             raise ValueError(f"Hedge: after is in seconds, not negative, not {after}")
-        self._budget = budget if isinstance(budget, RetryBudget) else RetryBudget(budget, floor_per_second=1 / 60)
+        self._budget = budget if isinstance(budget, RetryBudget) else RetryBudget(budget, floor_per_second=0.1)
         self._workers = Workers(threads) if threads else None
         self._clock: Clock = SYSTEM
         self._bound = False
