@@ -24,10 +24,11 @@ _EARLY_SECONDS = 0.005
 class _Era:
     """The time between two changes of state. A call belongs to the era that admitted it: it counts in no other."""
 
-    __slots__ = ("admits", "done", "failed", "permits", "slow", "state", "until")
+    __slots__ = ("admits", "done", "failed", "permits", "slow", "state", "until", "window")
 
-    def __init__(self, state: State, *, permits: int = 0, until: float = 0.0) -> None:
+    def __init__(self, state: State, *, permits: int = 0, until: float = 0.0, window: Window | None = None) -> None:
         self.state = state
+        self.window = window
         self.admits = state in ("closed", "forced_closed")
         self.permits = permits
         self.until = until
@@ -107,15 +108,15 @@ class CircuitBreaker(Policy):
         self._clock = SYSTEM
         self._reporter: Reporter | None = None
         self._gauges: dict[str, Callable[[float], None]] = {}
-        self._window: Window = self._new_window()
-        self._era = _Era("closed")
+        self._monotonic = SYSTEM.monotonic
+        self._era = _Era("closed", window=self._new_window())
         self._reopened = 0
 
     def bind(self, reporter: Reporter, clock: Clock) -> None:
         """Take the clock and the reporter of the one pipeline that this breaker is of."""
         if self._reporter is not None:
             raise ValueError("this CircuitBreaker is of another pipeline already; make one for each")
-        self._reporter, self._clock = reporter, clock
+        self._reporter, self._clock, self._monotonic = reporter, clock, clock.monotonic
         self._gauges = {
             s: reporter.gauge("sereno_circuit_state", "1 for the state that the breaker is in, else 0.", state=s)
             for s in STATES
@@ -220,19 +221,23 @@ class CircuitBreaker(Policy):
 
     def _leave(self, era: _Era, bad: bool | None, begun: float) -> None:
         """Count how a call ended: `bad` is None for what says nothing."""
-        now = self._clock.monotonic()
+        now = self._monotonic()
         slow = self.slow_call is not None and now - begun >= self.slow_call
         note = None
-        with self._lock:
+        lock = self._lock
+        lock.acquire()  # half the cost of `with`
+        try:
             if era is not self._era:
                 return  # it was admitted in an earlier state, of which this result says nothing now
-            if era.state == "half_open":
-                note = self._probed(era, bad, slow, now)
-            elif bad is not None and era.state == "closed":
-                window = self._window
+            window = era.window
+            if window is None:
+                note = self._probed(era, bad, slow, now) if era.state == "half_open" else None
+            elif bad is not None:
                 window.add(now, bad, slow)
                 if (window.failures or window.slow) and window.calls >= self.minimum:
                     note = self._judge_window(window, now)
+        finally:
+            lock.release()
         if note is not None:
             self._tell(*note)
 
@@ -255,8 +260,7 @@ class CircuitBreaker(Policy):
         if era.done < self.probes:
             return None
         self._reopened = 0
-        self._window = self._new_window()
-        self._era = _Era("closed")
+        self._era = _Era("closed", window=self._new_window())
         return "closed", {}
 
     def _open(self, now: float, reason: str) -> tuple[str, dict[str, Any]]:
@@ -295,9 +299,8 @@ class CircuitBreaker(Policy):
 
     def _force(self, state: State) -> None:
         with self._lock:
-            self._window = self._new_window()
             self._reopened = 0
-            self._era = _Era(state)
+            self._era = _Era(state, window=self._new_window() if state == "closed" else None)
         self._tell("reset" if state == "closed" else state, {"by": "operator"})
 
     def command(self, name: str) -> None:
@@ -309,16 +312,17 @@ class CircuitBreaker(Policy):
     def view(self) -> Mapping[str, Any]:
         """State, what the window holds, and how long it stays open."""
         with self._lock:
-            now, era, window = self._clock.monotonic(), self._era, self._window
+            now, era = self._clock.monotonic(), self._era
+            window = era.window
             if isinstance(window, TimeWindow):
                 window.turn(now)
-            calls = window.calls
+            calls = window.calls if window is not None else None
             return {
                 "state": era.state,
                 "calls": calls,
-                "failures": window.failures,
-                "slow": window.slow,
-                "failure_ratio": window.failures / calls if calls else None,
+                "failures": window.failures if window is not None else None,
+                "slow": window.slow if window is not None else None,
+                "failure_ratio": window.failures / calls if window is not None and calls else None,
                 "opens_at_ratio": self.failure_ratio,
                 "minimum": self.minimum,
                 "probes_left": era.permits if era.state == "half_open" else None,
