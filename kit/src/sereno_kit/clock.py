@@ -61,3 +61,8 @@ def new_id(milliseconds: int | None = None) -> str:
             | (bits & 0x3FFFFFFFFFFFFFFF)
         )
     )
+
+
+def new_span_id() -> str:
+    """A span's id (W3C Trace Context): 16 hexadecimal digits, not all of them zero."""
+    return f"{randbits(64) or 1:016x}"

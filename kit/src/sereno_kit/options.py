@@ -103,3 +103,13 @@ class Admin:
     """What callers send as a bearer; `SERENO_KIT_TOKEN`, if not given."""
     chaos: bool = False
     """Whether faults may be injected from here; `SERENO_KIT_CHAOS=1` says so too. Never where customers are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problems:
+    """What callers read of errors: problem details (RFC 9457), in Spanish or English."""
+
+    types: str = ""
+    """What types begin with, such as `https://api.example/problems/`; `about:blank` without it."""
+    framework: bool = False
+    """Whether the framework's own HTTP and validation errors take this shape too; otherwise they keep theirs."""

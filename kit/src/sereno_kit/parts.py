@@ -1,0 +1,186 @@
+"""The parts of a kit, each made from its options: what `instrument` puts together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sereno_kit.kit import Kit
+from sereno_kit.options import Admin, Drain, Health, Logs, Metrics, Problems, Sentry, Traces
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sereno_kit.flags import Flags
+    from sereno_kit.redact import Redactor
+
+
+def redactor(kit: Kit, given: Redactor | None) -> None:
+    """What logs, spans, Sentry and answers pass."""
+    from sereno_kit import redact
+
+    kit.redactor = redact.DEFAULT if given is None else given
+
+
+def metrics(kit: Kit, options: Metrics | None) -> None:
+    """The process's registry, and where it is shown."""
+    from sereno_kit.metrics import registry
+
+    kit.metrics = registry.current()
+    kit.websockets = None
+    if options is None:
+        return
+    from sereno_kit.websockets import WebsocketMetrics
+
+    kit.metrics.configure(options)
+    if options.process:
+        from sereno_kit.metrics import process
+
+        process.install(kit.metrics)
+    if options.loop_lag:
+        kit.at_start.append(lambda: _measure_loop(kit))
+    kit.websockets = WebsocketMetrics(kit.metrics)
+    if options.path is not None:
+        from sereno_kit.metrics import exposition
+
+        kit.endpoints[options.path] = exposition.endpoint(kit.metrics)
+
+
+def _measure_loop(kit: Kit) -> None:
+    """The event loop that runs now, if one does, and the threads of its framework."""
+    import asyncio
+    import sys
+
+    from sereno_kit.metrics import loop, pools
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    loop.watch(kit.metrics)
+    if "anyio" in sys.modules:
+        pools.watch_anyio(kit.metrics)
+
+
+def logs(kit: Kit, options: Logs | None) -> None:
+    """Logging as the options say, and the logger of the program."""
+    from sereno_kit import logs as logging
+
+    kit.logging = None
+    if options is not None:
+        kit.logging = logging.configure(
+            options,
+            service=kit.service,
+            environment=kit.environment,
+            version=kit.version,
+            redactor=kit.redactor,
+            metrics=kit.metrics,
+        )
+        kit.at_close.append(kit.logging.close)
+    kit.log = logging.get_logger(kit.service)
+
+
+def health(kit: Kit, options: Health | None) -> None:
+    """The checks, and where they are asked for."""
+    from sereno_kit.health import HealthChecks
+
+    kit.health = HealthChecks(options or Health(), kit.clock, kit.redactor)
+    if options is not None:
+        kit.endpoints[options.live] = kit.health.live
+        kit.endpoints[options.ready] = kit.health.ready
+
+
+def drain(kit: Kit, options: Drain | None) -> None:
+    """SIGTERM, from the start of the application on."""
+    kit.drain = None
+    if options is not None:
+        from sereno_kit.drain import Drainer
+
+        kit.drain = Drainer(options, kit.health, kit.clock)
+        kit.drain.at_end.append(kit.flush)
+        kit.drain.install_early()
+        kit.at_start.append(kit.drain.install)
+        kit.at_close.append(kit.drain.uninstall)
+
+
+def flags(kit: Kit, given: Flags | None) -> None:
+    """Feature flags, from wherever they come."""
+    from sereno_kit.flags import Flags
+
+    kit.flags = Flags(clock=kit.clock) if given is None else given
+    kit.at_start.append(kit.flags.start)
+    kit.at_close.append(kit.flags.close)
+
+
+def features(kit: Kit) -> None:
+    """What can be degraded while the program runs."""
+    from sereno_kit.features import Features
+
+    kit.features = Features(kit.flags, clock=kit.clock, registry=kit.metrics)
+
+
+def admin(kit: Kit, options: Admin | None) -> None:
+    """Where operators look, if a token lets them in."""
+    token = None if options is None else options.token or os.environ.get("SERENO_KIT_TOKEN")
+    if options is None or not token:
+        return
+    from sereno_kit import admin
+
+    endpoint = admin.endpoint(options, kit)
+    path = options.path.rstrip("/")
+    kit.endpoints[path] = kit.endpoints[path + "/"] = endpoint
+
+
+def traces(kit: Kit, app: Any, options: Traces | None) -> None:
+    """OpenTelemetry, where it is asked for."""
+    kit.tracing = None
+    if options is None:
+        return
+    from sereno_kit import traces
+
+    kit.tracing = traces.configure(
+        options,
+        service=kit.service,
+        environment=kit.environment,
+        version=kit.version,
+        app=app,
+        redactor=kit.redactor,
+        exclude=kit.endpoints,
+    )
+    kit.at_flush.append(kit.tracing.flush)
+    kit.at_close.append(kit.tracing.shutdown)
+
+
+def sentry(kit: Kit, options: Sentry | None) -> None:
+    """Sentry, where it is asked for."""
+    if options is None:
+        return
+    from sereno_kit import sentry
+
+    sentry.configure(options, kit.redactor, kit.service, kit.environment, kit.version)
+
+
+def problems(kit: Kit, options: Problems | None) -> None:
+    """How errors become answers."""
+    from sereno_kit.problems import Answers
+
+    kit.problems = None if options is None else Answers(options, kit.redactor)
+
+
+def observer(kit: Kit, options: Metrics | None, *, sentry: bool) -> None:
+    """What becomes of each request."""
+    from sereno_kit import traces
+    from sereno_kit.observing import Observer
+
+    http = None
+    if options is not None:
+        from sereno_kit.metrics.http import HttpMetrics
+
+        http = HttpMetrics(kit.metrics, options, kit.slo_latency)
+    capture = None
+    if sentry:
+        from sereno_kit import sentry as errors
+
+        capture = errors.capture
+    access = kit.logging.access if kit.logging is not None else None
+    kit.observer = Observer(clock=kit.clock, http=http, access=access, trace=traces.current, capture=capture)
