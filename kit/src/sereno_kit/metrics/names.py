@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Iterable
 
@@ -57,11 +58,12 @@ def check_name(kind: str, name: str, unit: str) -> str:
             raise MetricError(f"{name}: the unit comes last: {ordered}")
     if unit and words[-1] != unit:
         raise MetricError(f"{name}: its unit, {unit}, belongs into the name: {stem}_{unit}" + name[len(stem) :])
-    _advise(kind, name, words)
     return unit or (words[-1] if words[-1] in BASE_UNITS and len(words) > 1 else "")
 
 
-def _advise(kind: str, name: str, words: list[str]) -> None:
+def advise(kind: str, name: str) -> None:
+    """Warn, where the metric is declared, of a name that works and could be better."""
+    words = name.removesuffix("_total").split("_")
     base = _BASE_OF.get(words[-1])
     advice = ""
     if base:
@@ -71,7 +73,15 @@ def _advise(kind: str, name: str, words: list[str]) -> None:
     elif name != name.lower():
         advice = "names are in lower case, with _ between words"
     if advice:
-        warnings.warn(f"{name}: {advice}", MetricNameWarning, stacklevel=5)
+        warnings.warn(f"{name}: {advice}", MetricNameWarning, stacklevel=_levels_to_the_program())
+
+
+def _levels_to_the_program() -> int:
+    """How many frames above `advise` the program is that called the kit."""
+    level, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    return level
 
 
 def check_labels(name: str, labels: Iterable[str]) -> None:

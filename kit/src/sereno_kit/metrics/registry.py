@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.metrics.labels import LabelSpace
 from sereno_kit.metrics.metric import Counter, Gauge, Histogram, ReadGauge
-from sereno_kit.metrics.names import MetricError, check_labels, check_name
+from sereno_kit.metrics.names import MetricError, advise, check_labels, check_name
 from sereno_kit.metrics.sampled import Sampled, Writer
 from sereno_kit.options import SECONDS, Metrics
 
@@ -260,7 +260,8 @@ class Registry:
             except ValueError as error:
                 raise MetricError(f"{name}: {error}; is it declared with prometheus_client elsewhere?") from error
             self._declared[name] = (declaration, made)
-            return made
+        advise(kind, name)
+        return made
 
     def _written(self, kind: str, name: str, help: str, labels: tuple[str, ...], multiprocess: Multiprocess) -> Any:
         if not self.multiprocess:

@@ -76,7 +76,7 @@ def read(sql: str) -> Statement:
 def _read(sql: str) -> Statement:
     tokens = _tokens(sql)
     verb, at = _verb(tokens)
-    # Databases disagree on whether \\' ends a text. Where it could be either, no word is trusted.
+    # Databases disagree on whether \' ends a text. Where it could be either, no word is trusted.
     table = NO_TABLE if "\\'" in sql else _table(tokens, verb, at)
     return Statement(table, verb if verb in _KNOWN else OTHER)
 
