@@ -127,15 +127,15 @@ class Hedge(Policy):
             loser.exception()  # seen, so that asyncio does not complain that nobody looked
 
     def sync(self, inner: Call) -> Call:
-        """`inner` guarded, for threads, where `threads` allows it."""
+        """`inner` guarded, for threads. Raises TypeError unless `threads` allows it."""
         workers = self._workers
+        if workers is None:
+            raise TypeError(
+                "Hedge cannot cancel a thread that lost: guard an async function, or say how many threads "
+                "may be occupied by losers, Hedge(…, threads=8)"
+            )
 
         def hedged(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if workers is None:
-                raise TypeError(
-                    "Hedge cannot cancel a thread that lost: guard an async function, or say how many threads "
-                    "may be occupied by losers, Hedge(…, threads=8)"
-                )
             self._budget.calls += 1
             begun, delay = self._clock.monotonic(), self._delay()
             if delay is None:
