@@ -6,7 +6,7 @@ One SERVER span a request, by whoever knows the request best: FastAPI's own emis
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -42,12 +42,15 @@ class Redacts(Protocol):
 class Tracing:
     """The traces of one service in this process. Made by `configure`."""
 
-    def __init__(self, provider: Any, *, owned: bool, server: ServerSpans | None) -> None:
+    def __init__(
+        self, provider: Any, *, owned: bool, server: ServerSpans | None, restore: Callable[[], None] | None = None
+    ) -> None:
         self.provider = provider
         """OpenTelemetry's TracerProvider: the kit's, or the one that was already set."""
         self.owned = owned
         """Whether the kit made the provider, and so ends it."""
         self._server = server
+        self._restore = restore
 
     def asgi(self, app: AppT) -> AppT:
         """`app` with a SERVER span around each request, or `app` itself where the framework emits its own.
@@ -74,7 +77,12 @@ class Tracing:
         return flush is None or bounded(flush, timeout_seconds)
 
     def shutdown(self, timeout_seconds: float = 5.0) -> bool:
-        """Send what waits and stop, for at most so long; a provider that was not ours is only flushed."""
+        """Send what waits and stop, for at most so long; a provider that was not ours is only flushed.
+
+        FastAPI's emission is set as it was before.
+        """
+        if self._restore is not None:
+            self._restore()
         if not self.owned:
             return self.flush(timeout_seconds)
         from sereno_kit.traces_sdk import stop
@@ -154,9 +162,9 @@ def configure(
     provider, owned = traces_sdk.provider(
         options, service=service, environment=environment, version=version, redactor=redactor
     )
-    emits_itself = traces_server.configure_native(app, provider, exclude, operations=options.operations)
-    server = None if emits_itself else traces_server.ServerSpans(provider, exclude)
-    return Tracing(provider, owned=owned, server=server)
+    restore = traces_server.configure_native(app, provider, exclude, operations=options.operations)
+    server = traces_server.ServerSpans(provider, exclude) if restore is None else None
+    return Tracing(provider, owned=owned, server=server, restore=restore)
 
 
 def current() -> context.Trace | None:

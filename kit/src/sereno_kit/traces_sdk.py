@@ -230,6 +230,7 @@ _KEPT = frozenset(
     }
 )
 """Attributes whose values come from the program or a closed set."""
+_PATHS = frozenset({"url.path", "url.full", "http.url", "http.target"})
 
 
 def _attributes(attributes: Mapping[str, Any] | None, redactor: Redacts) -> dict[str, Any]:
@@ -239,18 +240,13 @@ def _attributes(attributes: Mapping[str, Any] | None, redactor: Redacts) -> dict
 def _attribute(name: str, value: Any, redactor: Redacts) -> Any:
     if name in _KEPT:
         return value
-    if name in {"url.full", "http.url"} and isinstance(value, str):
+    if name in _PATHS and isinstance(value, str):
         return _safely(redactor.url, value)
-    if name in {"url.query", "http.target", "url.path"} and isinstance(value, str):
-        return _safely(_relative(redactor, "?" if name == "url.query" else ""), value)
-    # Both the whole name and its last part may name a secret: `http.request.header.authorization`.
+    shown = _safely(lambda one: redactor.redact(one, key=name), value)
     last = name.rpartition(".")[2]
-    once = _safely(lambda text: redactor.redact(text, key=last), value)
-    return _plain(_safely(lambda text: redactor.redact(text, key=name), once) if last != name else once)
-
-
-def _relative(redactor: Redacts, prefix: str) -> Callable[[str], str]:
-    return lambda text: redactor.text(redactor.url(prefix + text))[len(prefix) :]
+    if last != name:  # its last part may name a secret too: `http.request.header.authorization`
+        shown = _safely(lambda one: redactor.redact(one, key=last), shown)
+    return _plain(shown)
 
 
 def _plain(value: Any) -> Any:

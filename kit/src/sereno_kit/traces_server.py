@@ -29,12 +29,15 @@ _CONTRIB = frozenset(
 )
 
 
-def configure_native(app: Any, provider: trace.TracerProvider, exclude: Collection[str], *, operations: bool) -> bool:
-    """Set up FastAPI's own emission, where `app` has one (0.142 and later); whether it has."""
+def configure_native(
+    app: Any, provider: trace.TracerProvider, exclude: Collection[str], *, operations: bool
+) -> Callable[[], None] | None:
+    """Set up FastAPI's own emission, where `app` has one (0.142 and later); what takes that back, or None."""
     settings = getattr(app, "_telemetry", None)
     if not isinstance(settings, dict) or not hasattr(app, "_native_telemetry"):
-        return False
-    others = settings.get("exclude")
+        return None
+    before = dict(settings)
+    others = before.get("exclude")
     settings["tracing"] = True
     settings["operation_spans"] = operations
     if settings.get("tracer_provider") is None and provider is not trace.get_tracer_provider():
@@ -44,7 +47,7 @@ def configure_native(app: Any, provider: trace.TracerProvider, exclude: Collecti
         or is_contrib(trace.get_current_span())
         or (others is not None and others(scope))
     )
-    return True
+    return lambda: settings.update(before)
 
 
 def excluded(path: str, root: str, paths: Collection[str]) -> bool:
@@ -279,9 +282,10 @@ def _watching(send: Any, server: Server, scope: Any) -> Any:
     return watched
 
 
-def _told(scope: Any, server: Server) -> BaseException | None:
+def _told(request: Any, server: Server) -> BaseException | None:
     """The error of which the kit's middleware made the answer, if that says that the service failed."""
-    error = getattr(scope.get("sereno_kit.request"), "error", None)
+    seen = request.get("sereno_kit.request") or request.get("sereno_kit.observation")
+    error = getattr(seen, "error", None)
     return error if server.status >= 500 and isinstance(error, BaseException) else None
 
 
@@ -363,7 +367,7 @@ class _Body:
             if close is not None:
                 close()
         finally:
-            self._server.end(_wsgi_route(self._environ))
+            self._server.end(_wsgi_route(self._environ), _told(self._environ, self._server))
             otel_context.detach(token)
 
 

@@ -92,7 +92,8 @@ async def _befall(struck: Strike, request: aiohttp.ClientRequest) -> None:
     if struck.latency_seconds:
         await struck.clock.asleep(struck.latency_seconds)
     if struck.drop:
-        raise aiohttp.ServerDisconnectedError("connection lost (injected fault)")
+        # Not ServerDisconnectedError: aiohttp would try that again by itself.
+        raise aiohttp.ClientConnectionError("connection lost (injected fault)")
     if struck.status is not None:
         raise aiohttp.ClientResponseError(request.request_info, (), status=struck.status, message="injected fault")
     error = struck.exception()
