@@ -90,7 +90,7 @@ class Administration:
         return _problem(401, "the token is missing or wrong", {"www-authenticate": scheme})
 
     def _answer(self, ask: Ask) -> Answer:
-        below = ask.path.removeprefix(self._path).strip("/")
+        below = ask.path.partition(self._path)[2].strip("/")
         if ask.method in ("GET", "HEAD"):
             if below:
                 return _problem(404, "there is nothing here")
@@ -128,7 +128,7 @@ def _given_token(ask: Ask) -> bytes | None:
     """The token that came with `ask`; as a password only to look, for browsers send passwords by themselves."""
     scheme, _, value = ask.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip().encode("utf-8", "surrogateescape")
+        return value.strip().encode("latin-1", "replace")
     if scheme.lower() == "basic" and ask.method in ("GET", "HEAD"):
         try:
             return b64decode(value, validate=True).partition(b":")[2]

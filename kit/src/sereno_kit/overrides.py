@@ -1,4 +1,4 @@
-"""What operators may tell a running program: pipelines, features, the log level. Each word is logged with who said it."""
+"""What operators may tell a running program: of pipelines, features, the log level. All is logged with who said it."""
 
 from __future__ import annotations
 
