@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, unknown_fields
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
@@ -77,7 +77,7 @@ def read_protobuf(page: bytes) -> list[Any]:
                 break
         family = _family_class()()
         assert family.ParseFromString(page[at : at + length]) == length
-        assert not family.UnknownFields() if hasattr(family, "UnknownFields") else True
+        assert len(unknown_fields.UnknownFieldSet(family)) == 0
         families.append(family)
         at += length
     return families

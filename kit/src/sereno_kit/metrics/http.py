@@ -23,7 +23,7 @@ _ERROR_TYPES = frozenset({*Category, "client_disconnect"})
 _ERROR_TYPE_VALUES = (*sorted(_ERROR_TYPES), OTHER)
 
 _Key = tuple[str, str, int]
-_Calls = tuple[Callable[[], None], HistogramChild, Callable[[], None] | None, bool]
+_Calls = tuple[Callable[[], None], HistogramChild, Callable[[], None] | None]
 
 
 class HttpMetrics:
@@ -87,7 +87,7 @@ class HttpMetrics:
         self._leave()
         try:
             calls = self._hot.get((method, route, status)) or self._prepare(method, route, status)
-            count, durations, error, fails = calls
+            count, durations, error = calls
             count()
             if trace is not None and trace.sampled and self._exemplars:
                 durations.observe(duration_seconds, {"trace_id": trace.trace_id, "span_id": trace.span_id})
@@ -95,7 +95,7 @@ class HttpMetrics:
                 durations.observe(duration_seconds)
             if error_type:
                 self._count_error(method, route, error_type)
-            elif fails and error is not None:
+            elif error is not None:
                 error()
         except Exception as problem:
             failed("metrics", problem, what="a request could not be counted")
@@ -105,12 +105,13 @@ class HttpMetrics:
         known_method, known_route, known_status = self._method(method), self._route(route), self._status(status)
         requests = self._requests.labels(method=known_method, endpoint=known_route, status=known_status)
         durations = self._durations.labels(method=known_method, endpoint=known_route)
-        fails = status >= 400 and known_status != OTHER
-        error = None
-        if fails:
-            fault = Category.CLIENT if status < 500 else Category.INTERNAL
-            error = self._errors.labels(method=known_method, endpoint=known_route, error_type=fault.value).inc
-        calls: _Calls = (requests.inc, durations, error, fails)
+        # At zero from the route's first request on, so that the first error of all is an increase.
+        ours = self._errors.labels(method=known_method, endpoint=known_route, error_type=Category.INTERNAL.value)
+        error = ours.inc if status >= 500 else None
+        if 400 <= status < 500:
+            client = Category.CLIENT.value
+            error = self._errors.labels(method=known_method, endpoint=known_route, error_type=client).inc
+        calls: _Calls = (requests.inc, durations, error)
         if len(self._hot) < self._keys_max and (method, route) == (known_method, known_route):
             self._hot[method, route, status] = calls
         return calls
