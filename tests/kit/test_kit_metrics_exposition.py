@@ -229,8 +229,9 @@ def test_it_is_only_read(registry: Registry, method: str) -> None:
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_a_bearer_may_be_asked_for(registry: Registry) -> None:
-    page = exposition.endpoint(registry, token="s3cret")
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_bearer_may_be_asked_for(by_option: bool) -> None:
+    page = exposition.endpoint(fresh(token="s3cret" if by_option else None), token=None if by_option else "s3cret")
     for given, status in (
         ("", 401), ("Bearer s3cret", 200), ("bearer s3cret", 401), ("Bearer s3cre", 401), ("Bearer ñ\udcff", 401),
     ):  # fmt: skip

@@ -44,6 +44,8 @@ class Metrics:
     loop_lag: bool = True
     series_max: int = 2_000
     """Label combinations of one metric; what comes after is counted as `__other__`."""
+    token: str | None = field(default=None, repr=False)
+    """What scrapers must send as a bearer; anybody who reaches the address may read, if not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,12 +204,12 @@ def endpoint(registry: Registry, *, token: str | None = None) -> Endpoint:
 
     Args:
         registry: what is shown.
-        token: what callers must send as a bearer; anybody may read, if not given.
+        token: what callers must send as a bearer; `Metrics.token`, if not given, and without one anybody may read.
     """
     pages = Pages(registry)
 
     def answer(ask: Ask) -> Answer | Awaitable[Answer]:
-        refused = _refuse(ask, token)
+        refused = _refuse(ask, token or registry.options.token)
         if refused is not None:
             return refused
         form, zipped = form_of(ask.headers.get("accept", "")), takes_gzip(ask.headers.get("accept-encoding", ""))

@@ -65,7 +65,7 @@ class Registry:
         """`sereno_kit_errors_total{part}`: the kit's own mishaps."""
         return self.counter(
             "sereno_kit_errors_total",
-            "Mishaps inside sereno-kit that were swallowed so that the program could go on",
+            "Errors inside the kit itself",
             part=None,
         )
 

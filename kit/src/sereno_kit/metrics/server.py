@@ -25,7 +25,7 @@ class MetricsServer:
         registry: what is shown.
         port: 0 for any that is free; `port` says which.
         host: the address to listen at.
-        token: what callers must send as a bearer; anybody may read, if not given.
+        token: what callers must send as a bearer; `Metrics.token`, if not given, and without one anybody may read.
     """
 
     def __init__(self, registry: Registry, port: int, *, host: str = "0.0.0.0", token: str | None = None) -> None:  # noqa: S104 - a scraper comes from outside
