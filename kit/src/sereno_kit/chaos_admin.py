@@ -1,0 +1,249 @@
+"""Faults for a drill, from the admin address: there only when enabled, only with the token, over by themselves.
+
+`GET` shows the faults at work, `POST` injects one, `DELETE` removes one (`?id=3`) or all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from sereno_kit import chaos
+from sereno_kit.clock import SYSTEM, Clock
+from sereno_kit.endpoints import Answer, Ask, Endpoint
+from sereno_kit.metrics.faults import failed
+
+if TYPE_CHECKING:
+    from sereno_kit.options import Admin
+
+SECONDS_MAX = 600.0
+"""No fault lasts longer than ten minutes, whatever is asked for."""
+LATENCY_SECONDS_MAX = 60.0
+FAULTS_MAX = 20
+TOKEN_LENGTH_MIN = 16
+ERRORS: Mapping[str, type[Exception]] = {
+    "timeout": TimeoutError,
+    "connection": ConnectionError,
+    "internal": RuntimeError,
+}
+"""Errors that can be asked for by name, besides statuses."""
+_FIELDS = frozenset({"latency_seconds", "error", "drop", "share", "only", "seed", "seconds"})
+_OPERATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,63}", re.ASCII)
+_ONLY_MAX = 200
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_log = logging.getLogger("sereno_kit.chaos")
+
+
+def endpoint(
+    options: Admin, *, environment: str, allow_in_production: bool = False, clock: Clock = SYSTEM
+) -> Endpoint | None:
+    """The address for drills, `options.path` + `/chaos`; None where it shall not exist.
+
+    It exists if `options.chaos` or `SERENO_KIT_CHAOS=1` says so and there is an admin token of at least 16 characters.
+
+    Args:
+        options: of the admin address.
+        environment: where the service runs. Where that is production, faults are refused unless
+            `allow_in_production` or `SERENO_KIT_CHAOS=production` says otherwise.
+        clock: what faults' time passes on.
+    """
+    said = os.environ.get("SERENO_KIT_CHAOS", "")
+    token = options.token or os.environ.get("SERENO_KIT_TOKEN") or ""
+    if not (options.chaos or said in ("1", "production")) or len(token) < TOKEN_LENGTH_MIN:
+        return None
+    refused = is_production(environment) and not allow_in_production and said != "production"
+    return Drills(token, environment if refused else "", clock).answer
+
+
+def is_production(environment: str) -> bool:
+    """Whether customers are there: `prod`, `production`, `prd`, `live`, and names that begin so (`prod-eu`)."""
+    return re.split(r"[^a-z0-9]", environment.strip().lower())[0] in {"prod", "production", "prd", "live"}
+
+
+class Refused(Exception):
+    """What is asked for cannot be; the message says why."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Drills:
+    """Shows, injects and removes faults in this process.
+
+    Args:
+        token: what callers send as a bearer.
+        refused_in: the environment in which no fault is injected; empty for none.
+        clock: what faults' time passes on.
+    """
+
+    def __init__(self, token: str, refused_in: str, clock: Clock) -> None:
+        self._token = token.encode()
+        self._refused_in = refused_in
+        self._clock = clock
+
+    def answer(self, ask: Ask) -> Answer:
+        """Answer one request. Never raises."""
+        try:
+            return self._answer(ask)
+        except Refused as refusal:
+            return _json(refusal.status, {"type": "about:blank", "status": refusal.status, "title": str(refusal)})
+        except Exception as error:
+            failed("chaos", error)
+            return _json(500, {"type": "about:blank", "status": 500, "title": "the chaos endpoint failed; see the log"})
+
+    def _answer(self, ask: Ask) -> Answer:
+        self._authenticate(ask)
+        for one in chaos.expire():
+            _log.warning("fault is over", extra={"fault": _shown(one)})
+        if ask.method in ("GET", "HEAD"):
+            return _json(200, self._view())
+        if ask.method not in ("POST", "DELETE"):
+            raise Refused("GET to look, POST to inject, DELETE to remove", 405)
+        operator = ask.headers.get("x-operator", "")
+        if not _OPERATOR.fullmatch(operator):
+            raise Refused("say who you are in X-Operator: up to 64 letters, digits, spaces and . _ @ + -")
+        return self._inject(ask, operator) if ask.method == "POST" else self._remove(ask, operator)
+
+    def _authenticate(self, ask: Ask) -> None:
+        scheme, _, given = ask.headers.get("authorization", "").partition(" ")
+        known = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self._token)
+        if scheme.lower() != "bearer" or not known:
+            _log.warning("access to faults refused", extra={"client": ask.client})
+            raise Refused("the token is missing or wrong", 401)
+
+    def _inject(self, ask: Ask, operator: str) -> Answer:
+        if self._refused_in:
+            raise Refused(
+                f"no faults in {self._refused_in!r}: SERENO_KIT_CHAOS=production allows them there, if you mean it", 403
+            )
+        if len(chaos.active) >= FAULTS_MAX:
+            raise Refused(f"{FAULTS_MAX} faults are at work already; remove one first", 409)
+        fault, seconds = read(_body(ask))
+        injected = chaos.inject(fault, seconds=seconds, clock=self._clock)
+        _log.warning("fault injected", extra={"operator": operator, "fault": _shown(injected), "seconds": seconds})
+        _forget_later(seconds)
+        return _json(201, {"fault": _shown(injected), **self._view()})
+
+    def _remove(self, ask: Ask, operator: str) -> Answer:
+        asked = parse_qs(ask.query).get("id")
+        gone = [one for one in chaos.active if asked is None or str(one.id) in asked]
+        if asked is not None and not gone:
+            raise Refused(f"no fault has the id {asked[0][:20]!r}", 404)
+        for one in gone:
+            one.remove()
+            _log.warning("fault removed", extra={"operator": operator, "fault": _shown(one)})
+        return _json(200, self._view())
+
+    def _view(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "scope": f"this process only, number {os.getpid()}",
+            "refused": bool(self._refused_in),
+            "faults": [_shown(one) for one in chaos.active],
+        }
+
+
+def read(body: Mapping[str, Any]) -> tuple[chaos.Fault, float]:
+    """The fault that a body asks for, and for how many seconds: 60 if it does not say, at most 600.
+
+    Raises:
+        Refused: it asks for something that is no fault.
+    """
+    unknown = set(body) - _FIELDS
+    if unknown:
+        raise Refused(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(_FIELDS))}")
+    seconds = _number(body, "seconds", 60.0, SECONDS_MAX)
+    if seconds <= 0:
+        raise Refused("seconds is more than 0")
+    only, seed, drop = body.get("only", "*"), body.get("seed", 0), body.get("drop", False)
+    if not isinstance(only, str) or not 0 < len(only) <= _ONLY_MAX or not only.isprintable():
+        raise Refused(f"only is a pattern of at most {_ONLY_MAX} characters, such as outgoing:payments*")
+    if not isinstance(seed, int) or not isinstance(drop, bool):
+        raise Refused("seed is a whole number, drop is true or false")
+    try:
+        fault = chaos.Fault(
+            latency_seconds=_number(body, "latency_seconds", 0.0, LATENCY_SECONDS_MAX),
+            error=_error(body.get("error")),
+            drop=drop,
+            share=_number(body, "share", 1.0, 1.0),
+            only=only,
+            seed=seed,
+        )
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    return fault, seconds
+
+
+def _error(asked: Any) -> type[Exception] | int | None:
+    if asked is None or (isinstance(asked, int) and not isinstance(asked, bool)):
+        return asked
+    if isinstance(asked, str) and asked in ERRORS:
+        return ERRORS[asked]
+    raise Refused(f"error is a status from 400 to 599, or one of {', '.join(ERRORS)}")
+
+
+def _number(body: Mapping[str, Any], name: str, default: float, most: float) -> float:
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        raise Refused(f"{name} is a number from 0 to {most:g}")
+    return float(value)
+
+
+def _body(ask: Ask) -> Mapping[str, Any]:
+    try:
+        body = orjson.loads(ask.body)
+    except orjson.JSONDecodeError:
+        raise Refused("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise Refused("the body is a JSON object")
+    return body
+
+
+def _shown(one: chaos.Injected) -> dict[str, Any]:
+    fault = one.fault
+    return {
+        "id": one.id,
+        "latency_seconds": fault.latency_seconds,
+        "error": _named(fault.error),
+        "drop": fault.drop,
+        "share": fault.share,
+        "only": fault.only if isinstance(fault.only, str) else "a function",
+        "met": one.met,
+        "seconds_left": None if one.until is None else max(0.0, round(one.until - one.clock.monotonic(), 3)),
+    }
+
+
+def _named(error: BaseException | type[BaseException] | int | None) -> str | int | None:
+    if error is None or isinstance(error, int):
+        return error
+    kind = error if isinstance(error, type) else type(error)
+    return next((name for name, known in ERRORS.items() if known is kind), kind.__qualname__)
+
+
+def _forget_later(seconds: float) -> None:
+    """Say in the log that it is over when it is, where there is a loop to say it from; it is over in any case."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    loop.call_later(seconds + 0.05, _say_over)
+
+
+def _say_over() -> None:
+    for one in chaos.expire():
+        _log.warning("fault is over", extra={"fault": _shown(one)})
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Answer:
+    kind = "application/json" if status < 400 else "application/problem+json"
+    extra = {"www-authenticate": 'Bearer realm="sereno-kit"'} if status == 401 else {}
+    return Answer(status, orjson.dumps(body), kind, {**_HEADERS, **extra})
