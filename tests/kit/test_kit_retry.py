@@ -161,7 +161,9 @@ class TestWhat:
             made.call(dependency)
         assert dependency.calls == 1
 
-    @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"attempts": -1}, {"base": 0}, {"cap": -1}, {"deadline": 0}, {"budget": 2.0}])
+    @pytest.mark.parametrize(
+        "wrong", [{"attempts": 0}, {"attempts": -1}, {"base": 0}, {"cap": -1}, {"deadline": 0}, {"budget": 2.0}]
+    )
     def test_settings_that_cannot_be_meant_are_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="Retry"):
             Retry(**wrong)
@@ -273,9 +275,13 @@ class TestIdempotent:
 class TestWhen:
     @given(st.integers(1, 12), st.floats(0.001, 10), st.floats(0.001, 100), st.floats(0, 1, exclude_max=True))
     @settings(max_examples=80, deadline=None)
-    def test_waits_are_full_jitter_and_never_above_the_cap(self, attempts: int, base: float, cap: float, luck: float) -> None:
+    def test_waits_are_full_jitter_and_never_above_the_cap(
+        self, attempts: int, base: float, cap: float, luck: float
+    ) -> None:
         clock = FakeClock()
-        made = guard(Retry(attempts, idempotent=True, budget=None, base=base, cap=cap, jitter=lambda: luck), clock=clock)
+        made = guard(
+            Retry(attempts, idempotent=True, budget=None, base=base, cap=cap, jitter=lambda: luck), clock=clock
+        )
         with pytest.raises(Transient):
             made.call(Dependency(Transient()))
         assert clock.slept == pytest.approx([luck * min(cap, base * 2**n) for n in range(attempts - 1)])
@@ -417,7 +423,9 @@ class TestBudget:
 
     @given(st.lists(st.tuples(st.floats(0, 8), st.integers(0, 30), st.integers(0, 8)), min_size=1, max_size=40))
     @settings(max_examples=100, deadline=None)
-    def test_in_any_window_retries_are_at_most_twice_what_its_calls_allow(self, steps: list[tuple[float, int, int]]) -> None:
+    def test_in_any_window_retries_are_at_most_twice_what_its_calls_allow(
+        self, steps: list[tuple[float, int, int]]
+    ) -> None:
         """Two windows, the earlier one weighed: as with every such counter, a window may see the end of two."""
         clock = FakeClock(start=0.0)
         budget = RetryBudget(0.2, floor_per_second=0.1)
