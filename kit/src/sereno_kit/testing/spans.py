@@ -100,9 +100,16 @@ def _kept() -> TracerProvider:
     if _own is None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+        from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler, SamplingResult
 
-        _own = TracerProvider(ALWAYS_ON, Resource.get_empty(), shutdown_on_exit=False)
+        class WhileCapturing(Sampler):
+            def should_sample(self, *args: Any, **settings: Any) -> SamplingResult:
+                return (ALWAYS_ON if _depth else ALWAYS_OFF).should_sample(*args, **settings)
+
+            def get_description(self) -> str:
+                return "WhileCapturing"
+
+        _own = TracerProvider(WhileCapturing(), Resource.get_empty(), shutdown_on_exit=False)
     return _own
 
 
