@@ -16,6 +16,8 @@ class Logs:
     """How the program logs."""
 
     level: str = "INFO"
+    levels: Mapping[str, str] = field(default_factory=dict)
+    """Of single loggers, by name: `{"httpx": "WARNING"}`."""
     form: Literal["json", "console"] = "json"
     fields: FieldSet = "otel"
     access: bool = True

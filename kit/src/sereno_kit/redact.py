@@ -20,6 +20,7 @@ from uuid import UUID
 import orjson
 
 from sereno_kit import redact_patterns as patterns
+from sereno_kit.redact_checks import is_mixed
 from sereno_kit.redact_keys import judge
 from sereno_kit.redact_sql import start_of_sql, without_literals
 
@@ -110,6 +111,15 @@ class Redactor:
         except Exception:
             return self._gave_up()
 
+    def path(self, path: str) -> str:
+        """The path of an address without tokens and personal data."""
+        try:
+            if path in self._clean:
+                return path
+            return self._text(self._path(path) if len(path) > 20 else path)
+        except Exception:
+            return self._gave_up()
+
     def sql(self, statement: str) -> str:
         """A statement with `?` in place of each literal (OpenTelemetry, `db.query.text`)."""
         try:
@@ -185,7 +195,7 @@ class Redactor:
         parts = address.split("/")
         for i in range(1, len(parts)):
             word = parts[i]
-            if len(word) >= 16 and patterns.is_mixed(word) and self.secret(parts[i - 1]):
+            if len(word) >= 16 and is_mixed(word) and self.secret(parts[i - 1]):
                 parts[i] = self.mask
         return "/".join(parts)
 
@@ -316,7 +326,7 @@ class _Walk:
         if len(items) == 2 and isinstance(items[0], (str, bytes)):
             name = _as_text(items[0])
             if len(name) <= 64 and self.of.secret(name) and not _tells_nothing(items[1], name):
-                return type(items)((items[0], self.of.mask)) if type(items) in (list, tuple) else [name, self.of.mask]
+                return [items[0], self.of.mask] if isinstance(items, list) else (items[0], self.of.mask)
         shown = [self.value(one, key) for one in items[: self.left + 1]]
         return tuple(shown) if isinstance(items, tuple) else shown
 

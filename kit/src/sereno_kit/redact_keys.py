@@ -4,51 +4,57 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 _WORDS = re.compile(r"[A-ZÁÉÍÓÚÑ]+(?![a-záéíóúñ])|[A-ZÁÉÍÓÚÑ]?[a-záéíóúñ]+|\d+")
 _NAMES_KEPT = 4096
 _NAME_LENGTH_MAX = 128
 
-SECRET_WORDS = frozenset(
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+SECRET_WORDS = _set(
     """
     password passwords passwd passwort pwd passphrase passcode contraseña contrasena contrasenia
     secret secrets token authorization cookie cookies jwt bearer credential credentials cvv cvc cvv2 cvc2 csc
     apikey privatekey otp totp csrf xsrf
-    """.split()
+    """
 )
 """Words that make a name secret wherever they stand in it: `db_password_old`, `X-Auth-Token`."""
 
-SECRET_ENDINGS = frozenset(
+SECRET_ENDINGS = _set(
     """
     card pan pin nip tarjeta dni nie curp rfc clabe iban ssn cci ruc cuit cuil cpf rut cedula passport pasaporte
     email mail correo phone telephone mobile cellphone telefono teléfono celular movil móvil whatsapp
     signature sig hmac auth session sessionid phpsessid jsessionid dob birthdate nonce salt
     dsn creditcard cardnumber signingkey encryptionkey accesskey secretkey tokens
-    """.split()
+    """
 )
 """Words that make a name secret where they end it: `gift_card` is, `card_brand` is not."""
 
-SECRET_PAIRS = frozenset(
+SECRET_PAIRS = _set(
     """
     api-key access-key secret-key private-key encryption-key signing-key account-key shared-key master-key ssh-key
     session-id session-key session-token card-number credit-card debit-card numero-tarjeta account-number bank-account
     numero-cuenta birth-date date-birth fecha-nacimiento phone-number numero-telefono email-address
     document-number numero-documento security-code codigo-seguridad connection-string database-url auth-header
     pass-word cc-number connect-sid tax-id national-id recovery-code recovery-codes backup-codes webhook-url
-    """.split()
+    """
 )
 """Neighbouring words that make a name secret: `stripeApiKey`, `card.number`, `date_of_birth`."""
 
 WHOLE_NAMES = frozenset({"clave", "pass", "pw", "authentication", "auth", "nss", "passwds", "pswd"})
 """Names that are secret only alone: `clave_producto` is the number of a product."""
 
-HARMLESS_ENDINGS = frozenset(
+HARMLESS_ENDINGS = _set(
     """
     count counts type types length len size at expires expiry expired expiration ttl age enabled required valid
     present name names brand last4 policy version status limit max min total used usage method kind scheme provider
     issuer algorithm alg strength attempts attempt error errors reason hint url uri endpoint path
     consent changed reset rotation rotated id ids hash field label format prefix domain network country
-    """.split()
+    """
 )
 """Endings that tell about a secret, not the secret: `token_count`, `password_changed_at`, `cookie_name`."""
 
@@ -75,7 +81,7 @@ def is_secret_name(name: str) -> bool:
         return paired or (certain and last in _NEVER_HARMLESS)
     if certain or last in SECRET_ENDINGS:
         return True
-    return any(f"{one}-{other}" in SECRET_PAIRS for one, other in zip(words, words[1:], strict=False))
+    return any(f"{one}-{other}" in SECRET_PAIRS for one, other in pairwise(words))
 
 
 def compact(name: str) -> str:
