@@ -15,6 +15,7 @@ from _thread import start_new_thread
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+from weakref import WeakSet
 
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.health import HealthChecks
@@ -37,6 +38,7 @@ class Drainer:
         self.options = options
         self.health = health
         self.clock = clock
+        _ALL.add(self)
         self.at_end: list[Callable[[], Any]] = []
         """What to call before the process is ended by force: flush logs, spans, errors. In a thread, within a bound."""
         self._begun_at: float | None = None
@@ -178,6 +180,13 @@ class _Process:
 
 
 _PROCESS = _Process()
+_ALL: WeakSet[Drainer] = WeakSet()
+
+
+def install_all() -> None:
+    """Take SIGTERM for every service of this process; see `sereno_kit.gunicorn`."""
+    for drainer in list(_ALL):
+        drainer.install()
 
 
 def within(seconds: float, callbacks: list[Callable[[], Any]]) -> bool:

@@ -14,6 +14,7 @@ from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.errors import KitError
 from sereno_kit.loops import run
 from sereno_kit.metrics.faults import failed
+from sereno_kit.routes import UNMATCHED
 from sereno_kit.wsgi_routes import MOUNTS, OBSERVATION, template
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Exchange:
         "_observation",
         "_pieces",
         "_result",
+        "_route",
         "_start_response",
         "_write",
     )
@@ -126,6 +128,7 @@ class Exchange:
         self._pieces: Iterator[bytes] = iter(())
         self._left = -1
         self._headers_out = False
+        self._route = UNMATCHED
         self._complete = environ.get("REQUEST_METHOD") == "HEAD"
         self._closed = False
         self._write: Callable[[bytes], Any] | None = None
@@ -134,6 +137,7 @@ class Exchange:
         """Call `app`, within the request's context."""
         try:
             self._result = app(self._environ, self._start)
+            self._route = template(self._environ)  # Now: what is around the kit may change what it is read from.
             file: Iterable[bytes] | None = self._file()
             if file is not None:
                 return file
@@ -171,6 +175,7 @@ class Exchange:
             piece = self._context.run(next, self._pieces)
         except StopIteration:
             self._complete = True
+            self._context.run(self._finish)
             raise
         except BaseException as error:
             rescued = self._context.run(self._rescued, error)
@@ -213,15 +218,15 @@ class Exchange:
 
     def _finish(self) -> None:
         """Count and tell, once."""
-        self._closed = True
         observation = self._observation
         if observation.ended:
             return
         if not self._complete and observation.error is None:
             observation.disconnected = True
-        route = ""
+        route = self._route
         try:
-            route = template(self._environ)
+            if route == UNMATCHED:
+                route = template(self._environ)
             observation.end(route, complete=self._complete)
         except Exception as error:
             failed("middleware", error)
@@ -289,13 +294,16 @@ def attach(app: Any, kit: Kit) -> Any:
         What the server is given: the same Flask application, with its `wsgi_app` under the kit's eyes; otherwise `app`
         in its wrapping.
     """
-    if _is_a("flask", "Flask", app):
+    if "flask" in sys.modules:
         from sereno_kit import wsgi_flask
 
+        kit.at_close.append(wsgi_flask.listen())
+    if _is_a("flask", "Flask", app):
         original = app.wsgi_app
-        inner, detach = wsgi_flask.attach(app, kit)
-        app.wsgi_app = _traced(KitWsgi(inner, kit, lambda: wsgi_flask.debugs(app)), kit)
-        kit.at_close += [detach, lambda: setattr(app, "wsgi_app", original)]
+        app.wsgi_app = _traced(KitWsgi(original, kit, lambda: wsgi_flask.debugs(app)), kit)
+        kit.at_close.append(lambda: setattr(app, "wsgi_app", original))
+        if kit.problems is not None:
+            kit.at_close.append(wsgi_flask.answer_errors(app, kit))
         return app
     if _is_a("django.core.handlers.base", "BaseHandler", app):
         from sereno_kit import wsgi_django

@@ -1,13 +1,12 @@
-"""What the kit hooks into a Flask application, by Flask's own doors."""
+"""What the kit hooks into Flask, by its signals and handlers: routes, errors, and what they become."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sereno_kit.errors import KitError
+from sereno_kit.errors import InternalError, KitError
 from sereno_kit.metrics.faults import failed
 from sereno_kit.routes import SAID
-from sereno_kit.wsgi import problem
 from sereno_kit.wsgi_routes import OBSERVATION
 
 if TYPE_CHECKING:
@@ -17,40 +16,57 @@ if TYPE_CHECKING:
 
     from sereno_kit.kit import Kit
 
+_listening = 0
 
-def attach(app: Flask, kit: Kit) -> tuple[Any, Callable[[], None]]:
-    """Tell the kit of errors and of routes that only allow other methods; answer errors as problems.
 
-    Handlers that the application has, or gets later, win over the kit's.
+def listen() -> Callable[[], None]:
+    """Hear of the routes and errors of all Flask applications, also of those mounted below others.
+
+    Only requests that a kit observes are looked at.
 
     Returns:
-        What is inside of the kit from now on, and what undoes all this.
+        What undoes it.
     """
-    from flask import got_request_exception
+    from flask import got_request_exception, request_started
 
-    got_request_exception.connect(_note, app)
+    global _listening
+    _listening += 1
+    request_started.connect(_started)
+    got_request_exception.connect(_failed)
+
+    def stop() -> None:
+        global _listening
+        _listening -= 1
+        if not _listening:
+            request_started.disconnect(_started)
+            got_request_exception.disconnect(_failed)
+
+    return stop
+
+
+def answer_errors(app: Flask, kit: Kit) -> Callable[[], None]:
+    """Make problems of the kit's own errors, and of those that nobody handles.
+
+    Handlers that the application has, or gets later, win over these.
+
+    Returns:
+        What undoes it.
+    """
+    from werkzeug.exceptions import InternalServerError
+
     handlers = app.error_handler_spec[None]
     answer = _answering(app, kit)
-    ours: list[tuple[int | None, type[Exception]]] = []
-    if kit.problems is not None:
-        wanted: tuple[tuple[int | None, type[Exception]], ...] = ((None, KitError), (500, _internal_server_error()))
-        ours = [(code, kind) for code, kind in wanted if kind not in handlers[code]]
-        for code, kind in ours:
-            handlers[code][kind] = answer
+    wanted: tuple[tuple[int | None, type[Exception]], ...] = ((None, KitError), (500, InternalServerError))
+    ours = [(code, kind) for code, kind in wanted if kind not in handlers[code]]
+    for code, kind in ours:
+        handlers[code][kind] = answer
 
-    def detach() -> None:
-        got_request_exception.disconnect(_note, app)
+    def stop() -> None:
         for code, kind in ours:
             if handlers[code].get(kind) is answer:
                 del handlers[code][kind]
 
-    return _Missed(app, app.wsgi_app), detach
-
-
-def _internal_server_error() -> type[Exception]:
-    from werkzeug.exceptions import InternalServerError
-
-    return InternalServerError
+    return stop
 
 
 def debugs(app: Flask) -> bool:
@@ -58,8 +74,24 @@ def debugs(app: Flask) -> bool:
     return bool(app.debug or app.testing or app.config.get("PROPAGATE_EXCEPTIONS"))
 
 
-def _note(sender: Flask, exception: BaseException, **_: Any) -> None:
-    """Flask's signal for exceptions that no handler of the application's wanted."""
+def _started(sender: Flask, **_: Any) -> None:
+    """The request is routed; when it is over, Flask forgets how."""
+    from flask import request
+
+    environ = request.environ
+    if OBSERVATION not in environ:
+        return
+    if request.url_rule is not None:
+        environ[SAID] = request.url_rule.rule
+    elif request.routing_exception is not None:
+        try:
+            environ[SAID] = _missed(sender, request)
+        except Exception as error:
+            failed("routes", error)
+
+
+def _failed(sender: Flask, exception: BaseException, **_: Any) -> None:
+    """An exception that no handler of the application's wanted."""
     from flask import has_request_context, request
 
     observation = request.environ.get(OBSERVATION) if has_request_context() else None
@@ -67,60 +99,49 @@ def _note(sender: Flask, exception: BaseException, **_: Any) -> None:
         observation.failed_with(exception)
 
 
+def _missed(app: Flask, request: Any) -> str:
+    """The template of a path that is known, but not by this method, or with a slash at its end."""
+    from werkzeug.exceptions import HTTPException, MethodNotAllowed
+    from werkzeug.routing import RequestRedirect
+
+    path, method, missed = request.path, None, request.routing_exception
+    if isinstance(missed, MethodNotAllowed):
+        method = next(iter(missed.valid_methods or ()), None)
+    elif isinstance(missed, RequestRedirect):
+        path += "/"
+    else:
+        return ""
+    adapter = app.create_url_adapter(request)
+    if adapter is None:
+        return ""
+    try:
+        rule, _ = adapter.match(path, method, return_rule=True)
+    except HTTPException:
+        return ""
+    return str(rule.rule)
+
+
 def _answering(app: Flask, kit: Kit) -> Callable[[Exception], Any]:
+    from sereno_kit.wsgi import problem
+
     def answer(error: Exception) -> Any:
         from flask import request
 
         catch_all = app.error_handler_spec[None][None].get(Exception)
         if catch_all is not None and isinstance(error, KitError):
             return app.ensure_sync(catch_all)(error)
-        original = getattr(error, "original_exception", None) or error
         observation = request.environ.get(OBSERVATION)
-        found = problem(kit, original, request.environ)
+        if isinstance(error, KitError):
+            cause: BaseException = error
+        else:
+            cause = getattr(error, "original_exception", None) or InternalError()  # or `abort(500)`
+        found = problem(kit, cause, request.environ)
         if found is None or observation is None:
             return error
-        if original is not error or isinstance(error, KitError):  # and not `abort(500)`
-            observation.failed_with(original)
+        if type(cause) is not InternalError:
+            observation.failed_with(cause)
         status, headers, body = found
-        observation.answered = original
+        observation.answered = cause
         return app.response_class(body, status, headers)
 
     return answer
-
-
-class _Missed:
-    """Flask itself, which here leaves a template also where a path is known, but not by this method or slash."""
-
-    def __init__(self, app: Flask, inner: Any) -> None:
-        self._app = app
-        self._inner = inner
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        body = self._inner(environ, start_response)
-        missed = getattr(environ.get("werkzeug.request"), "routing_exception", None)
-        if missed is not None and SAID not in environ:
-            try:
-                environ[SAID] = self._template(environ["werkzeug.request"], missed)
-            except Exception as error:
-                failed("middleware", error)
-        return body
-
-    def _template(self, request: Any, missed: Any) -> str:
-        from werkzeug.exceptions import HTTPException, MethodNotAllowed
-        from werkzeug.routing import RequestRedirect
-
-        path, method = request.path, None
-        if isinstance(missed, MethodNotAllowed):
-            method = next(iter(missed.valid_methods or ()), None)
-        elif isinstance(missed, RequestRedirect):
-            path += "/"
-        else:
-            return ""
-        adapter = self._app.create_url_adapter(request)
-        if adapter is None:
-            return ""
-        try:
-            rule, _ = adapter.match(path, method, return_rule=True)
-        except HTTPException:
-            return ""
-        return str(rule.rule)

@@ -1,6 +1,6 @@
 """The template of the route that answers a WSGI request: `/users/<int:id>`, never `/users/7`.
 
-Read from what the framework left in the environment when it matched, so that no path is matched twice.
+Left in the environment by whoever matched it, so that no path is matched twice.
 """
 
 from __future__ import annotations
@@ -19,20 +19,13 @@ MOUNTS = "sereno_kit.mounts"
 def template(environ: Mapping[str, Any]) -> str:
     """The template of the route that answers `environ`, or `__unmatched__`.
 
-    Known for Flask (`url_rule`), Django (`resolver_match.route`, kept by the kit's hook), and for everything that says
-    its template itself in `environ["sereno_kit.route"]`. It is right once the application was called.
+    What `environ["sereno_kit.route"]` says: the kit's hooks of Flask and Django put it there, others may do so
+    themselves. It is right once the application was called.
     """
     said = environ.get(SAID)
     if not isinstance(said, str) or not said:
-        said = _of_werkzeug(environ.get("werkzeug.request"))
-    if not said:
         return UNMATCHED
     return _mount(environ) + said
-
-
-def _of_werkzeug(request: Any) -> str:
-    rule = getattr(request, "url_rule", None)
-    return str(rule.rule) if rule is not None else ""
 
 
 def _mount(environ: Mapping[str, Any]) -> str:
