@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sereno.app.checking_flags import flag_findings
 from sereno.app.checking_folders import around, spec_folders
 from sereno.kernel.errors import UsageError
 from sereno.kernel.inert import inert, numbered
@@ -124,6 +125,7 @@ def checked(
     told = _told(loads, folders, linted)
     beside = tuple(f for f in linted.findings if not _said_by_loader(f, loads))
     beside += tuple(f for f in _outside(linted, loads) if chosen(f.diagnostic.code))
+    beside += tuple(f for f in flag_findings([loads[folder] for folder in folders]) if chosen(f.diagnostic.code))
     findings = tuple(sorted((*filter(lambda f: chosen(f.diagnostic.code), told), *beside), key=_place))
     only = loads[folders[0]] if len(paths) == 1 and len(folders) == 1 else None
     return Checked(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sereno.adapters.samples.store import SampleStore
     from sereno.adapters.samples.target import TargetState
     from sereno.adapters.sql.database import Database
+    from sereno.app.flag_board import FlagBoard
     from sereno.app.http.prometheus_run import Engine
     from sereno.app.rule_files import RuleFiles
     from sereno.app.rule_groups import GroupState, RuleGroups
@@ -150,6 +151,13 @@ class Control:
         from sereno.app.recorded import WithRecorded
 
         return WithRecorded(self.source, self.recorded)
+
+    @cached_property
+    def flags(self) -> FlagBoard:
+        """The switches, as they are handed out."""
+        from sereno.app.flag_board import FlagBoard
+
+        return FlagBoard(self)
 
     @cached_property
     def rule_files(self) -> RuleFiles:

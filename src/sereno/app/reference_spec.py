@@ -61,6 +61,7 @@ HEADINGS = {
     "an item of readiness": "readiness · items[]",
     "the flags": "flags",
     "a flag": "flags · define[]",
+    "a rule of a flag": "flags · define[] · rules[]",
     "the defaults": "workspace · defaults",
     "an environment": "workspace · environments.NAME",
     "a declared variable": "variables.NAME",
@@ -186,10 +187,19 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "default": "its value for most",
         "title": TITLE,
         "values": "the values that it may have",
-        "share": "which share of those who ask gets `to` instead",
-        "to": "what they get",
+        "to": "what those get whom `users`, `rules` or `share` choose",
+        "users": "who gets `to`, whatever else is said",
+        "rules": "then the first rule that fits says what one gets",
+        "share": "which share of everybody else who is known gets `to`",
         "owner": "the team or person who takes it out again",
-        "expires": "the date by which it is to be taken out",
+        "expires": "the date by which it is to be taken out; `sereno check` warns once it is past",
+    },
+    "a rule of a flag": {
+        "when": "attributes of whoever asks, which must all fit: a value, a list of which one fits, or tests: `is`, "
+        "`is_not`, `starts_with`, `ends_with`, `above`, `below` (numbers), `at_least`, `older_than` (versions); `user` "
+        "is the user",
+        "to": "what they get; the flag's `to` by default",
+        "share": "only this share of them; the others get the default",
     },
     "the defaults": {
         "services": "keys of every service that does not say otherwise",

@@ -54,6 +54,8 @@ _LEAVES: Mapping[str, Schema] = {
     "recurrence.rrule": {"type": "string", "pattern": r"[Ff][Rr][Ee][Qq]=|\$\{"},
     "tiers._factor": {"anyOf": [{"type": "number", "exclusiveMinimum": 1}, {"type": "string", "minLength": 1}]},
     "readiness._value": {"type": ["string", "number", "boolean"]},
+    "readiness._when": {"type": "object", "minProperties": 1},
+    "readiness._share": _pattern(_PERCENT),
     "workspace._share": _pattern(_PERCENT),
     "workspace._number": {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "minLength": 1}]},
     "service._links": {"type": "object", "additionalProperties": _pattern(_URL, format="uri")},

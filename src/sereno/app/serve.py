@@ -73,6 +73,7 @@ def loops(control: Control) -> list[Coroutine[None, None, None]]:
         Retention(control).run(),
         watch_spec(control),
         follow_changes(control),
+        control.flags.run(),
     ]
     if control.settings.rule_files:
         running.append(control.rule_groups.run())
@@ -149,8 +150,13 @@ async def run(control: Control, listener: socket.socket) -> None:
     tasks = [asyncio.create_task(loop) for loop in loops(control)]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+        control.flags.close()  # the server waits for what is under way, and streams are
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, lambda: setattr(server, "should_exit", True))
+        loop.add_signal_handler(name, stop)
     reloads: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
@@ -160,7 +166,7 @@ async def run(control: Control, listener: socket.socket) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         done, _ = await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
+        stop()
         await serving
         for task in done:
             task.result()

@@ -41,7 +41,8 @@ LEAVES = frozenset((
     "values.handover", "values.severity", "values.label_name", "queries.expression", "queries.windowed",
     "queries.comparison", "queries.selector", "sli.metric", "sli.histogram_name", "sli.part", "paths.runbook",
     "recurrence.rrule", "templates_parts.bare", "templates_parts.statuses", "policies.somebody", "tiers._factor",
-    "readiness._value", "workspace._share", "workspace._number", "service._links", "service.planned",
+    "readiness._value", "readiness._when", "readiness._share",
+    "workspace._share", "workspace._number", "service._links", "service.planned",
 ))  # fmt: skip
 """Readers of single values that the schema knows by name."""
 

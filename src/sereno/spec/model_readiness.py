@@ -37,9 +37,34 @@ class Readiness:
     source: Source | None = None
 
 
+FlagOperation = Literal["is", "is_not", "starts_with", "ends_with", "above", "below", "at_least", "older_than"]
+"""How an attribute is compared; `at_least` and `older_than` compare versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagTest:
+    """What one attribute of whoever asks must be: one of `values` for `is`, none for `is_not`, the one otherwise."""
+
+    attribute: str
+    operation: FlagOperation
+    values: tuple[str | bool | Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRule:
+    """Who passes all of `when` gets `to` (the flag's, if empty); only a `share` of them, if there is one."""
+
+    when: tuple[FlagTest, ...]
+    to: str = ""
+    share: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A switch. `default` and `values` are texts of its `type`; `share` of those who ask get `to` instead."""
+    """A switch. `default` and `values` are texts of its `type`.
+
+    `to` is for `users`, then for whom a rule says so, then for a `share` of everybody else who is known.
+    """
 
     name: str
     title: str
@@ -50,6 +75,8 @@ class Flag:
     to: str = ""
     owner: str = ""
     expires: date | None = None
+    users: tuple[str, ...] = ()
+    rules: tuple[FlagRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,23 +14,44 @@ services: [api]                  # none: all
 define:
   - {name: new-checkout, type: boolean, default: false, share: 10%, to: true, owner: shop, expires: 2026-06-01}
   - {name: theme, type: string, values: [light, dark], default: light}
+  - name: express
+    type: boolean
+    default: false
+    to: true                       # what those get whom the next lines choose
+    users: [ana, bo]               # these, whatever else is said
+    rules:                         # then the first rule that fits
+      - {when: {country: [PE, CL], app: {at_least: "2.1"}}, share: 50%}
+      - {when: {email: {ends_with: "@shop.example"}}}
+    share: 5%                      # then of everybody else who is known
 ```
 """
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from typing import Literal, cast, get_args
 
 from sereno.spec import values
-from sereno.spec.fields import Fields, expect
-from sereno.spec.model_readiness import Checked, Flag, Flags, Readiness, ReadinessItem
+from sereno.spec.fields import Fields, expect, takes
+from sereno.spec.model_readiness import (
+    Checked,
+    Flag,
+    FlagOperation,
+    FlagRule,
+    Flags,
+    FlagTest,
+    Readiness,
+    ReadinessItem,
+)
 from sereno.spec.policies import somebody
 from sereno.spec.reading import Reading
 from sereno.spec.source import Mapping, Node, Scalar, Sequence
 
 _CHECK = values.one_of("objectives", "alerts", "runbooks", "oncall", "dashboards", "backtest", "budget", "status")
 _TYPE = values.one_of("boolean", "string", "number")
-_SHARE = values.share_within("0%", "100%")
+_OPERATIONS: tuple[str, ...] = get_args(FlagOperation)
+_SHARE_ABOVE = values.share_within("0%", "100%")
 
 
 def readiness(reading: Reading, node: Node) -> Readiness:
@@ -88,7 +109,7 @@ def _flag(reading: Reading, node: Node) -> Flag:
         node,
         "a flag",
         required=("name", "type", "default"),
-        optional=("title", "values", "share", "to", "owner", "expires"),
+        optional=("title", "values", "share", "to", "users", "rules", "owner", "expires"),
     )
     kind = fields.read("type", _TYPE)
 
@@ -101,12 +122,19 @@ def _flag(reading: Reading, node: Node) -> Flag:
         place = fields.value(key)
         if choices and found and found not in choices and place is not None:
             reading.complain("SER138", place, f"`{found[:40]}` is none of `values`", expected=", ".join(choices)[:200])
-    for key, other in (("share", "to"), ("to", "share")):
+    for key, others in (("share", ("to",)), ("users", ("to",)), ("to", ("share", "users", "rules"))):
         there = fields.key(key)
-        if there is not None and not fields.has(other):
+        if there is not None and not any(fields.has(other) for other in others):
             reading.complain(
-                "SER138", there, f"`{key}` needs `{other}`", expected="who gets what: share: 10%, to: true"
+                "SER138",
+                there,
+                f"`{key}` needs `{'` or `'.join(others)}`",
+                expected="who gets what: share: 10%, to: true",
             )
+
+    def rule(reading: Reading, node: Node) -> FlagRule:
+        return _rule(reading, node, kind, choices, to)
+
     name = fields.read("name", values.name) or ""
     return Flag(
         name=name,
@@ -114,11 +142,83 @@ def _flag(reading: Reading, node: Node) -> Flag:
         type=cast(Literal["boolean", "string", "number"], kind or "string"),
         default=default,
         values=choices,
-        share=fields.read("share", _SHARE),
+        share=fields.read("share", _share),
         to=to,
         owner=fields.read("owner", somebody) or "",
         expires=fields.read("expires", values.day),
+        users=fields.read("users", values.items(values.text, what="users")) or (),
+        rules=fields.read("rules", values.items(takes(rule, "mapping", "a rule of a flag"), what="rules")) or (),
     )
+
+
+def _rule(reading: Reading, node: Node, kind: str | None, choices: tuple[str, ...], to: str) -> FlagRule:
+    def value(reading: Reading, node: Node) -> str | None:
+        return _value(reading, node, kind)
+
+    fields = Fields(reading, node, "a rule of a flag", required=("when",), optional=("to", "share"))
+    own = fields.read("to", value) or ""
+    place = fields.value("to")
+    if choices and own and own not in choices and place is not None:
+        reading.complain("SER138", place, f"`{own[:40]}` is none of `values`", expected=", ".join(choices)[:200])
+    if not own and not to and not fields.has("to"):
+        reading.complain("SER138", node, "nothing says what they get", expected="`to`, of the rule or of the flag")
+    return FlagRule(when=fields.read("when", _when) or (), to=own, share=fields.read("share", _share))
+
+
+def _share(reading: Reading, node: Node) -> Decimal | None:
+    """A percentage, of which 0% is nobody yet; it is exact to a thousandth of a percent."""
+    if isinstance(node, Scalar) and node.value.strip() == "0%":
+        return Decimal(0)
+    found = _SHARE_ABOVE(reading, node)
+    if found is not None and (scaled := found.scaleb(5)) != scaled.to_integral_value():
+        reading.complain("SER138", node, "a share is exact to a thousandth of a percent", expected="such as 12.5%")
+        return None
+    return found
+
+
+def _when(reading: Reading, node: Node) -> tuple[FlagTest, ...] | None:
+    if not isinstance(node, Mapping) or not node.entries:
+        expect(reading, node, "attributes and what they must be, such as {country: PE, plan: [pro, team]}")
+        return None
+    return tuple(test for key, found in node.entries for test in _tests(reading, key, found))
+
+
+def _tests(reading: Reading, key: Scalar, node: Node) -> tuple[FlagTest, ...]:
+    if not isinstance(node, Mapping):
+        return _test(reading, key.value, "is", node)
+    found: list[FlagTest] = []
+    for operation, operand in node.entries:
+        if operation.value not in _OPERATIONS:
+            expected = f"one of {', '.join(_OPERATIONS)}"
+            reading.complain("SER138", operation, f"there is no test `{operation.value[:40]}`", expected=expected)
+            continue
+        found += _test(reading, key.value, cast(FlagOperation, operation.value), operand)
+    return tuple(found)
+
+
+def _test(reading: Reading, attribute: str, operation: FlagOperation, node: Node) -> tuple[FlagTest, ...]:
+    """One test of an attribute; nothing if what it compares with is wrong, which is reported."""
+    many = isinstance(node, Sequence) and operation in ("is", "is_not")
+    operands = [_operand(reading, one) for one in (node.items if isinstance(node, Sequence) and many else (node,))]
+    wrong = operation in ("above", "below") and any(not isinstance(one, Decimal) for one in operands)
+    if wrong and None not in operands:
+        reading.complain("SER138", node, f"`{operation}` compares numbers", expected="a number, such as 18")
+    if wrong or None in operands or not operands:
+        return ()
+    return (FlagTest(attribute, operation, tuple(one for one in operands if one is not None)),)
+
+
+def _operand(reading: Reading, node: Node) -> str | bool | Decimal | None:
+    if not isinstance(node, Scalar) or node.kind == "null":
+        expect(reading, node, "a text, a number, true or false")
+        return None
+    if node.kind == "boolean":
+        return node.value.strip().lower() == "true"
+    if node.kind == "number":
+        with suppress(InvalidOperation):
+            if (number := Decimal(node.value.strip())).is_finite():
+                return number
+    return node.value.strip()
 
 
 def _value(reading: Reading, node: Node, kind: str | None) -> str | None:

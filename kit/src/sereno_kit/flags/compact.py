@@ -245,5 +245,6 @@ _OPERATIONS: Mapping[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
     "below": _of_number("<"),
     "at_least": _of_version(">="),
     "older_than": _of_version("<"),
-    "not": lambda attribute, operand: {"!": _test(attribute, operand)},
+    "is": lambda attribute, operand: _test(attribute, operand),
+    "is_not": lambda attribute, operand: {"!": _test(attribute, operand)},
 }

@@ -229,3 +229,15 @@ correction = sa.Table(  # appended to, never changed: what withdraws an entry is
     sa.CheckConstraint("start_us < end_us", name="forward"),
 )  # fmt: skip
 sa.Index("ix_correction_at", correction.c.at_us)
+
+flag_override = sa.Table(
+    "flag_override", metadata,
+    sa.Column("flag", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("share", sa.Text),  # of 1, as text: exact
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("at_us", Instant, nullable=False),
+    sa.Column("expires_us", Instant),
+    sa.CheckConstraint("state in ('on', 'off', 'share')", name="state"),
+)  # fmt: skip

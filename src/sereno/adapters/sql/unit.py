@@ -13,6 +13,7 @@ from sereno.adapters.sql.accounts import SqlAccounts
 from sereno.adapters.sql.alerts import SqlAlerts
 from sereno.adapters.sql.audit import SqlAudit
 from sereno.adapters.sql.corrections import SqlCorrections
+from sereno.adapters.sql.delivery import SqlOverrides
 from sereno.adapters.sql.duties import SqlDuties
 from sereno.adapters.sql.errors import translate
 from sereno.adapters.sql.facts import SqlFacts
@@ -132,6 +133,11 @@ class Unit:
     def corrections(self) -> SqlCorrections:
         """Corrections to budgets."""
         return SqlCorrections(self)
+
+    @cached_property
+    def overrides(self) -> SqlOverrides:
+        """Overrides of switches."""
+        return SqlOverrides(self)
 
     @cached_property
     def retention(self) -> SqlRetention:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Literal
 
-Topic = Literal["events", "messages", "pages", "incidents"]
+Topic = Literal["events", "messages", "pages", "incidents", "flags"]
 
 
 class Signal:

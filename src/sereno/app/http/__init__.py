@@ -30,7 +30,21 @@ OPEN_PATHS = ("/static", "/status/", "/api/v1/openapi.json")
 def create_app(control: Control) -> FastAPI:
     """The whole HTTP face of `control`. Raises RuntimeError if a route declares no requirement."""
     from sereno import __version__
-    from sereno.app.http import ack, actions, api, console, explore, health, prometheus, receive, signin, status, tokens
+    from sereno.app.http import (
+        ack,
+        actions,
+        api,
+        console,
+        explore,
+        flags,
+        flags_api,
+        health,
+        prometheus,
+        receive,
+        signin,
+        status,
+        tokens,
+    )
     from sereno.app.http.auth import is_https
     from sereno.app.http.pages import STATIC
 
@@ -40,8 +54,10 @@ def create_app(control: Control) -> FastAPI:
     )  # fmt: skip
     app.state.control = control
     # Routes are tried in order, and the public page is asked for most when the most depends on it.
-    for part in (status, health, signin, ack, api, tokens, prometheus, receive, actions, console, explore):
+    parts = (status, health, signin, ack, api, tokens, prometheus, receive, actions, console, explore, flags, flags_api)
+    for part in parts:
         app.include_router(part.router(control))
+    app.include_router(flags_api.ofrep(control))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind in (SerenoError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

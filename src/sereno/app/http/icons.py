@@ -29,6 +29,7 @@ _PATHS = {
     "arrow": '<path d="M5 12h13m-5-5 5 5-5 5"/>',
     "link": '<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1'
     'M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1"/>',
+    "flags": '<rect x="3" y="7" width="18" height="10" rx="5"/><circle cx="16" cy="12" r="2.6"/>',
     "status": '<path d="M4 20V10M9.3 20V4M14.6 20v-8M20 20V7"/>',
 }  # fmt: skip
 

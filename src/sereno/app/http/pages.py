@@ -34,7 +34,7 @@ STATIC = _HERE / "static"
 THEMES = ("auto", "light", "dark")
 PREFERENCE_SECONDS = 365 * 86400
 DONE = ("acknowledged", "closed", "declared", "noted", "updated", "phase", "role", "severity", "resolved", "reloaded",
-        "not_reloaded", "corrected", "withdrawn")  # fmt: skip
+        "not_reloaded", "corrected", "withdrawn", "flag_set", "flag_reset")  # fmt: skip
 
 
 @cache

@@ -1,3 +1,3 @@
 """The history of the schema, one line of it for both databases."""
 
-HEAD = "0002"
+HEAD = "0003"
