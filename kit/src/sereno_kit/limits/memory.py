@@ -1,10 +1,11 @@
 # ruff: noqa: D102 - said once, of `Limiter`
 """Counts in this process: each decision costs the same whatever the number of keys, and memory has a bound.
 
-Whoever floods the table with keys cannot win their own quota back: what an evicted key owed stays in two of a fixed
-number of slots, chosen by a hash that nobody outside knows, and a key that comes (back) owes what the lighter of its
-two slots says. A slot keeps the worst of what was put in it, not the sum: a flood of keys that each call once makes
-newcomers owe one call, not thousands; and slots heal with time, as buckets do.
+Whoever floods the table with keys does not win their own quota back: what an evicted key owed stays in two of a fixed
+number of slots, chosen by a hash that nobody outside knows, and a key that comes (back) begins with what the lighter of
+its two slots says. A slot keeps the worst of what was put into it, not the sum, and a key puts in what it took itself,
+not what it began with: a flood of keys that each call once makes newcomers owe one call, not all of them. Slots heal
+with time, as buckets do. What a flood of `keys_max` keys still wins is one refill: what a key took after it came back.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class MemoryLimiter(Limiter):
         self._lock = Lock()
         self._table: OrderedDict[str, Any] = OrderedDict()
         self._slots: list[Any] = []
+        self._began: dict[str, Any] = {}
+        """What keys began with that did not begin with nothing."""
         self._salt = randbits(64)
 
     def __len__(self) -> int:
@@ -59,7 +62,7 @@ class MemoryLimiter(Limiter):
             now = self._now()
             wait = self._take(key, cost, 0.0, now)
             left = self.rule.standing(self._owed(key, now), now)
-        return Decision(wait <= 0, self.rule.quota, left.remaining if wait <= 0 else 0, left.reset_seconds, wait)
+        return Decision(wait <= 0, self.rule.quota, left.remaining, left.reset_seconds, wait)
 
     def give_back(self, key: str = "", cost: int = 1) -> None:
         key = short(key)
@@ -74,7 +77,7 @@ class MemoryLimiter(Limiter):
             state = self._owed(key, now)
             after, wait = self._step(state, now, cost, patience)
             if wait <= patience:
-                self._keep(key, after, now)
+                self._keep(key, state, after, now)
             return wait
         table[key], wait = self._step(state, now, cost, patience)
         table.move_to_end(key)
@@ -90,14 +93,20 @@ class MemoryLimiter(Limiter):
             return None
         return other if self.rule.worse(one, other, now) == one else one
 
-    def _keep(self, key: str, state: Any, now: float) -> None:
+    def _keep(self, key: str, began: Any, state: Any, now: float) -> None:
         if len(self._table) >= self.keys_max:
-            evicted, owed = self._table.popitem(last=False)
-            if not self.rule.rested(owed, now):
-                self._slots = self._slots or [None] * self.keys_max
-                for index in self._indexes(evicted):
-                    self._slots[index] = self.rule.worse(self._slots[index], owed, now)
+            self._evict(now)
         self._table[key] = state
+        if began is not None:
+            self._began[key] = began
+
+    def _evict(self, now: float) -> None:
+        key, state = self._table.popitem(last=False)
+        owed = self.rule.beyond(state, self._began.pop(key, None), now)
+        if not self.rule.rested(owed, now):
+            self._slots = self._slots or [None] * self.keys_max
+            for index in self._indexes(key):
+                self._slots[index] = self.rule.worse(self._slots[index], owed, now)
 
     def _indexes(self, key: str) -> tuple[int, int]:
         mixed = hash((self._salt, key))

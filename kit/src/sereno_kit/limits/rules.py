@@ -16,6 +16,8 @@ SLACK = 1e-6
 
 What is missing stays owed, so it never adds up.
 """
+TICK = 1e-8
+"""Seconds that a float of a clock which has run for months cannot tell apart."""
 
 
 class Standing(NamedTuple):
@@ -69,6 +71,10 @@ class Rule(ABC):
         """A state that allows no more than either of two."""
 
     @abstractmethod
+    def beyond(self, state: Any, before: Any, now: float) -> Any:
+        """What of `state` was taken since the same key's state was `before`."""
+
+    @abstractmethod
     def rested(self, state: Any, now: float) -> bool:
         """Whether the state may be forgotten: the whole quota is there."""
 
@@ -116,7 +122,7 @@ class TokenBucket(Rule):
         rate = self.rate
         full_at = (now if state is None or state < now else state) + cost / rate
         wait = full_at - now - self.burst / rate
-        if wait <= SLACK / rate:
+        if wait <= SLACK / rate + TICK:
             return full_at, 0.0
         if cost > self.burst:
             return state, math.inf
@@ -131,6 +137,9 @@ class TokenBucket(Rule):
 
     def worse(self, one: float | None, other: float | None, now: float) -> float | None:
         return one if other is None or (one is not None and one > other) else other
+
+    def beyond(self, state: float | None, before: float | None, now: float) -> float | None:
+        return state if state is None or before is None else state - max(0.0, before - now)
 
     def rested(self, state: float | None, now: float) -> bool:
         return state is None or state <= now
@@ -190,7 +199,7 @@ class SlidingWindow(Rule):
     ) -> tuple[Counts | None, float]:
         number, current, previous, over = self._at(state, now)
         room = self.limit - cost
-        if previous * (1 - over) + current <= room + SLACK:
+        if previous * (1 - over - TICK / self.window) + current <= room + SLACK:
             return Counts(number, current + cost, previous), 0.0
         if room < 0:
             return state, math.inf
@@ -214,6 +223,11 @@ class SlidingWindow(Rule):
         number, current, previous, _ = self._at(one, now)
         _, others, before, _ = self._at(other, now)
         return Counts(number, max(current, others), max(previous, before))
+
+    def beyond(self, state: Counts | None, before: Counts | None, now: float) -> Counts | None:
+        number, current, previous, _ = self._at(state, now)
+        _, then, earlier, _ = self._at(before, now)
+        return Counts(number, current - then, previous - earlier)
 
     def rested(self, state: Counts | None, now: float) -> bool:
         _, current, previous, _ = self._at(state, now)
