@@ -5,14 +5,17 @@ Context managers all of them, for pytest or anything else; nothing is loaded by 
 
 from sereno_kit.testing.clock import FakeClock, settle
 from sereno_kit.testing.faults import faults
+from sereno_kit.testing.logs import CapturedLogs, capture_logs
 from sereno_kit.testing.metrics import CapturedMetrics, capture_metrics
 from sereno_kit.testing.spans import CapturedSpan, CapturedSpans, capture_spans
 
 __all__ = [
+    "CapturedLogs",
     "CapturedMetrics",
     "CapturedSpan",
     "CapturedSpans",
     "FakeClock",
+    "capture_logs",
     "capture_metrics",
     "capture_spans",
     "faults",
