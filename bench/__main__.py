@@ -33,6 +33,8 @@ NAMES = {
     "compile": "1,000 objectives built as a whole process; a cold check of one service; exits where nothing is built",
     "fire-times": "when alerts fire and resolve beside a live Prometheus, two dozen bad days (about 90 seconds)",
     "dialects": "OpenSLO, Sloth and Pyrra read and written, Prometheus rules brought and built again",
+    "pipeline": "four policies beside stamina + purgatory + limits and pyresilience; half-open breakers under a herd",
+    "retry-storm": "three layers that retry above a dependency that is down: load beside naive loops and stamina",
 }
 
 

@@ -60,12 +60,9 @@ class Flight:
 
     def raises(self, error: BaseException) -> None:
         """The dependency fails."""
-        try:
+        with pytest.raises(type(error)) as raised:
             self._running.throw(error)
-        except BaseException as raised:
-            assert raised is error
-            return
-        raise AssertionError("the error was swallowed")
+        assert raised.value is error
 
 
 class Response:

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.kit.guarded import Flight, HTTPError, Response, guard, metrics
 
 from sereno_kit import context
 from sereno_kit.clock import SYSTEM
@@ -24,7 +25,6 @@ from sereno_kit.resilience.breaker import CircuitBreaker
 from sereno_kit.resilience.pipeline import Pipeline
 from sereno_kit.resilience.timeout import Timeout
 from sereno_kit.testing.clock import FakeClock
-from tests.kit.guarded import Flight, HTTPError, Response, guard, metrics
 
 pytestmark = pytest.mark.usefixtures("metrics")
 __all__ = ["metrics"]

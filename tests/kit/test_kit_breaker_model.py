@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from prometheus_client import CollectorRegistry
+from tests.kit.guarded import Flight, guard
 
 from sereno_kit.errors import CircuitOpen, Transient
 from sereno_kit.metrics.registry import Registry, use
@@ -15,7 +16,6 @@ from sereno_kit.resilience import registry as pipelines
 from sereno_kit.resilience.breaker import CircuitBreaker
 from sereno_kit.resilience.window import CountWindow, TimeWindow
 from sereno_kit.testing.clock import FakeClock
-from tests.kit.guarded import Flight, guard
 
 MINIMUM, PROBES, OPEN_FOR, HALF_OPEN_MAX, SLOW, WINDOW = 4, 3, 8.0, 32.0, 2.0, 10.0
 

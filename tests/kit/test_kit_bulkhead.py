@@ -11,13 +11,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.kit.guarded import Flight, guard, metrics
 
 from sereno_kit import context
 from sereno_kit.clock import SYSTEM
 from sereno_kit.errors import BulkheadFull
 from sereno_kit.resilience.bulkhead import Bulkhead
 from sereno_kit.resilience.pipeline import Pipeline
-from tests.kit.guarded import Flight, guard, metrics
 
 pytestmark = pytest.mark.usefixtures("metrics")
 __all__ = ["metrics"]

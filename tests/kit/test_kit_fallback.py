@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.kit.guarded import HTTPError, guard, metrics
 
 from sereno_kit.errors import CircuitOpen, ClientError, Rejected, Transient
 from sereno_kit.resilience.breaker import CircuitBreaker
 from sereno_kit.resilience.fallback import Fallback
-from tests.kit.guarded import HTTPError, guard, metrics
 
 pytestmark = pytest.mark.usefixtures("metrics")
 __all__ = ["metrics"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.kit.guarded import HTTPError, Response, guard, metrics
 
 from sereno_kit import context
 from sereno_kit.errors import (
@@ -29,7 +30,6 @@ from sereno_kit.resilience.budget import RetryBudget
 from sereno_kit.resilience.pipeline import Pipeline
 from sereno_kit.resilience.retry import Retry, idempotency_key, idempotent
 from sereno_kit.testing.clock import FakeClock
-from tests.kit.guarded import HTTPError, Response, guard, metrics
 
 pytestmark = pytest.mark.usefixtures("metrics")
 __all__ = ["metrics"]

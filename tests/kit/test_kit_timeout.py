@@ -8,13 +8,13 @@ import time
 from typing import Any
 
 import pytest
+from tests.kit.guarded import guard, metrics
 
 from sereno_kit import context
 from sereno_kit.clock import SYSTEM
 from sereno_kit.errors import BulkheadFull, Category, DeadlineExceeded, classify
 from sereno_kit.resilience.timeout import Timeout
 from sereno_kit.testing.clock import FakeClock
-from tests.kit.guarded import guard, metrics
 
 pytestmark = pytest.mark.usefixtures("metrics")
 __all__ = ["metrics"]

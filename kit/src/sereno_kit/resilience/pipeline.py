@@ -51,22 +51,50 @@ class Pipeline:
         return guarded  # type: ignore[return-value]
 
     def _guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        chain = self._chain
+        if self._falls_back:
+            chain = self._chain
+
+            @wraps(function)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                return chain(function, args, kwargs)
+
+            return guarded
+        inner, ok, failed = self._guards_only, self._outcomes.ok, self._failed
 
         @wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            return chain(function, args, kwargs)
+        def counted(*args: Any, **kwargs: Any) -> Any:  # as `_counted`, a layer less
+            try:
+                result = inner(function, args, kwargs)
+            except BaseException as error:
+                failed(error)
+                raise
+            ok()
+            return result
 
-        return guarded
+        return counted
 
     def _guard_async(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        chain = self._async_chain
+        if self._falls_back:
+            chain = self._async_chain
+
+            @wraps(function)
+            async def guarded(*args: Any, **kwargs: Any) -> Any:
+                return await chain(function, args, kwargs)
+
+            return guarded
+        inner, ok, failed = self._async_guards_only, self._outcomes.ok, self._failed
 
         @wraps(function)
-        async def guarded(*args: Any, **kwargs: Any) -> Any:
-            return await chain(function, args, kwargs)
+        async def counted(*args: Any, **kwargs: Any) -> Any:  # as `_async_counted`, a layer less
+            try:
+                result = await inner(function, args, kwargs)
+            except BaseException as error:
+                failed(error)
+                raise
+            ok()
+            return result
 
-        return guarded
+        return counted
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call `function` guarded, from a thread."""
@@ -110,20 +138,28 @@ class Pipeline:
         return Outcomes(self.name)
 
     @cached_property
-    def _chain(self) -> Call:
+    def _guards_only(self) -> Call:
         chain: Call = _bottom
         for policy in reversed(self._guards):
             chain = policy.sync(chain)
-        chain = self._counted(chain)
-        return self.policies[0].sync(chain) if self._falls_back else chain
+        return chain
 
     @cached_property
-    def _async_chain(self) -> AsyncCall:
+    def _async_guards_only(self) -> AsyncCall:
         chain: AsyncCall = _async_bottom
         for policy in reversed(self._guards):
             chain = policy.asynchronous(chain)
-        chain = self._async_counted(chain)
-        return self.policies[0].asynchronous(chain) if self._falls_back else chain
+        return chain
+
+    @cached_property
+    def _chain(self) -> Call:
+        counted = self._counted(self._guards_only)
+        return self.policies[0].sync(counted) if self._falls_back else counted
+
+    @cached_property
+    def _async_chain(self) -> AsyncCall:
+        counted = self._async_counted(self._async_guards_only)
+        return self.policies[0].asynchronous(counted) if self._falls_back else counted
 
     def _blocks(self) -> list[AbstractContextManager[None]]:
         return [self._counted_block(), *(policy.block() for policy in self.policies)]

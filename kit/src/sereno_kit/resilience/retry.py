@@ -25,33 +25,34 @@ _HTTP_CLIENTS = frozenset({"httpx", "requests", "aiohttp", "urllib3"})
 _SENDERS = _HTTP_CLIENTS | {"httpcore"}
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "NewConnectionError"})
 _MARK = "__sereno_idempotent__"
-_CallParts = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class _Trying:
-    """A call that a Retry has in hand, and the one around it."""
+    """A call that a Retry has in hand, and the one around it.
 
-    outer: _Trying | None
-    policy: Retry
-    call: _CallParts
+    One is made for each call, so it has no constructor: that would cost as much as all the rest of it.
+    """
+
+    made: tuple[_Trying | None, Retry, Callable[..., Any], tuple[Any, ...], dict[str, Any]]
     over = False
     keyed = False
     seed = ""
 
     def repeatable(self) -> bool:
         """Whether the call may be done twice."""
-        return self.keyed or self.policy.may_repeat(*self.call)
+        _, policy, function, args, kwargs = self.made
+        return self.keyed or policy.may_repeat(function, args, kwargs)
 
     def around(self) -> bool:
         """Whether a Retry around this one repeats, so that this one need not."""
-        outer = self.outer
+        outer = self.made[0]
         if outer is None:
             return False
-        return (not outer.over and outer.policy.attempts > 1 and outer.repeatable()) or outer.around()
+        return (not outer.over and outer.made[1].attempts > 1 and outer.repeatable()) or outer.around()
 
     def outermost(self) -> _Trying:
         """The one whose attempts an idempotency key must outlive."""
-        outer = self.outer
+        outer = self.made[0]
         return self if outer is None or outer.over else outer.outermost()
 
 
@@ -167,7 +168,7 @@ class Retry(Policy):
         def guarded(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             budget.calls += 1
             mark = _Trying()
-            mark.outer, mark.policy, mark.call = trying.get(), self, (function, args, kwargs)
+            mark.made = (trying.get(), self, function, args, kwargs)
             token = trying.set(mark)
             begun = monotonic() if timed else 0.0
             attempt = 1
@@ -204,7 +205,7 @@ class Retry(Policy):
         async def guarded(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             budget.calls += 1
             mark = _Trying()
-            mark.outer, mark.policy, mark.call = trying.get(), self, (function, args, kwargs)
+            mark.made = (trying.get(), self, function, args, kwargs)
             token = trying.set(mark)
             begun = monotonic() if timed else 0.0
             attempt = 1

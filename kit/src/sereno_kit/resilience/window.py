@@ -29,12 +29,13 @@ class TimeWindow:
         seconds: how long the window is.
     """
 
-    __slots__ = ("_at", "_buckets", "_until", "_width", "calls", "failures", "slow")
+    __slots__ = ("_at", "_buckets", "_here", "_until", "_width", "calls", "failures", "slow")
 
     def __init__(self, seconds: float) -> None:
         self._width = seconds / _BUCKETS
         self._buckets = [[0, 0, 0] for _ in range(_BUCKETS)]
         self._at = 0
+        self._here = self._buckets[0]
         self._until = float("-inf")
         self.calls = self.failures = self.slow = 0
 
@@ -42,7 +43,7 @@ class TimeWindow:
         """Count one call that ended at `now`, in seconds of a monotonic clock."""
         if now >= self._until:
             self.turn(now)
-        here = self._buckets[self._at]
+        here = self._here
         here[0] += 1
         self.calls += 1
         if failed:
@@ -64,7 +65,7 @@ class TimeWindow:
             self.calls -= calls
             self.failures -= failures
             self.slow -= slow
-            self._buckets[self._at] = [0, 0, 0]
+            self._here = self._buckets[self._at] = [0, 0, 0]
         self._until += steps * self._width
 
 
