@@ -9,6 +9,7 @@ from functools import cached_property, wraps
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
+from sereno_kit import chaos
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.errors import Rejected
 from sereno_kit.resilience import order, registry
@@ -139,14 +140,14 @@ class Pipeline:
 
     @cached_property
     def _guards_only(self) -> Call:
-        chain: Call = _bottom
+        chain: Call = _bottom_of(self.name)
         for policy in reversed(self._guards):
             chain = policy.sync(chain)
         return chain
 
     @cached_property
     def _async_guards_only(self) -> AsyncCall:
-        chain: AsyncCall = _async_bottom
+        chain: AsyncCall = _async_bottom_of(self.name)
         for policy in reversed(self._guards):
             chain = policy.asynchronous(chain)
         return chain
@@ -162,7 +163,8 @@ class Pipeline:
         return self.policies[0].asynchronous(counted) if self._falls_back else counted
 
     def _blocks(self) -> list[AbstractContextManager[None]]:
-        return [self._counted_block(), *(policy.block() for policy in self.policies)]
+        guards = [self._counted_block(), *(policy.block() for policy in self.policies)]
+        return [*guards, _befalling(self.name)] if chaos.active else guards
 
     @property
     def _falls_back(self) -> bool:
@@ -244,16 +246,39 @@ def pipeline(name: str, *policies: Policy, clock: Clock = SYSTEM, replace: bool 
     return registry.put(made, replace=replace)
 
 
-def _bottom(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    result = function(*args, **kwargs)
-    if type(result) is CoroutineType:
-        result.close()
-        raise TypeError("a coroutine came out of a synchronous call, so nothing was done yet: use acall")
-    return result
+def _bottom_of(name: str) -> Call:
+    """Calls the function; this is where faults on purpose befall it, beneath all guards."""
+
+    def bottom(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if chaos.active:
+            chaos.meet("pipeline", name)
+        result = function(*args, **kwargs)
+        if type(result) is CoroutineType:
+            result.close()
+            raise TypeError("a coroutine came out of a synchronous call, so nothing was done yet: use acall")
+        return result
+
+    return bottom
 
 
-def _async_bottom(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
-    return function(*args, **kwargs)  # type: ignore[no-any-return]
+def _async_bottom_of(name: str) -> AsyncCall:
+    def bottom(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
+        if chaos.active:
+            return _befallen(name, function, args, kwargs)
+        return function(*args, **kwargs)  # type: ignore[no-any-return]
+
+    return bottom
+
+
+async def _befallen(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    await chaos.ameet("pipeline", name)
+    return await function(*args, **kwargs)
+
+
+@contextmanager
+def _befalling(name: str) -> Iterator[None]:
+    chaos.meet("pipeline", name)
+    yield
 
 
 def _is_async(function: Any) -> bool:
