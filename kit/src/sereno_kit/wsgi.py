@@ -10,6 +10,7 @@ from contextvars import Context, copy_context
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from sereno_kit import chaos, chaos_requests
 from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.errors import KitError
 from sereno_kit.loops import run
@@ -71,7 +72,8 @@ class KitWsgi:
         exchange = Exchange(self, environ, start_response, self._begin(environ, counted=endpoint is None), context)
         if self._mounts:
             environ[MOUNTS] = self._mounts
-        return exchange.answer(self.app if endpoint is None else _answering(endpoint))
+        app = chaos_requests.wsgi(self.app) if chaos.active else self.app
+        return exchange.answer(app if endpoint is None else _answering(endpoint))
 
     def _begin(self, environ: Environ, *, counted: bool) -> Observation:
         get = environ.get
