@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from sereno_kit import chaos
+from sereno_kit import chaos, chaos_requests
 from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.errors import KitError
 from sereno_kit.metrics.faults import failed
 from sereno_kit.observing import Observation
-from sereno_kit.routes import FOUND_IN, SAID, UNMATCHED, Routes
+from sereno_kit.routes import METHODS, OTHER_METHOD, REQUEST, SAID, UNMATCHED, Routes
 
 if TYPE_CHECKING:
     from sereno_kit.kit import Kit
@@ -22,8 +22,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-REQUEST = "sereno_kit.request"
-"""Where in the scope the Observation is."""
 _BODY_BYTES_MAX = 64 * 1024
 
 
@@ -40,100 +38,68 @@ class KitMiddleware:
     def __init__(self, app: App, kit: Kit, root: Any = None) -> None:
         self.app = app
         self.kit = kit
-        self._routes = Routes(app if root is None else root)
-        self._observer = kit.observer
+        self.health = kit.health
+        self.observer = kit.observer
+        self.routes = Routes(app if root is None else root)
+        self.timeout_header = kit.deadline_header.lower().encode("latin-1")
         self._endpoints = kit.endpoints
         self._prefixes = tuple(path for path in kit.endpoints if path.endswith("/"))
-        self._timeout_header = kit.deadline_header.lower().encode("latin-1")
-        self._started = False
+        self._pid = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["app"], name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, or as the kit does at its own addresses."""
-        kind = scope["type"]
-        if kind == "http":
-            if not self._started:
-                self._start()
-            await self._http(scope, receive, send)
-        elif kind == "websocket":
-            from sereno_kit.websockets import observed
-
-            await observed(self, scope, receive, send)
-        elif kind == "lifespan":
-            await self._lifespan(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    def begin(self, scope: Scope, method: str, *, counted: bool = True) -> Observation:
-        """Observe the request of `scope` from now on."""
-        given: str | None = None
-        traceparent = timeout = None
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                given = "" if given is not None else value.decode("latin-1")  # Two say nothing.
-            elif name == b"traceparent":
-                traceparent = value.decode("latin-1")
-            elif name == self._timeout_header and name:
-                timeout = value.decode("latin-1")
-        client = scope.get("client")
-        observation = self._observer.begin(
-            method,
-            scope["path"],
-            request_id=given,
-            traceparent=traceparent,
-            timeout=timeout,
-            client=client[0] if client else "",
-            counted=counted,
-        )
-        scope[REQUEST] = observation
-        scope[FOUND_IN] = (self._routes, scope.get("root_path", ""))
-        return observation
-
-    def route(self, scope: Scope, status: int) -> str:
-        """The template of the route that answered."""
-        try:
-            return self._routes.template(scope, scope[FOUND_IN][1], status)
-        except Exception as error:
-            failed("routes", error)
-            return UNMATCHED
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if REQUEST in scope:  # Another kit around a mounted application has its eyes on it already.
-            await self.app(scope, receive, send)
+        if scope["type"] != "http" or REQUEST in scope:
+            await self._not_observed(scope, receive, send)
             return
+        if not self._pid:
+            self._start()
         own = self._own(scope)
-        observation = self.begin(scope, scope["method"], counted=own is None)
-        exchange = Exchange(self, scope, observation, receive, send)
+        exchange = Exchange(self, scope, receive, send, counted=own is None)
         try:
             if own is not None:
-                scope[SAID] = own
-                await _answer_at(self._endpoints[own], scope, exchange)
+                await _answer_at(self._endpoints[own], own, scope, exchange)
             else:
-                if chaos.active:
-                    await chaos.ameet("request", scope["path"])
-                await self.app(scope, exchange.receive, exchange.send)
+                app = chaos_requests.asgi(self.app) if chaos.active else self.app
+                await app(scope, exchange.receive, exchange.send)
         except BaseException as error:
             if not await exchange.broken_off(error):
                 raise
         finally:
-            exchange.close()
+            if not exchange.ended:
+                exchange.over(complete=False)
+            exchange.leave()
+
+    async def _not_observed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Websockets, the life cycle, and what another kit around a mounted application has its eyes on already."""
+        if scope["type"] == "websocket" and REQUEST not in scope:
+            from sereno_kit.websockets import observed
+
+            await observed(self, scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
     def _own(self, scope: Scope) -> str | None:
         """Which of the kit's own addresses is asked for, if one is."""
         path: str = scope["path"]
         if path in self._endpoints:
             return path
-        root = scope.get("root_path", "")
-        below = path[len(root) :] if root and path.startswith(root) else path
-        if below in self._endpoints:
-            return below
-        return next((prefix for prefix in self._prefixes if below.startswith(prefix)), None)
+        root = scope.get("root_path")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+            if path in self._endpoints:
+                return path
+        if path.startswith(self._prefixes):
+            return next(prefix for prefix in self._prefixes if path.startswith(prefix))
+        return None
 
     def _start(self) -> None:
-        """Servers without lifespan, and applications: the first request is as good a moment."""
-        self._started = True
+        """At the end of the application's own start-up; or, where nobody tells of it, at the first request."""
+        self._pid = 1
         self.kit.start()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,44 +119,76 @@ class KitMiddleware:
             self.kit.started()  # Also of applications that know no lifespan: servers go on without it.
 
 
-class Exchange:
-    """What goes to and fro for one request, listened to."""
+class Exchange(Observation):
+    """A request and its answer, listened to as they go to and fro."""
 
-    __slots__ = ("_headers", "_middleware", "_observation", "_receive", "_scope", "_send", "_trailers")
+    _trailers = False
 
     def __init__(
-        self, middleware: KitMiddleware, scope: Scope, observation: Observation, receive: Receive, send: Send
+        self, middleware: KitMiddleware, scope: Scope, receive: Receive, send: Send, *, counted: bool, method: str = ""
     ) -> None:
-        self._middleware = middleware
-        self._scope = scope
-        self._observation = observation
+        self.middleware = middleware
+        self.scope = scope
+        self.root = scope.get("root_path", "")
         self._receive = receive
         self._send = send
-        self._trailers = False
+        headers, client = dict(scope["headers"]), scope.get("client")
+        given, parent = headers.get(b"x-request-id"), headers.get(b"traceparent")
+        timeout = headers.get(middleware.timeout_header) if middleware.timeout_header else None
+        super().__init__(
+            middleware.observer,
+            method or METHODS.get(scope["method"], OTHER_METHOD),
+            scope["path"],
+            client[0] if client else "",
+            None if given is None else given.decode("latin-1"),
+            None if parent is None else parent.decode("latin-1"),
+            None if timeout is None else timeout.decode("latin-1"),
+            counted,
+        )
+        scope[REQUEST] = self
+
+    def template(self, scope: Scope) -> str:
+        """The template of the route that answered."""
+        try:
+            return self.middleware.routes.template(scope, self.root, self.status)
+        except Exception as error:
+            failed("routes", error)
+            return UNMATCHED
+
+    def leave(self) -> None:
+        """Nobody below knows of it any more; and no circle of references is left to the garbage collector."""
+        super().leave()
+        self.error = None
+        self.scope = {}
 
     async def receive(self) -> Message:
         """Hand on what comes, and learn from it when the client leaves; nothing is read that nobody asks for."""
         message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._observation.ended:
-            self._observation.disconnected = True
+        if message["type"] == "http.disconnect" and not self.ended:
+            self.disconnected = True
         return message
 
     async def send(self, message: Message) -> None:
         """Hand on what goes, with exactly one X-Request-ID; the last piece ends the request."""
         kind = message["type"]
-        observation = self._observation
         if kind == "http.response.start":
-            if not observation.disconnected:
-                observation.status = message["status"]
-            self._trailers = bool(message.get("trailers"))
-            message["headers"] = self._with_id(message.get("headers", ()))
+            if not self.disconnected:
+                self.status = message["status"]
+            if message.get("trailers"):
+                self._trailers = True
+            message["headers"] = headers = with_id(message.get("headers") or (), self.request_id)
+            if self.middleware.health.draining and self.scope.get("http_version", "").startswith("1"):
+                headers.append((b"connection", b"close"))
         try:
             await self._send(message)
         except OSError:
-            observation.disconnected = True
+            self.disconnected = True
             raise
-        if self._is_last(kind, message):
-            self._end(complete=True)
+        if kind == "http.response.body":
+            if not message.get("more_body") and not self._trailers:
+                self.over(complete=True)
+        elif kind != "http.response.start" and _is_last(kind, message):
+            self.over(complete=True)
 
     async def broken_off(self, error: BaseException) -> bool:
         """The application raised `error`; answer, if nothing was sent.
@@ -198,85 +196,56 @@ class Exchange:
         Returns:
             Whether that is all there is to say: of refusals that became an answer the server need not hear.
         """
-        observation = self._observation
-        observation.failed_with(error)
-        if isinstance(error, Exception) and not observation.gone(error):
-            await answer(self._middleware.kit, self._scope, self.send, error)
-        self._end(complete=False)
-        observation.capture(self._middleware.route(self._scope, observation.status))
-        return observation.answered is error and isinstance(error, KitError)
+        self.failed_with(error)
+        if isinstance(error, Exception) and not self.gone(error):
+            await self._answer(error)
+        self.over(complete=False)
+        self.capture(self.template(self.scope))
+        return self.answered is error and isinstance(error, KitError)
 
-    def close(self) -> None:
-        """The application has returned: whatever was not told yet is told now."""
-        observation = self._observation
-        if not observation.ended:
-            self._end(complete=False)
-        observation.leave()
-
-    def _end(self, *, complete: bool) -> None:
-        observation = self._observation
-        if not observation.ended:
+    def over(self, *, complete: bool) -> None:
+        """Tell of it, if nobody has."""
+        if not self.ended:
             try:
-                observation.end(self._middleware.route(self._scope, observation.status), complete=complete)
+                self.end(self.template(self.scope), complete=complete)
             except Exception as error:
                 failed("middleware", error)
 
-    def _is_last(self, kind: str, message: Message) -> bool:
-        if kind == "http.response.body":
-            return not message.get("more_body") and not self._trailers
-        if kind == "http.response.trailers":
-            return not message.get("more_trailers")
-        return kind in ("http.response.pathsend", "http.response.zerocopysend") and not message.get("more_body")
+    def problem(self, error: BaseException) -> tuple[int, list[tuple[str, str]], bytes] | None:
+        """The answer that `error` becomes, unless problems are not wanted."""
+        problems = self.middleware.kit.problems
+        if problems is None:
+            return None
+        self.answered = error
+        return problems.of(error, self.request_id, self.scope["headers"])
 
-    def _with_id(self, headers: Any) -> list[tuple[bytes, bytes]]:
-        kept = [pair for pair in headers if pair[0].lower() != b"x-request-id"]
-        kept.append((b"x-request-id", self._observation.request_id.encode("latin-1")))
-        if self._middleware.kit.health.draining and self._scope.get("http_version", "").startswith("1"):
-            kept.append((b"connection", b"close"))
-        return kept
-
-
-class Errors:
-    """Inside of the framework's last resort: sees errors before they become its answer, and makes a better one.
-
-    Args:
-        app: what is inside.
-        kit: what answers.
-        answers: whether it does; not where the program has a handler of its own for everything, or debugs.
-    """
-
-    def __init__(self, app: App, kit: Kit, *, answers: bool) -> None:
-        self.app = app
-        self._kit = kit
-        self._answers = answers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as the application does, and raise what it raises."""
-        try:
-            await self.app(scope, receive, send)
-        except Exception as error:
-            observation = scope.get(REQUEST)
-            if observation is not None and observation.error is not error:
-                observation.failed_with(error)
-                if self._answers and scope["type"] == "http" and not observation.gone(error):
-                    await answer(self._kit, scope, send, error)
-            raise
+    async def _answer(self, error: BaseException) -> None:
+        """Send the problem that `error` is, if nothing was sent."""
+        found = None if self.status else self.problem(error)
+        if found is not None:
+            status, headers, body = found
+            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            await self.send({"type": "http.response.start", "status": status, "headers": raw})
+            await self.send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
 
 
-async def answer(kit: Kit, scope: Scope, send: Send, error: BaseException) -> None:
-    """Send the problem that `error` is, if problems are wanted and nothing else was sent."""
-    observation: Observation = scope[REQUEST]
-    if kit.problems is None or observation.status:
-        return
-    status, headers, body = kit.problems.of(error, observation.request_id, scope["headers"])
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    observation.answered = error
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+def with_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers with exactly one X-Request-ID, which is this one."""
+    kept = [pair for pair in headers if len(pair[0]) != 12 or pair[0].lower() != b"x-request-id"]
+    kept.append((b"x-request-id", request_id.encode("latin-1")))
+    return kept
 
 
-async def _answer_at(endpoint: Endpoint, scope: Scope, exchange: Exchange) -> None:
+def _is_last(kind: str, message: Message) -> bool:
+    """Whether the answer ends with a message that is no body: trailers, or a file that the server sends itself."""
+    if kind == "http.response.trailers":
+        return not message.get("more_trailers")
+    return kind in ("http.response.pathsend", "http.response.zerocopysend") and not message.get("more_body")
+
+
+async def _answer_at(endpoint: Endpoint, own: str, scope: Scope, exchange: Exchange) -> None:
     """The kit's own answer at one of its addresses."""
+    scope[SAID] = own
     method, client = scope["method"], scope.get("client")
     ask = Ask(
         method,

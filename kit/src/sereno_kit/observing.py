@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Token
+from sys import modules
 from typing import TYPE_CHECKING
 
-from sereno_kit import context
-from sereno_kit.clock import new_span_id
+from sereno_kit import context, traces
+from sereno_kit.clock import new_id, new_span_id
 from sereno_kit.context import Trace
 from sereno_kit.errors import Category, KitError, classify
 from sereno_kit.metrics.faults import failed
@@ -22,6 +23,7 @@ CLIENT_GONE = 499
 """The status that is counted when the client left before any was sent (nginx's; it is never sent to anybody)."""
 DISCONNECT = "client_disconnect"
 _DEADLINE_SECONDS_MAX = 3600.0
+_SDK = "opentelemetry.sdk.trace"
 
 
 class Observer:
@@ -31,7 +33,6 @@ class Observer:
         clock: for durations and deadlines.
         http: where requests are counted; nowhere, if not given.
         access: where each leaves a line; nowhere, if not given.
-        trace: the trace that OpenTelemetry is in, where it runs.
         capture: what errors that nobody handled are told to (Sentry).
     """
 
@@ -41,14 +42,14 @@ class Observer:
         clock: Clock,
         http: HttpMetrics | None = None,
         access: AccessLog | None = None,
-        trace: Callable[[], Trace | None] | None = None,
         capture: Callable[..., None] | None = None,
     ) -> None:
         self.monotonic = clock.monotonic
         self.http = http
         self.access = access
-        self.trace = trace
         self.capture = capture
+        self.otel = False
+        """Whether OpenTelemetry runs, although its SDK is not imported: another one behind its API."""
 
     def begin(
         self,
@@ -72,73 +73,64 @@ class Observer:
             client: its address, for the line.
             counted: whether it is one of the service's own requests, and not the kit's health or metrics.
         """
-        observation = Observation(self, METHODS.get(method, OTHER_METHOD), path, client)
-        observation.enter(request_id, traceparent, timeout)
-        if counted and self.http is not None:
-            self.http.begin(observation.method)
-            observation.counted = True
-        return observation
+        return Observation(
+            self, METHODS.get(method, OTHER_METHOD), path, client, request_id, traceparent, timeout, counted
+        )
 
 
 class Observation:
-    """A request under way. `end` tells of it, the first time; `leave` must follow, in the context of `begin`."""
+    """A request under way. `end` tells of it, the first time; `leave` must follow, in the same context."""
 
-    __slots__ = (
-        "_deadline_token",
-        "_id_token",
-        "_trace_token",
-        "answered",
-        "client",
-        "counted",
-        "disconnected",
-        "ended",
-        "error",
-        "method",
-        "observer",
-        "path",
-        "request_id",
-        "started_at",
-        "status",
-        "trace",
-    )
+    counted = False
+    ended = False
+    disconnected = False
+    """Whether the client is known to have left before the end of the answer."""
+    status = 0
+    """What was sent, or 0 as long as nothing was."""
+    error: BaseException | None = None
+    """What the application raised, handled or not."""
+    answered: BaseException | None = None
+    """What the kit has made an answer of."""
+    trace: Trace | None = None
+    _trace_token: Token[Trace | None] | None = None
+    _deadline_token: Token[float | None] | None = None
 
-    def __init__(self, observer: Observer, method: str, path: str, client: str) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        method: str,
+        path: str,
+        client: str,
+        request_id: str | None,
+        traceparent: str | None,
+        timeout: str | None,
+        counted: bool,
+    ) -> None:
         self.observer = observer
         self.method = method
         self.path = path
         self.client = client
         self.started_at = observer.monotonic()
-        self.counted = False
-        self.ended = False
-        self.disconnected = False
-        """Whether the client is known to have left before the end of the answer."""
-        self.status = 0
-        """What was sent, or 0 as long as nothing was."""
-        self.error: BaseException | None = None
-        """What the application raised, handled or not."""
-        self.answered: BaseException | None = None
-        """What the kit has made an answer of."""
-        self.trace: Trace | None = None
-        self._trace_token: Token[Trace | None] | None = None
-        self._deadline_token: Token[float | None] | None = None
-
-    def enter(self, request_id: str | None, traceparent: str | None, timeout: str | None) -> None:
-        """Let everybody below know the id, the trace and the deadline."""
-        self.request_id = context.accept_request_id(request_id)
+        self.request_id = new_id() if request_id is None else context.accept_request_id(request_id)
         self._id_token = context.request_id.set(self.request_id)
         try:
-            asked = self.observer.trace
-            self.trace = asked() if asked is not None else None
-            if self.trace is None:
+            if observer.otel or _SDK in modules:
+                self.trace = traces.current()
+            if traceparent is not None and self.trace is None:
                 self.trace = _next_span(traceparent)
                 self._trace_token = context.trace.set(self.trace)
             if timeout is not None and (seconds := _seconds(timeout)) is not None:
                 self._deadline_token = context.deadline.set(self.started_at + seconds)
+            if counted and observer.http is not None:
+                observer.http.begin(method)
+                self.counted = True
         except Exception as error:
             failed("middleware", error)
 
     def failed_with(self, error: BaseException) -> None:
         """The application raised `error`, whether or not somebody makes an answer of it."""
+        if error is not self.error:
+            traces.failed(error)
         self.error = error
 
     def end(self, route: str, *, complete: bool = True) -> None:
@@ -221,9 +213,9 @@ def is_ours(error: BaseException) -> bool:
     return not (isinstance(error, KitError) and error.category in (Category.CLIENT, Category.REJECTED))
 
 
-def _next_span(traceparent: str | None) -> Trace | None:
+def _next_span(traceparent: str) -> Trace | None:
     """A place of our own in the caller's trace."""
-    parent = context.parse_traceparent(traceparent) if traceparent is not None else None
+    parent = context.parse_traceparent(traceparent)
     return None if parent is None else Trace(parent.trace_id, new_span_id(), parent.sampled)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from sereno_kit.kit import Kit
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sereno_kit.flags import Flags
+    from sereno_kit.observing import Observer
     from sereno_kit.redact import Redactor
 
 
@@ -49,7 +51,6 @@ def metrics(kit: Kit, options: Metrics | None) -> None:
 def _measure_loop(kit: Kit) -> None:
     """The event loop that runs now, if one does, and the threads of its framework."""
     import asyncio
-    import sys
 
     from sereno_kit.metrics import loop, pools
 
@@ -124,11 +125,14 @@ def admin(kit: Kit, options: Admin | None) -> None:
     token = None if options is None else options.token or os.environ.get("SERENO_KIT_TOKEN")
     if options is None or not token:
         return
-    from sereno_kit import admin
+    from sereno_kit import admin, chaos_admin
 
     endpoint = admin.endpoint(options, kit)
     path = options.path.rstrip("/")
     kit.endpoints[path] = kit.endpoints[path + "/"] = endpoint
+    drills = chaos_admin.endpoint(options, environment=kit.environment, clock=kit.clock)
+    if drills is not None:
+        kit.endpoints[path + "/chaos"] = drills
 
 
 def traces(kit: Kit, app: Any, options: Traces | None) -> None:
@@ -169,7 +173,6 @@ def problems(kit: Kit, options: Problems | None) -> None:
 
 def observer(kit: Kit, options: Metrics | None, *, sentry: bool) -> None:
     """What becomes of each request."""
-    from sereno_kit import traces
     from sereno_kit.observing import Observer
 
     http = None
@@ -183,4 +186,12 @@ def observer(kit: Kit, options: Metrics | None, *, sentry: bool) -> None:
 
         capture = errors.capture
     access = kit.logging.access if kit.logging is not None else None
-    kit.observer = Observer(clock=kit.clock, http=http, access=access, trace=traces.current, capture=capture)
+    kit.observer = Observer(clock=kit.clock, http=http, access=access, capture=capture)
+    kit.at_start.append(lambda: _look_for_traces(kit.observer))
+
+
+def _look_for_traces(observer: Observer) -> None:
+    """Whoever is behind OpenTelemetry's API, if not its own SDK."""
+    api = sys.modules.get("opentelemetry.trace")
+    kind = type(api.get_tracer_provider()).__name__ if api is not None else "NoOpTracerProvider"
+    observer.otel = kind not in ("ProxyTracerProvider", "NoOpTracerProvider")

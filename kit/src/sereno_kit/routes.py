@@ -24,8 +24,8 @@ METHODS = {
 """Methods that are told apart (RFC 9110, RFC 5789 and QUERY); look others up with `OTHER_METHOD` as the default."""
 SAID = "sereno_kit.route"
 """Where in the scope an application without a router that is known here may say its template itself."""
-FOUND_IN = "sereno_kit.routes"
-"""Where in the scope the middleware leaves its `Routes`, and the root path as it was outside of the application."""
+REQUEST = "sereno_kit.request"
+"""Where in the scope the middleware leaves the Exchange, which knows the routes."""
 
 _MOUNTED = "/{path}"
 _DEPTH_MAX = 20
@@ -39,11 +39,8 @@ def template(scope: Mapping[str, Any]) -> str:
     Right once the application has routed the request. Mounts contribute their templates, never the root path, which
     holds what the caller sent.
     """
-    found_in = scope.get(FOUND_IN)
-    if found_in is None:
-        return _said(scope) or UNMATCHED
-    routes, root = found_in
-    return str(routes.template(scope, root))
+    exchange = scope.get(REQUEST)
+    return str(exchange.template(scope)) if exchange is not None else _said(scope) or UNMATCHED
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from sereno_kit.asgi import REQUEST, App, Errors, KitMiddleware
+from sereno_kit.asgi import App, Exchange, KitMiddleware
 from sereno_kit.errors import Category, KitError
 from sereno_kit.frameworks import traced
-from sereno_kit.observing import Observation
-from sereno_kit.routes import flat
+from sereno_kit.routes import REQUEST, flat
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sereno_kit.kit import Kit
 
+Build = Callable[[], App]
 _DEPTH_MAX = 20
 
 
@@ -28,13 +30,20 @@ def install(app: Any, kit: Kit) -> None:
     """
     if getattr(app, "middleware_stack", None) is not None:
         raise RuntimeError("instrument the application before it serves its first request")
-    _at_building(app, lambda build: traced(KitMiddleware(_inside(app, kit, build), kit, app), kit), kit)
+
+    def build(original: Build) -> App:
+        for mounted in _mounted(app):
+            _at_building(mounted, lambda inner, one=mounted: _with_handlers(one, inner), kit)
+        built: App = traced(KitMiddleware(_with_handlers(app, original), kit, app), kit)
+        return built
+
+    _at_building(app, build, kit)
 
 
-def _at_building(app: Any, how: Any, kit: Kit) -> None:
-    """When `app` builds its stack, build it as `how` says."""
+def _at_building(app: Any, build: Callable[[Build], App], kit: Kit) -> None:
+    """When `app` is about to build its stack, let `build` do it."""
     original = app.build_middleware_stack
-    app.build_middleware_stack = lambda: how(original)
+    app.build_middleware_stack = lambda: build(original)
 
     def restore() -> None:
         vars(app).pop("build_middleware_stack", None)
@@ -43,46 +52,60 @@ def _at_building(app: Any, how: Any, kit: Kit) -> None:
     kit.at_close.append(restore)
 
 
-def _inside(app: Any, kit: Kit, build: Any) -> App:
-    """The stack of `app`, with eyes inside of its last resort, and answers for errors of ours."""
-    if kit.problems is not None:
-        _handle_errors(app, kit)
-        for mounted in _mounted(app):
-            _at_building(mounted, lambda build, one=mounted: _with_errors(one, kit, build), kit)
-    return _with_errors(app, kit, build)
+def _with_handlers(app: Any, build: Build) -> App:
+    """The stack of `app`, whose last resort tells us of errors, and answers with problems where it had no answer.
+
+    The program's own handlers come first, and its own table of them stays as it is.
+    """
+    own: Mapping[Any, Any] = app.exception_handlers
+    last = next((key for key in (500, Exception) if key in own), Exception)
+    app.exception_handlers = {KitError: _answered, **own, last: _noted(own.get(last, _answered))}
+    try:
+        return build()
+    finally:
+        app.exception_handlers = own
 
 
-def _with_errors(app: Any, kit: Kit, build: Any) -> App:
-    if kit.problems is not None:
-        _handle_errors(app, kit)
-    stack = build()
-    if type(stack).__name__ == "ServerErrorMiddleware":
-        answers = stack.handler is None and not stack.debug
-        stack.app = Errors(stack.app, kit, answers=answers)
-    built: App = stack
-    return built
+def _noted(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The last resort's handler, which tells us of the error before it answers."""
+    if not inspect.iscoroutinefunction(handler):
+
+        @wraps(handler)
+        def in_thread(request: Request, error: Exception) -> Any:
+            _tell(request, error)
+            return handler(request, error)
+
+        return in_thread
+
+    @wraps(handler)
+    async def in_loop(request: Request, error: Exception) -> Any:
+        _tell(request, error)
+        return await handler(request, error)
+
+    return in_loop
 
 
-def _handle_errors(app: Any, kit: Kit) -> None:
-    """Errors of ours become problems; a handler that the program has for them, or for a class of them, comes first."""
-    handlers = app.exception_handlers
-    handlers.setdefault(KitError, _handler(kit))
+def _tell(request: Request, error: Exception) -> None:
+    exchange = request.scope.get(REQUEST)
+    if isinstance(exchange, Exchange):
+        exchange.failed_with(error)
 
 
-def _handler(kit: Kit) -> Any:
-    async def answered(request: Request, error: Exception) -> Response:
-        observation = request.scope.get(REQUEST)
-        if request.scope["type"] != "http" or kit.problems is None or not isinstance(observation, Observation):
-            raise error
-        observation.failed_with(error)
-        if isinstance(error, KitError) and error.category is Category.INTERNAL:
-            observation.capture("")
-        from starlette.responses import Response
+async def _answered(request: Request, error: Exception) -> Response:
+    """The problem that `error` is; what Starlette itself says, where problems are not wanted."""
+    from starlette.responses import PlainTextResponse, Response
 
-        status, headers, body = kit.problems.of(error, observation.request_id, request.scope["headers"])
-        return Response(body, status, dict(headers))
-
-    return answered
+    exchange = request.scope.get(REQUEST)
+    if request.scope["type"] != "http" or not isinstance(exchange, Exchange):
+        raise error
+    exchange.failed_with(error)
+    if isinstance(error, KitError) and error.category is Category.INTERNAL:
+        exchange.capture(exchange.template(request.scope))
+    found = exchange.problem(error)
+    if found is None:
+        return PlainTextResponse("Internal Server Error", 500)
+    status, headers, body = found
+    return Response(body, status, dict(headers))
 
 
 def _mounted(app: Any, depth: int = 0) -> Iterator[Any]:

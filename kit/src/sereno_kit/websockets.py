@@ -23,55 +23,56 @@ class WebsocketMetrics:
 
     def begin(self) -> None:
         """A connection is asked for."""
-        self._open.inc()
+        try:
+            self._open.inc()
+        except Exception as error:
+            failed("metrics", error)
 
     def end(self, endpoint: str, outcome: str) -> None:
         """It is over."""
-        self._open.dec()
-        self._total.inc(endpoint=endpoint, outcome=outcome)
+        try:
+            self._open.dec()
+            self._total.inc(endpoint=endpoint, outcome=outcome)
+        except Exception as error:
+            failed("metrics", error)
 
 
 async def observed(middleware: KitMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
     """Let the application talk; its id and trace are known, and the end of it is counted."""
-    observation = middleware.begin(scope, "WEBSOCKET", counted=False)
+    from sereno_kit.asgi import Exchange, with_id
+
+    exchange = Exchange(middleware, scope, receive, send, counted=False, method="WEBSOCKET")
     metrics = middleware.kit.websockets
-    status = 0
 
     async def heard(message: Message) -> None:
-        nonlocal status
         kind = message["type"]
         if kind == "websocket.accept":
-            status = 101
-            message["headers"] = [
-                *(pair for pair in message.get("headers") or () if pair[0].lower() != b"x-request-id"),
-                (b"x-request-id", observation.request_id.encode("latin-1")),
-            ]
-        elif kind == "websocket.close" and not status:
-            status = 403
+            exchange.status = 101
+            message["headers"] = with_id(message.get("headers") or (), exchange.request_id)
         elif kind == "websocket.http.response.start":
-            status = message["status"]
+            exchange.status = message["status"]
+            message["headers"] = with_id(message.get("headers") or (), exchange.request_id)
+        elif kind == "websocket.close" and not exchange.status:
+            exchange.status = 403
         await send(message)
 
+    if metrics is not None:
+        metrics.begin()
     try:
-        if metrics is not None:
-            metrics.begin()
         await middleware.app(scope, receive, heard)
     except BaseException as error:
         if isinstance(error, Exception) and not _normal(error):
-            observation.failed_with(error)
-            observation.capture(middleware.route(scope, status))
+            exchange.failed_with(error)
+            exchange.capture(exchange.template(scope))
         raise
     finally:
-        try:
-            route = middleware.route(scope, status)
-            outcome = "error" if observation.error is not None else "closed" if status == 101 else "rejected"
-            if metrics is not None:
-                metrics.end(route, outcome)
-            observation.status = status or 500
-            observation.end(route)
-        except Exception as problem:
-            failed("middleware", problem)
-        observation.leave()
+        accepted = exchange.status == 101
+        exchange.status = exchange.status or 500
+        if metrics is not None:
+            outcome = "error" if exchange.error is not None else "closed" if accepted else "rejected"
+            metrics.end(exchange.template(scope), outcome)
+        exchange.over(complete=True)
+        exchange.leave()
 
 
 def _normal(error: Exception) -> bool:

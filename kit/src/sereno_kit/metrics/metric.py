@@ -12,6 +12,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sereno_kit.metrics.direct import adding, observing
 from sereno_kit.metrics.faults import failed
 from sereno_kit.metrics.labels import LabelSpace, LabelValues
 from sereno_kit.metrics.native import SparseHistogram
@@ -89,7 +90,7 @@ class CounterChild:
     __slots__ = ("_inc", "_refused")
 
     def __init__(self, child: prometheus_client.Counter, refused: Callable[[object], None]) -> None:
-        self._inc = child.inc
+        self._inc = adding(child)
         self._refused = refused
 
     def inc(self, amount: float = 1.0, /) -> None:
@@ -125,10 +126,11 @@ class Counter(Metric[CounterChild]):
 class GaugeChild:
     """One series of a gauge."""
 
-    __slots__ = ("_child", "_refused")
+    __slots__ = ("_add", "_child", "_refused")
 
     def __init__(self, child: prometheus_client.Gauge, refused: Callable[[object], None]) -> None:
         self._child = child
+        self._add = adding(child)
         self._refused = refused
 
     def set(self, value: float, /) -> None:
@@ -141,14 +143,14 @@ class GaugeChild:
     def inc(self, amount: float = 1.0, /) -> None:
         """It has grown by `amount`. Never raises."""
         try:
-            self._child.inc(float(amount))
+            self._add(float(amount))
         except Exception:
             self._refused(amount)
 
     def dec(self, amount: float = 1.0, /) -> None:
         """It has shrunk by `amount`. Never raises."""
         try:
-            self._child.dec(float(amount))
+            self._add(-float(amount))
         except Exception:
             self._refused(amount)
 
@@ -232,7 +234,7 @@ class HistogramChild:
         native: SparseHistogram | None,
         refused: Callable[[object], None],
     ) -> None:
-        self._observe = child.observe
+        self._observe = observing(child)
         self._refused = refused
         self.native = native
 
