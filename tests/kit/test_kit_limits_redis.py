@@ -13,10 +13,10 @@ from threading import Thread
 
 import pytest
 import redis
+from tests.peers.redis_peer import RedisPeer, running_redis
 
 from sereno_kit.limits import MemoryLimiter, RedisStore, Rule, SlidingWindow, TokenBucket
 from sereno_kit.testing.clock import FakeClock
-from tests.peers.redis_peer import RedisPeer, running_redis
 
 
 @pytest.fixture(scope="module")

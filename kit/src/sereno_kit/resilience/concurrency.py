@@ -73,11 +73,11 @@ class Gradient2:
         if self._busy > self.probe_windows:
             self._resume = limit
             return limit / 2
-        gradient = 0.5
-        if not dropped and seconds > 0:
-            if self.usual == 0 or seconds < self.usual:
-                self._remember(seconds, 0.1)
-            gradient = max(0.5, min(1.0, self.tolerance * self.usual / seconds))
+        if dropped:
+            return limit * (1 - self.smoothing / 2)
+        if self.usual == 0 or seconds < self.usual:
+            self._remember(seconds, 0.1)
+        gradient = max(0.5, min(1.0, self.tolerance * self.usual / seconds)) if seconds > 0 else 1.0
         return limit * (1 - self.smoothing) + (limit * gradient + self.queue) * self.smoothing
 
     def _probed(self, limit: float, seconds: float, dropped: bool) -> float:
