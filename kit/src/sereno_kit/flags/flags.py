@@ -55,7 +55,7 @@ class Flags:
         """Flags of a JSON file (YAML with the extra `yaml`), read again when it changes.
 
         A file that is broken leaves the last good one in force; that is logged, `stale` says so, and so does the
-        metric `feature_flags_stale`. A file that was never good leaves every caller with his default.
+        metric `flags_stale`. A file that was never good leaves every caller with his default.
 
         Args:
             path: the file.
@@ -149,12 +149,12 @@ class Flags:
                 found = found._replace(error_code=evaluation.NOT_READY, error_message=self.error or "not read yet")
             found = typed(found, kind, default)
         except Exception as error:
-            failed("flags")
+            failed(error)
             found = Details(default, None, evaluation.ERROR, evaluation.GENERAL, type(error).__name__)
         try:
             self._told.evaluated(key, found)
-        except Exception:
-            failed("flags")
+        except Exception as error:
+            failed(error)
         return found
 
     def all(self, *, user: Any = None, **attributes: Any) -> dict[str, Details]:
@@ -164,6 +164,8 @@ class Flags:
 
     def view(self) -> Mapping[str, Any]:
         """How they stand, for people: plain values for JSON."""
+        if self._asleep:
+            self.start()
         found = self.set
         return {
             "source": self.name, "ready": self.ready, "stale": self.stale, "error": self.error,
@@ -179,8 +181,8 @@ class Flags:
         if self._source is not None:
             try:
                 self._source.start(self)
-            except Exception:
-                failed("flags")
+            except Exception as error:
+                failed(error)
 
     def close(self) -> None:
         """Stop following. What is known stays."""
@@ -191,6 +193,8 @@ class Flags:
     def on_change(self, listener: Change) -> Callable[[], None]:
         """Call `listener` after each change, from whichever thread found it. Returns what ends that."""
         self._listeners = (*self._listeners, listener)
+        if self._asleep:
+            self.start()
 
         def end() -> None:
             self._listeners = tuple(one for one in self._listeners if one is not listener)
@@ -233,8 +237,8 @@ class Flags:
         for listener in self._listeners:
             try:
                 listener(keys)
-            except Exception:
-                failed("flags")
+            except Exception as error:
+                failed(error)
 
     def wake(self) -> None:
         """After a fork there is no thread: the next evaluation starts another."""

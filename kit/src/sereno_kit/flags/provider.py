@@ -27,7 +27,7 @@ class SerenoProvider(AbstractProvider):
         super().__init__()
         self.flags = flags
         self._end: Callable[[], None] | None = None
-        self._stale = False
+        self._state = "ready"
 
     def get_metadata(self) -> Metadata:
         """Its name."""
@@ -37,7 +37,7 @@ class SerenoProvider(AbstractProvider):
         """Begin to follow the source; it is not waited for."""
         self.flags.start()
         self._end = self.flags.on_change(self._changed)
-        self._stale = self.flags.stale
+        self._state = self._stands()
 
     def shutdown(self) -> None:
         """Stop telling. The flags stay whoever's they are."""
@@ -46,14 +46,18 @@ class SerenoProvider(AbstractProvider):
 
     def _changed(self, keys: frozenset[str]) -> None:
         said = ProviderEventDetails(flags_changed=sorted(keys), message=self.flags.error or None)
-        if not self.flags.ready:
-            self.emit_provider_error(ProviderEventDetails(message=self.flags.error, error_code=ErrorCode.GENERAL))
-            return
         if keys:
             self.emit_provider_configuration_changed(said)
-        if self.flags.stale != self._stale or not keys:
-            self._stale = self.flags.stale
-            (self.emit_provider_stale if self._stale else self.emit_provider_ready)(said)
+        before, self._state = self._state, self._stands()
+        if self._state == "error":
+            self.emit_provider_error(ProviderEventDetails(message=self.flags.error, error_code=ErrorCode.GENERAL))
+        elif self._state != before:
+            (self.emit_provider_stale if self._state == "stale" else self.emit_provider_ready)(said)
+
+    def _stands(self) -> str:
+        if not self.flags.ready:
+            return "error" if self.flags.error else "waiting"
+        return "stale" if self.flags.stale else "ready"
 
     def _resolve(self, key: str, kind: str, default: T, context: EvaluationContext | None) -> FlagResolutionDetails[T]:
         data: dict[str, Any] = {}

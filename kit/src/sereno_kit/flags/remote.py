@@ -158,5 +158,5 @@ class SerenoSource(Source):
             try:
                 keep.save(self._cache, self._etag, content)
             except OSError as error:
-                failed("flags")
+                failed(error)
                 Telling.log("warning", "flags_not_kept", path=str(self._cache), reason=str(error))

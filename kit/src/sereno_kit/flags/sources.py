@@ -63,15 +63,12 @@ class Source:
 
     def forked(self) -> None:
         """In a child: the thread stayed with the parent, and locks may be held by nobody."""
-        if self._thread is None:
-            return
-        self._thread = None
-        ended = self._ended.is_set()
+        followed, ended, self._thread = self._thread is not None, self._ended.is_set(), None
         self._fresh()
         if ended:
             self._ended.set()
         flags = self._flags() if self._flags is not None else None
-        if flags is not None:
+        if flags is not None and followed:
             flags.wake()
 
 
@@ -84,8 +81,8 @@ def _follow(mine: weakref.ref[Source]) -> None:
             return
         try:
             seconds = source.step(flags)
-        except Exception:
-            failed("flags")
+        except Exception as error:
+            failed(error)
             seconds = 5.0
         ended = source._ended
         del source, flags

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from sereno_kit.flags.evaluation import NOT_FOUND, REASONS, Details
 
+_logger = logging.getLogger("sereno_kit.flags")
 CHILDREN_MOST = 2_000
 
 
@@ -56,21 +58,22 @@ class Telling:
             from sereno_kit.metrics.registry import current
 
             gauge = current().gauge(
-                "feature_flags_stale", "1 while the last good definitions stand in for newer ones", source=None
+                "flags_stale",
+                "1 while the last good definitions of flags stand in for newer ones",
+                multiprocess="livemax",
+                source=None,
             )
             gauge.set(1.0 if stale else 0.0, source=source)
-        except Exception:
-            failed("flags")
+        except Exception as error:
+            failed(error)
 
     @staticmethod
     def log(level: str, event: str, **fields: Any) -> None:
         """A line of the program's log."""
         try:
-            from structlog import get_logger
-
-            getattr(get_logger("sereno_kit.flags"), level)(event, **fields)
-        except Exception:
-            failed("flags")
+            getattr(_logger, level)(event, extra=fields)
+        except Exception as error:
+            failed(error)
 
 
 def _counter_child(key: str, variant: str, reason: str) -> Callable[[], None]:
@@ -80,21 +83,14 @@ def _counter_child(key: str, variant: str, reason: str) -> Callable[[], None]:
         counter = current().counter(
             "feature_flag_evaluations_total", "Evaluations of feature flags", key=None, variant=None, reason=REASONS
         )
-        child = getattr(counter, "child", None)
-        if child is not None:
-            inc: Callable[[], None] = child(key=key, variant=variant, reason=reason).inc
-            return inc
-        return lambda: counter.inc(key=key, variant=variant, reason=reason)
-    except Exception:
-        failed("flags")
+        return counter.labels(key=key, variant=variant, reason=reason).inc
+    except Exception as error:
+        failed(error)
         return lambda: None
 
 
-def failed(part: str) -> None:
-    """Count an error of the kit's own."""
-    try:
-        from sereno_kit.metrics.registry import current
+def failed(error: BaseException) -> None:
+    """Count a mishap of the kit's own."""
+    from sereno_kit.metrics.faults import failed as count
 
-        current().counter("sereno_kit_errors_total", "Errors inside the kit itself", part=None).inc(part=part)
-    except Exception:
-        return
+    count("flags", error)
