@@ -7,6 +7,7 @@ what is under way ends ─► timeout_seconds ─► whatever is left is cut. A 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import sys
@@ -205,8 +206,25 @@ def within(seconds: float, callbacks: list[Callable[[], Any]]) -> bool:
                 continue
         done.set()
 
-    threading.Thread(target=run, name="sereno_kit flush", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="sereno_kit flush", daemon=True).start()
+    except RuntimeError:  # The interpreter is too far in its end to begin a thread.
+        run()
     return done.wait(seconds)
+
+
+def at_exit(callback: Callable[[], Any]) -> Callable[[], None]:
+    """Call `callback` when this process ends of its own accord; also in one that multiprocessing has started.
+
+    Returns:
+        What undoes it.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and util.process.parent_process() is not None:  # There `atexit` is not heard.
+        finalizer = util.Finalize(None, callback, exitpriority=1)
+        return lambda: finalizer.cancel() if finalizer.still_active() else None
+    atexit.register(callback)
+    return lambda: atexit.unregister(callback)
 
 
 def _send(number: int) -> None:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sereno_kit import chaos, chaos_requests
+from sereno_kit.drain import at_exit, within
 from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.errors import KitError
 from sereno_kit.loops import run
@@ -28,6 +29,7 @@ StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _BODY_BYTES_MAX = 64 * 1024
+_FLUSH_SECONDS = 5.0
 
 
 class KitWsgi:
@@ -60,12 +62,17 @@ class KitWsgi:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the application does, or as the kit does at its own addresses."""
         if self._pid != os.getpid():
-            self._pid = os.getpid()  # Servers fork after they have loaded the application; each process starts once.
-            self.kit.start()
+            self._start()
         if OBSERVATION in environ:  # Another kit around this one has its eyes on it already.
             return self.app(environ, start_response)
         context = copy_context()
         return context.run(self._serve, context, environ, start_response)
+
+    def _start(self) -> None:
+        """Once a process: servers fork after they have loaded the application. There is no word of the end but this."""
+        self._pid = os.getpid()
+        self.kit.at_close.append(at_exit(lambda: within(_FLUSH_SECONDS, [self.kit.flush])))
+        self.kit.start()
 
     def _serve(self, context: Context, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         endpoint = self._endpoint(environ)
