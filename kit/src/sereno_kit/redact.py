@@ -6,6 +6,7 @@ judge becomes `[unredactable]`, what is too long or too deep is cut.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,7 +22,7 @@ import orjson
 
 from sereno_kit import redact_patterns as patterns
 from sereno_kit.redact_checks import is_mixed
-from sereno_kit.redact_keys import judge
+from sereno_kit.redact_keys import judge, stems, words_of
 from sereno_kit.redact_sql import start_of_sql, without_literals
 
 MASK = "[redacted]"
@@ -31,7 +32,17 @@ _CLEAN_TEXTS_KEPT, _CLEAN_TEXT_MAX = 4096, 96
 _LOOK_AHEAD = 1024
 _AS_THEY_ARE = frozenset({bool, type(None), float, datetime, date, time, timedelta, UUID, complex})
 _ADDRESSES = frozenset({"url.full", "http.url", "url", "uri", "referer", "location", "http.target", "origin"})
+_BEFORE_TOKENS = frozenset(
+    {
+        "reset", "verify", "verification", "confirm", "confirmation", "activate", "activation", "magic", "invite",
+        "invitation", "unsubscribe", "token", "password", "session", "secret", "download", "share", "signin", "login",
+    }
+)  # fmt: skip
+"""Parts of a path that a token follows: `/password-reset/9f8c2a7be41d`."""
 _STATEMENTS = frozenset({"db.statement", "db.query.text", "sql", "statement"})
+
+
+_STEMS, _ANY = stems(), re.compile("")
 
 
 class Redactor:
@@ -58,9 +69,11 @@ class Redactor:
         text_max: int = 16_384,
         shapes: Sequence[Callable[[str], str]] = (),
     ) -> None:
+        keys = tuple(keys)
         self.mask = mask
         self.failures = 0
         self.secret = judge(keys, allow)
+        self._names = _ANY if keys else _STEMS
         self._depth_max, self._items_max, self._text_max = depth_max, items_max, text_max
         self._shapes = tuple(shapes)
         self._clean: dict[str, None] = {}
@@ -154,24 +167,32 @@ class Redactor:
             inner = self._json(text)
             if inner is not None:
                 return inner
-        shown = self._by_phrases(text) if " " in text else text
-        if patterns.HAS_MARK.search(shown):
-            shown = patterns.numbers(self._by_marks(shown), self.mask)
+        marked = patterns.HAS_MARK.search(text) is not None
+        shown = self._by_names(text, marked)
+        if marked:
+            shown = patterns.numbers(self._by_shape(shown), self.mask)
         for shape in self._shapes:
             shown = shape(shown)
         return text if shown == text else shown
 
-    def _by_phrases(self, text: str) -> str:
-        start = start_of_sql(text)
-        if start >= 0:
+    def _by_names(self, text: str, marked: bool) -> str:
+        """Without what follows a secret's name."""
+        low = text.lower()
+        spaced = " " in text
+        if spaced and ("'" in text or marked) and (start := start_of_sql(text, low)) >= 0:
             text = text[:start] + without_literals(text[start:])
-        return patterns.phrases(text, self.secret, self.mask)
+        if spaced and ("row contains" in low or "parameters: " in low):
+            text = patterns.rows(text, self.mask)
+        if self._names.search(low) is None and "%" not in low:
+            return text
+        if spaced:
+            text = patterns.phrases(text, self.secret, self.mask)
+        return patterns.pairs(text, self.secret, self.mask) if "=" in text or ":" in text else text
 
-    def _by_marks(self, text: str) -> str:
+    def _by_shape(self, text: str) -> str:
         if "@" in text and "://" in text:
             text = patterns.user_information(text, self.mask)
-        text = patterns.shapes(text, self.mask)
-        return patterns.pairs(text, self.secret, self.mask) if "=" in text or ":" in text else text
+        return patterns.shapes(text, self.mask)
 
     def _json(self, text: str) -> str | None:
         try:
@@ -195,7 +216,7 @@ class Redactor:
         parts = address.split("/")
         for i in range(1, len(parts)):
             word = parts[i]
-            if len(word) >= 16 and is_mixed(word) and self.secret(parts[i - 1]):
+            if len(word) >= 16 and is_mixed(word) and not _BEFORE_TOKENS.isdisjoint(words_of(parts[i - 1])):
                 parts[i] = self.mask
         return "/".join(parts)
 
@@ -328,6 +349,10 @@ class _Walk:
             if len(name) <= 64 and self.of.secret(name) and not _tells_nothing(items[1], name):
                 return [items[0], self.of.mask] if isinstance(items, list) else (items[0], self.of.mask)
         shown = [self.value(one, key) for one in items[: self.left + 1]]
+        for i in range(1, len(shown)):
+            option = items[i - 1]
+            if type(option) is str and option[:1] == "-" and len(option) <= 64 and self.of.secret(option):
+                shown[i] = self.of.mask
         return tuple(shown) if isinstance(items, tuple) else shown
 
 

@@ -40,7 +40,7 @@ SECRET_PAIRS = _set(
     session-id session-key session-token card-number credit-card debit-card numero-tarjeta account-number bank-account
     numero-cuenta birth-date date-birth fecha-nacimiento phone-number numero-telefono email-address
     document-number numero-documento security-code codigo-seguridad connection-string database-url auth-header
-    pass-word cc-number connect-sid tax-id national-id recovery-code recovery-codes backup-codes webhook-url
+    pass-word cc-number tax-id national-id recovery-code recovery-codes backup-codes webhook-url
     """
 )
 """Neighbouring words that make a name secret: `stripeApiKey`, `card.number`, `date_of_birth`."""
@@ -59,6 +59,7 @@ HARMLESS_ENDINGS = _set(
 """Endings that tell about a secret, not the secret: `token_count`, `password_changed_at`, `cookie_name`."""
 
 _NEVER_HARMLESS = frozenset({"hash", "id", "ids", "url", "uri", "hint"})
+_GLUED = re.compile("password|passwd|apikey|secretkey|contrase[nñ]a")
 _FILLERS = frozenset({"of", "de", "del", "la", "the", "x", "http", "https"})
 
 
@@ -75,7 +76,7 @@ def is_secret_name(name: str) -> bool:
     if len(words) == 1 and words[0] in WHOLE_NAMES:
         return True
     last = words[-1]
-    certain = not SECRET_WORDS.isdisjoint(words)
+    certain = not SECRET_WORDS.isdisjoint(words) or _GLUED.search(name.lower()) is not None
     if len(words) > 1 and last in HARMLESS_ENDINGS:
         paired = f"{words[-2]}-{last}" in SECRET_PAIRS
         return paired or (certain and last in _NEVER_HARMLESS)
@@ -116,3 +117,26 @@ def judge(more: Iterable[str], allowed: Iterable[str]) -> Callable[[str], bool]:
         return answer
 
     return judged
+
+
+def stems() -> re.Pattern[str]:
+    """Finds, in lower case, texts in which some secret name may stand: each such name has one of its stems."""
+    pairs = [pair.split("-") for pair in SECRET_PAIRS]
+    schemes = {"basic", "digest", "negotiate", "aws4"}
+    stems = {*schemes, *SECRET_WORDS, *SECRET_ENDINGS, *WHOLE_NAMES, *(max(pair, key=_rare) for pair in pairs)}
+    return re.compile(_branches({stem for stem in stems if not any(other in stem for other in stems - {stem})}))
+
+
+def _rare(word: str) -> int:
+    return -1 if word in ("number", "date", "connection", "database", "account", "code", "numero") else len(word)
+
+
+def _branches(words: set[str]) -> str:
+    """A pattern of the words that looks at each character once."""
+    by_first: dict[str, set[str]] = {}
+    for word in words:
+        if not word:
+            return ""
+        by_first.setdefault(word[0], set()).add(word[1:])
+    parts = [f"{re.escape(first)}{_branches(rest)}" for first, rest in sorted(by_first.items())]
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"

@@ -6,14 +6,11 @@ import re
 
 _STATEMENT = re.compile(
     r"""
-    \A\s*(?:/\*[^*]*\*/\s*)?(?i:select|insert\s+into|update|delete\s+from|merge\s+into|replace\s+into|with|call)\s
+    \A\s*(?:/\*[^*]*\*/\s*)?(?i:select|insert\s+into|update|delete\s+from|merge\s+into)\s
   | \b(?:SELECT|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|UPDATE\s+[\w."`]+\s+SET)\s
   | \b(?:insert\s+into\s+[\w."`]+\s*\(|update\s+[\w."`]+\s+set\s+[\w."`]+\s*=|delete\s+from\s+[\w."`]+\s+where)
     """,
     re.VERBOSE,
-)
-_HINT = re.compile(
-    r"(?:[sS][eE][lL]|[iI][nN][sS]|[uU][pP][dD]|[dD][eE][lL]|[mM][eE][rR]|[rR][eE][pP]|[wW][iI][tT]|[cC][aA][lL])"
 )
 _PARTS = re.compile(r"(?i)\s(?:from|set|where)\s|\bvalues\s*\(|\(")
 _LITERAL = re.compile(
@@ -28,9 +25,9 @@ _DOUBLE = re.compile(r"(=\s*|\(\s*|,\s*|\blike\s+)\"(?:[^\"\\]|\\.)*+(?:\"|\Z)",
 _COMMENT = re.compile(r"--[^\r\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
 
 
-def start_of_sql(text: str) -> int:
+def start_of_sql(text: str, low: str) -> int:
     """Where a statement that may carry literals begins in `text`, or -1."""
-    if _HINT.search(text) is None:
+    if not ("select" in low or "insert" in low or "update" in low or "delete" in low or "merge" in low):
         return -1
     found = _STATEMENT.search(text)
     return found.start() if found and _PARTS.search(text, found.start()) else -1
