@@ -44,8 +44,10 @@ def run(program: str, receiver: str = "", **environment: str) -> dict[str, Any]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    facts: dict[str, Any] = {"stderr": done.stderr}
+    facts: dict[str, Any] = {"stderr": done.stderr, "lines": []}
     for line in done.stdout.splitlines():
         if line.startswith("FACTS "):
             facts.update(json.loads(line[6:]))
+        elif line.startswith("{"):
+            facts["lines"].append(line)
     return facts

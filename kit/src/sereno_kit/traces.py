@@ -196,6 +196,19 @@ def record(error: BaseException) -> None:
         span.record_exception(error)
 
 
+def failed(error: BaseException) -> None:
+    """The request in hand failed by `error`: put it on the request's own span, whoever makes that.
+
+    What is the caller's fault (a status below 500) is not put on it, nor on any other span.
+    """
+    status = getattr(error, "status", 500)
+    if isinstance(status, int) and status < 500:
+        return
+    span = _recording()
+    if span is not None and getattr(getattr(span, "kind", None), "name", "") == "SERVER":
+        span.record_exception(error)
+
+
 def span(name: str, **attributes: Any) -> AbstractContextManager[Span]:
     """A span around a block of code, a child of the one in hand.
 

@@ -128,13 +128,17 @@ class Server:
             if route and not route.startswith("__"):
                 span.set_attribute("http.route", route)
                 span.update_name(f"{self._method} {route}")
-            if error is not None:
-                span.record_exception(error)
             if error is not None or self.status >= 500 or (self.status == 0 and self._method != "WS"):
-                said = str(self.status) if self.status else "incomplete_response"
-                span.set_attribute("error.type", error_type(error) if error is not None else said)
-                span.set_status(StatusCode.ERROR)
+                self._fail(error)
         span.end(self._end_ns)
+
+    def _fail(self, error: BaseException | None) -> None:
+        told = _told(self.span)
+        if error is not None and not told:
+            self.span.record_exception(error)
+        kind = error_type(error) if error is not None else told
+        self.span.set_attribute("error.type", kind or str(self.status or "incomplete_response"))
+        self.span.set_status(StatusCode.ERROR)
 
     def leave(self) -> None:
         """Make the span no longer the current one."""
@@ -248,7 +252,7 @@ class AsgiSpans:
         finally:
             if scope["type"] == "websocket" and not isinstance(error, Exception):
                 error = None  # a server that ends cancels those who listen
-            server.end(_asgi_route(scope), error or _told(scope, server))
+            server.end(_asgi_route(scope), error)
             server.leave()
 
     def _begin(self, scope: Any) -> Server | None:
@@ -282,11 +286,10 @@ def _watching(send: Any, server: Server, scope: Any) -> Any:
     return watched
 
 
-def _told(request: Any, server: Server) -> BaseException | None:
-    """The error of which the kit's middleware made the answer, if that says that the service failed."""
-    seen = request.get("sereno_kit.request") or request.get("sereno_kit.observation")
-    error = getattr(seen, "error", None)
-    return error if server.status >= 500 and isinstance(error, BaseException) else None
+def _told(span: trace.Span) -> str:
+    """The class of the exception that `traces.failed` has put on the span, if it was told of one."""
+    events = getattr(span, "events", ())
+    return next((str(event.attributes.get("exception.type", "")) for event in events if event.name == "exception"), "")
 
 
 def _asgi_route(scope: Any) -> str:
@@ -367,7 +370,7 @@ class _Body:
             if close is not None:
                 close()
         finally:
-            self._server.end(_wsgi_route(self._environ), _told(self._environ, self._server))
+            self._server.end(_wsgi_route(self._environ))
             otel_context.detach(token)
 
 
