@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -89,8 +90,10 @@ def fresh(**options: Any) -> Registry:
 
 
 def ask(registry: Registry, accept: str = "", **headers: str) -> Answer:
-    """What `/metrics` answers outside of an event loop."""
-    answer = exposition.endpoint(registry)(Ask("GET", "/metrics", {"accept": accept, **headers}))
+    """What `/metrics` answers outside of an event loop, wherever it is asked."""
+    page = exposition.endpoint(registry)
+    with ThreadPoolExecutor(1) as outside:
+        answer = outside.submit(page, Ask("GET", "/metrics", {"accept": accept, **headers})).result()
     assert isinstance(answer, Answer)
     return answer
 

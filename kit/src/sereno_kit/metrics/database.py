@@ -213,6 +213,8 @@ def _hear(pool: Any, logged: Callable[[Any], None], failures: Tally) -> None:
             holder._con.add_query_logger(logged)
 
 
+_LOST = frozenset({"PostgresConnectionError", "ConnectionError", "AdminShutdownError", "CrashShutdownError"})
+
+
 def _is_lost(error: BaseException | None) -> bool:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return not names.isdisjoint({"PostgresConnectionError", "ConnectionError", "InterfaceError"})
+    return any(kind.__name__ in _LOST for kind in type(error).__mro__)

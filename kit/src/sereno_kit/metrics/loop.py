@@ -23,15 +23,22 @@ class LoopLag:
         self._lag = lag
         self._every = every_seconds
         self._handle: asyncio.TimerHandle | None = None
+        self._loop_time = loop.time
+        self._last = 0.0
         self._next(loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = loop.time() + self._every
+        self._due = due = loop.time() + self._every
         self._handle = loop.call_at(due, self._called, loop, due)
 
     def _called(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        self._lag.observe(max(0.0, loop.time() - due))
+        self._last = max(0.0, loop.time() - due)
+        self._lag.observe(self._last)
         self._next(loop)
+
+    def late(self) -> float:
+        """How many seconds late the loop was when it last called back, or is by now."""
+        return max(self._last, self._loop_time() - self._due)
 
     def stop(self) -> None:
         """Measure no more."""
