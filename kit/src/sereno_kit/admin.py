@@ -58,7 +58,6 @@ class Administration:
         self._path = options.path.rstrip("/")
         self._token = token.encode()
         self._kit = kit
-        self._chaos = options.chaos or os.environ.get("SERENO_KIT_CHAOS") == "1"
         self._overrides = Overrides(kit)
         self._attempts = MemoryLimiter(TokenBucket(rate=0.2, burst=10), keys_max=1_000, clock=kit.clock)
 
@@ -120,7 +119,7 @@ class Administration:
             "scope": self._overrides.scope,
             **self._overrides.view(),
             "flags": _flags(self._kit),
-            "chaos": _chaos() if self._chaos else None,
+            "chaos": _chaos(),
         }
 
 
@@ -157,7 +156,16 @@ def _flags(kit: Kit) -> dict[str, Any]:
 def _chaos() -> list[dict[str, Any]]:
     from sereno_kit import chaos
 
-    return [{"fault": repr(one.fault), "met": one.met} for one in chaos.active]
+    return [
+        {
+            "id": one.id,
+            "only": one.fault.only if isinstance(one.fault.only, str) else "by a function",
+            "met": one.met,
+            "seconds_left": None if one.until is None else max(0.0, one.until - one.clock.monotonic()),
+        }
+        for one in chaos.active
+        if not one.over
+    ]
 
 
 def _json(status: int, body: Mapping[str, Any]) -> Answer:

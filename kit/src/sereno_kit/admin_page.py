@@ -33,7 +33,7 @@ def page(view: Mapping[str, Any], path: str) -> bytes:
         f"<p>Log level <strong>{escape(str(view['log_level']))}</strong>. {escape(view['scope'])}</p>"
         f"{_curl(path + '/log-level', _DEBUG)}"
         f"<h2>Pipelines</h2>{pipelines}<h2>Features</h2>{_features(view['features'], path)}"
-        f"{_facts('Flags', view['flags'])}{_facts('Chaos', view['chaos'])}</html>\n"
+        f"{_facts('Flags', [view['flags']])}{_facts('Faults', view['chaos'])}</html>\n"
     ).encode()
 
 
@@ -60,8 +60,8 @@ def _features(features: Sequence[Mapping[str, Any]], path: str) -> str:
     return f"<table><tr><th>Feature<th>State<th>Override<th>{rows}</table>{example}"
 
 
-def _facts(title: str, facts: Any) -> str:
-    return "" if not facts else f"<h2>{title}</h2><p>{_values(facts) if isinstance(facts, Mapping) else _value(facts)}"
+def _facts(title: str, facts: Sequence[Mapping[str, Any]]) -> str:
+    return f"<h2>{title}</h2>" + "".join(f"<p>{_values(one)}</p>" for one in facts) if facts else ""
 
 
 def _values(values: Mapping[str, Any]) -> str:
