@@ -29,7 +29,9 @@ JWT = ".".join(
     base64.urlsafe_b64encode(part).rstrip(b"=").decode()
     for part in (b'{"alg":"HS256","typ":"JWT"}', b'{"sub":"ana","exp":1790000000}', b"signature-of-thirty-two-bytes!!!")
 )
-PEM = _joined("-----BEGIN ", "RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx7Zb\nq0v9kLmPq3s\n-----END ", "RSA PRIVATE KEY-----")
+PEM = _joined(
+    "-----BEGIN ", "RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx7Zb\nq0v9kLmPq3s\n-----END ", "RSA PRIVATE KEY-----"
+)
 BASIC = base64.b64encode(b"ana:correct horse").decode()
 
 SHAPED = {
@@ -83,13 +85,17 @@ SHAPED = {
 }
 """Secrets by their shape alone."""
 
-_SECRET_PART = {
-    "bearer": "a8f3Kd92LmQx71Zp",
-    "basic": BASIC,
-    "pem": "q0v9kLmPq3s",
-    "slack-hook": "XXXXq7LmZpXXXXX",
-    "jwt": JWT.split(".")[2],
-} | {name: "s3cr3tpw" for name in SHAPED if name.startswith("dsn-")} | {"dsn-at": "r3tpw"}
+_SECRET_PART = (
+    {
+        "bearer": "a8f3Kd92LmQx71Zp",
+        "basic": BASIC,
+        "pem": "q0v9kLmPq3s",
+        "slack-hook": "XXXXq7LmZpXXXXX",
+        "jwt": JWT.split(".")[2],
+    }
+    | {name: "s3cr3tpw" for name in SHAPED if name.startswith("dsn-")}
+    | {"dsn-at": "r3tpw"}
+)
 
 NAMED = (
     "password", "db_password", "userPassword", "passwd", "new-password", "PASSWORD", "contraseña", "secret",
@@ -150,31 +156,31 @@ def by_name() -> Iterator[Planted]:
     """A value that looks like nothing under each name, in each notation."""
     for name in NAMED:
         q = quote(name)
-        yield Planted(f"{name}/dict", {name: VALUE}, (VALUE,))
-        yield Planted(f"{name}/key", VALUE, (VALUE,), name)
-        yield Planted(f"{name}/nested", {"a": [{"b": {name: {"deep": [VALUE]}}}]}, (VALUE,))
-        yield Planted(f"{name}/bytes", {name.encode(): VALUE.encode()}, (VALUE,))
-        yield Planted(f"{name}/headers", [(name, VALUE), (b"accept", b"*/*")], (VALUE,))
-        yield Planted(f"{name}/headers-bytes", [(name.encode(), VALUE.encode())], (VALUE,))
-        yield Planted(f"{name}/name-value", [{"name": name, "value": VALUE}], (VALUE,))
-        yield Planted(f"{name}/json", json.dumps({"a": [{name: VALUE}]}, ensure_ascii=False), (VALUE,))
-        yield Planted(f"{name}/json-in-prose", f'got {{"{name}": "{VALUE}", "a": 1}} from the peer', (VALUE,))
-        yield Planted(f"{name}/json-in-json", f'sent {{\\"{name}\\": \\"{VALUE}\\"}}', (VALUE,))
-        yield Planted(f"{name}/repr", f"refused: {{'{name}': '{VALUE}', 'a': 1}}", (VALUE,))
-        yield Planted(f"{name}/query", f"/login?{q}={VALUE}&next=/", (VALUE,))
-        yield Planted(f"{name}/url", f"https://example.com/login?a=1&{q}={VALUE}#x", (VALUE,))
-        yield Planted(f"{name}/form", f"user=ana&{q}={VALUE}", (VALUE,))
-        yield Planted(f"{name}/exception", KeyError({name: VALUE}), (VALUE,))
+        yield Planted(f"named-{name}/dict", {name: VALUE}, (VALUE,))
+        yield Planted(f"named-{name}/key", VALUE, (VALUE,), name)
+        yield Planted(f"named-{name}/nested", {"a": [{"b": {name: {"deep": [VALUE]}}}]}, (VALUE,))
+        yield Planted(f"named-{name}/bytes", {name.encode(): VALUE.encode()}, (VALUE,))
+        yield Planted(f"named-{name}/headers", [(name, VALUE), (b"accept", b"*/*")], (VALUE,))
+        yield Planted(f"named-{name}/headers-bytes", [(name.encode(), VALUE.encode())], (VALUE,))
+        yield Planted(f"named-{name}/name-value", [{"name": name, "value": VALUE}], (VALUE,))
+        yield Planted(f"named-{name}/json", json.dumps({"a": [{name: VALUE}]}, ensure_ascii=False), (VALUE,))
+        yield Planted(f"named-{name}/json-in-prose", f'got {{"{name}": "{VALUE}", "a": 1}} from the peer', (VALUE,))
+        yield Planted(f"named-{name}/json-in-json", f'sent {{\\"{name}\\": \\"{VALUE}\\"}}', (VALUE,))
+        yield Planted(f"named-{name}/repr", f"refused: {{'{name}': '{VALUE}', 'a': 1}}", (VALUE,))
+        yield Planted(f"named-{name}/query", f"/login?{q}={VALUE}&next=/", (VALUE,))
+        yield Planted(f"named-{name}/url", f"https://example.com/login?a=1&{q}={VALUE}#x", (VALUE,))
+        yield Planted(f"named-{name}/form", f"user=ana&{q}={VALUE}", (VALUE,))
+        yield Planted(f"named-{name}/exception", KeyError({name: VALUE}), (VALUE,))
     for name in ("password", "db_password", "token", "client_secret", "AWS_SECRET_ACCESS_KEY", "cvv", "api_key"):
-        yield Planted(f"{name}/environment", f"{name}={VALUE} HOME=/home/app", (VALUE,))
-        yield Planted(f"{name}/export", f'export {name}="{VALUE} and more"', (VALUE, "and more"))
-        yield Planted(f"{name}/yaml", f"database:\n  {name}: {VALUE}\n  host: db", (VALUE,))
-        yield Planted(f"{name}/arguments", f"connect(host='db', {name}='{VALUE}', timeout=3)", (VALUE,))
-        yield Planted(f"{name}/unclosed", f'{{"{name}": "{VALUE}', (VALUE,))
-        yield Planted(f"{name}/quote-inside", json.dumps({name: f'a"{VALUE}'})[:-1], (VALUE,))
-        yield Planted(f"{name}/option", f"run --{name.lower().replace('_', '-')} {VALUE} --verbose", (VALUE,))
-        yield Planted(f"{name}/argv", ["run", f"--{name.lower().replace('_', '-')}", VALUE], (VALUE,))
-        yield Planted(f"{name}/list", f'{{"{name}": ["{VALUE}", "other"]}}, rest', (VALUE,))
+        yield Planted(f"named-{name}/environment", f"{name}={VALUE} HOME=/home/app", (VALUE,))
+        yield Planted(f"named-{name}/export", f'export {name}="{VALUE} and more"', (VALUE, "and more"))
+        yield Planted(f"named-{name}/yaml", f"database:\n  {name}: {VALUE}\n  host: db", (VALUE,))
+        yield Planted(f"named-{name}/arguments", f"connect(host='db', {name}='{VALUE}', timeout=3)", (VALUE,))
+        yield Planted(f"named-{name}/unclosed", f'{{"{name}": "{VALUE}', (VALUE,))
+        yield Planted(f"named-{name}/quote-inside", json.dumps({name: f'a"{VALUE}'})[:-1], (VALUE,))
+        yield Planted(f"named-{name}/option", f"run --{name.lower().replace('_', '-')} {VALUE} --verbose", (VALUE,))
+        yield Planted(f"named-{name}/argv", ["run", f"--{name.lower().replace('_', '-')}", VALUE], (VALUE,))
+        yield Planted(f"named-{name}/list", f'{{"{name}": ["{VALUE}", "other"]}}, rest', (VALUE,))
 
 
 def odd() -> Iterator[Planted]:

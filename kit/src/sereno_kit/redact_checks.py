@@ -31,10 +31,10 @@ def digits_of(text: str) -> str:
     return "".join(c for c in text if c in "0123456789")
 
 
-def is_card(text: str) -> bool:
-    """Whether the digits are a payment card's: a network's prefix and length, and Luhn's sum (ISO/IEC 7812-1)."""
+def is_card(text: str) -> int:
+    """Its length if the digits are a payment card's: a network's prefix and length, and Luhn's sum (ISO/IEC 7812-1)."""
     digits = digits_of(text)
-    return _is_of_network(digits) and luhn(digits)
+    return len(text) if _is_of_network(digits) and luhn(digits) else 0
 
 
 def luhn(digits: str) -> bool:
@@ -59,46 +59,52 @@ def _is_of_network(digits: str) -> bool:
     return two in (50, 56, 57, 58, 63, 67, 68) and size == 16
 
 
-def is_iban(text: str) -> bool:
-    """Whether it is an IBAN: its country's length, and 1 modulo 97 with the first four at the end (ISO 13616)."""
-    plain = text.replace(" ", "").replace("-", "").upper()
-    if _IBAN_LENGTHS.get(plain[:2]) != len(plain):
-        return False
-    return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
+def is_iban(text: str) -> int:
+    """How many characters of it are an IBAN: its country's length, and 1 modulo 97 with the first four at the end (ISO 13616)."""
+    wanted = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+    end = next((i for i in range(wanted, len(text) + 1) if _size(text[:i]) == wanted), 0) if wanted else 0
+    plain = "".join(c for c in text[:end] if c.isalnum()).upper()
+    if not plain or text[end : end + 1].isalnum():
+        return 0
+    return end if int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1 else 0
 
 
-def is_clabe(text: str) -> bool:
-    """Whether it is a Mexican account: a bank's number, and weights 3, 7, 1 that give the last digit."""
+def _size(text: str) -> int:
+    return sum(c.isalnum() for c in text)
+
+
+def is_clabe(text: str) -> int:
+    """Its length if it is a Mexican account: a bank's number, and weights 3, 7, 1 that give the last digit."""
     digits = digits_of(text)
     if len(digits) != 18 or digits[:3] not in _CLABE_BANKS:
-        return False
+        return 0
     total = sum(int(d) * (3, 7, 1)[i % 3] % 10 for i, d in enumerate(digits[:17]))
-    return (10 - total % 10) % 10 == int(digits[17])
+    return len(text) if (10 - total % 10) % 10 == int(digits[17]) else 0
 
 
-def is_curp(text: str) -> bool:
-    """Whether it is a CURP: a date, a state, and the check digit of its first seventeen characters."""
+def is_curp(text: str) -> int:
+    """Its length if it is a CURP: a date, a state, and the check digit of its first seventeen characters."""
     plain = text.upper()
     if plain[11:13] not in _CURP_STATES or not is_day(plain[6:8], plain[8:10]):
-        return False
+        return 0
     total = sum(_CURP_ALPHABET.index(c) * (18 - i) for i, c in enumerate(plain[:17]))
-    return str((10 - total % 10) % 10) == plain[17]
+    return len(text) if str((10 - total % 10) % 10) == plain[17] else 0
 
 
-def is_rfc(text: str) -> bool:
-    """Whether it is a person's RFC: a date, and a check character modulo 11 of its first twelve."""
+def is_rfc(text: str) -> int:
+    """Its length if it is a person's RFC: a date, and a check character modulo 11 of its first twelve."""
     plain = text.upper()
     if not is_day(plain[6:8], plain[8:10]):
-        return False
+        return 0
     total = sum(_RFC_ALPHABET.index(c) * (13 - i) for i, c in enumerate(plain[:12]))
-    return "0A987654321"[total % 11] == plain[12]
+    return len(text) if "0A987654321"[total % 11] == plain[12] else 0
 
 
-def is_spanish_id(text: str) -> bool:
-    """Whether it is a DNI or NIE: the letter is that of the number modulo 23."""
+def is_spanish_id(text: str) -> int:
+    """Its length if it is a DNI or NIE: the letter is that of the number modulo 23."""
     plain = text.upper()
     number = plain[:-1].replace("X", "0").replace("Y", "1").replace("Z", "2")
-    return _DNI_LETTERS[int(number) % 23] == plain[-1]
+    return len(text) if _DNI_LETTERS[int(number) % 23] == plain[-1] else 0
 
 
 def is_day(month: str, day: str) -> bool:

@@ -13,12 +13,12 @@ Judge = Callable[[str], bool]
 
 
 class Shape(NamedTuple):
-    """One kind of secret: tried only where one of `hints` is in the text; `true` decides in doubt."""
+    """One kind of secret: tried only where one of `hints` is in the text; `true` says how much of a find is one."""
 
     name: str
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
-    true: Callable[[str], bool] | None = None
+    true: Callable[[str], int] | None = None
 
 
 _KEYS = r"""  # of providers, by their prefixes
@@ -69,7 +69,7 @@ _LONG = (
         "card",
         (),
         re.compile(
-            rf"(?<![\w.,])(?<!\d[ -])(?:\d{{13,19}}|\d{{4}}({_SEPARATOR})\d{{4}}\1\d{{4}}\1\d{{1,7}}"
+            rf"(?<![\w.,])(?:\d{{13,19}}|\d{{4}}({_SEPARATOR})\d{{4}}\1\d{{4}}\1\d{{1,7}}"
             rf"|\d{{4}}({_SEPARATOR})\d{{6}}\2\d{{4,5}})(?!\w|[.,]\d)"
         ),
         is_card,
@@ -109,8 +109,8 @@ _PROSE_WORDS = """
     expired expiró expirado failed field fields for format from generated given had has have header in incorrect
     incorrecta incorrecto inválida inválido invalid invalida invalido is issued it may mismatch missing must need needs
     never new no none not null obligatorio obligatoria of off ok old on or expires refresh refreshed rejected required
-    requerida requerido reset revoked rotated sent set should signature string the this to too true false type undefined unknown
-    unset updated valid verified was were will with without wrong your accepted declined passed
+    requerida requerido reset revoked rotated sent set should signature string the this to too true false type
+    undefined unknown unset updated valid verified was were will with without wrong your accepted declined passed
     """
 _PROSE = frozenset(_PROSE_WORDS.split())
 _SCHEMES = re.compile(
@@ -171,7 +171,16 @@ def numbers(text: str, mask: str) -> str:
 
 def _masked(text: str, kinds: tuple[Shape, ...], mask: str) -> str:
     for _, _, pattern, true in kinds:
-        text = pattern.sub((lambda found, true=true: found[0] if true and not true(found[0]) else mask), text)
+        shown: list[str] = []
+        done = at = 0
+        while found := pattern.search(text, at):
+            size = len(found[0]) if true is None else true(found[0])
+            if size:
+                shown += (text[done : found.start()], mask)
+                done = at = found.start() + size
+            else:
+                at = found.start() + 1  # What begins inside of it may be true: the next group of digits.
+        text = "".join((*shown, text[done:])) if shown else text
     return text
 
 
@@ -225,7 +234,7 @@ def _says_nothing(value: str, separator: str, mask: str) -> bool:
     if (
         not bare
         or bare.startswith((mask, mask.rstrip("]")))
-        or bare in ("null", "None", "true", "false", "True", "False")
+        or bare in ("?", "%s", "null", "None", "true", "false", "True", "False")
     ):
         return True
     spaced = separator[-1:].isspace()
