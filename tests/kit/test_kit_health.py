@@ -416,3 +416,39 @@ async def test_an_awaitable_that_nobody_awaits_is_not_taken_for_health(health: H
     pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     health.check("db")(lambda: pong)
     assert body(await health.ready(READY))["checks"]["db"]["error"] == "TypeError"
+
+
+async def test_how_checks_went_is_a_metric_once_it_is_known(health: HealthChecks, hands: Hands) -> None:
+    import prometheus_client
+
+    from sereno_kit.metrics import registry
+
+    with registry.use(registry.Registry(prometheus_client.CollectorRegistry())) as counted:
+        passes = [True]
+
+        @health.check("db", cache=0)
+        async def db() -> bool:
+            return passes[0]
+
+        assert counted.value("health_check_up", check="db") is None
+        await health.ready(READY)
+        assert counted.value("health_check_up", check="db") == 1
+        passes[0] = False
+        await health.ready(READY)
+        assert counted.value("health_check_up", check="db") == 0
+        assert counted.value("health_check_duration_seconds_count", check="db") == 2
+
+
+async def test_a_loop_that_was_held_up_is_heard_of(health: HealthChecks) -> None:
+    import prometheus_client
+
+    from sereno_kit.metrics import loop, registry
+
+    watched = loop.watch(registry.Registry(prometheus_client.CollectorRegistry()), every_seconds=0.01)
+    health.lag = watched.late
+    await asyncio.sleep(0.02)
+    time.sleep(0.2)  # what nobody should do
+    assert body(await health.live(LIVE))["loop_lag_seconds"] >= 0.15
+    await asyncio.sleep(0.05)
+    assert body(await health.live(LIVE))["loop_lag_seconds"] < 0.15
+    watched.stop()

@@ -156,9 +156,12 @@ class HealthChecks:
             from sereno_kit.metrics import registry
 
             current = registry.current()
-            current.gauge("health_check_up", "1 if the check passed when it last ran, 0 if it did not", check=None).set(
-                1.0 if result.passed else 0.0, check=name
-            )
+            current.gauge(
+                "health_check_up",
+                "1 if the check passed when it last ran, 0 if it did not",
+                multiprocess="livemostrecent",
+                check=None,
+            ).set(1.0 if result.passed else 0.0, check=name)
             current.histogram(
                 "health_check_duration_seconds", "How long the check took, or was waited for", check=None
             ).observe(result.duration_seconds, check=name)

@@ -58,7 +58,7 @@ def _measure_loop(kit: Kit) -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    loop.watch(kit.metrics)
+    kit.health.lag = loop.watch(kit.metrics).late
     if "anyio" in sys.modules:
         pools.watch_anyio(kit.metrics)
 

@@ -23,7 +23,6 @@ class LoopLag:
         self._lag = lag
         self._every = every_seconds
         self._handle: asyncio.TimerHandle | None = None
-        self._loop_time = loop.time
         self._last = 0.0
         self._next(loop)
 
@@ -37,8 +36,9 @@ class LoopLag:
         self._next(loop)
 
     def late(self) -> float:
-        """How many seconds late the loop was when it last called back, or is by now."""
-        return max(self._last, self._loop_time() - self._due)
+        """How many seconds late the loop that asks was when it last called back, or is by now; 0 for another loop."""
+        loop = asyncio.get_running_loop()
+        return max(self._last, loop.time() - self._due) if _watched.get(loop) is self else 0.0
 
     def stop(self) -> None:
         """Measure no more."""
