@@ -262,9 +262,22 @@ async def test_a_pool_of_asyncpg(registry: Registry, postgres_url: str) -> None:
         await asyncio.sleep(0)
         assert queries(registry)["orders", "select"] >= 2
         assert queries(registry)["orders", "insert"] == 1
-        assert pool_of(registry, "main")["errors"] >= 1
+        assert pool_of(registry, "main")["errors"] == 1
+        await pool.expire_connections()
+        await pool.fetchval("SELECT 1")
+        assert pool_of(registry, "main")["errors"] == 1, "what the pool closes itself is no error"
         assert b"4711" not in ask(registry).body
-    assert "active" not in pool_of(registry, "main"), "closed: unknown"
+    assert pool_of(registry, "main") == {"errors": 1}, "closed: nothing more is known"
+
+
+async def test_a_pool_of_asyncpg_whose_server_is_away(registry: Registry) -> None:
+    pool = asyncpg.create_pool(f"postgresql://u@127.0.0.1:{free_port()}/x", min_size=0, max_size=1)
+    watch(pool, name="away")
+    await pool
+    with pytest.raises(OSError, match=""):
+        await pool.fetch("SELECT 1")
+    assert pool_of(registry, "away")["errors"] >= 1
+    await pool.close()
 
 
 def test_a_pool_of_psycopg(registry: Registry, postgres_url: str) -> None:

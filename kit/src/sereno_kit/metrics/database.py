@@ -178,11 +178,18 @@ def watch_asyncpg(registry: Registry, pool: Any, given: str | None) -> None:
     pools.errors(registry, name, failures.read)
 
     def logged(record: Any) -> None:
-        if _is_lost(record.exception):
-            failures.add()
         observe(durations, record.query, record.elapsed)
 
-    _hear(pool, logged, failures)
+    def lost(connection: Any) -> None:
+        # It ends under its user's hands: those that the pool closes itself were taken from their users before.
+        if type(connection).__name__ == "PoolConnectionProxy":
+            failures.add()
+
+    def hear(connection: Any) -> None:
+        connection.add_query_logger(logged)
+        connection.add_termination_listener(lost)
+
+    _hear(pool, hear, failures)
 
 
 def _open(pool: Any) -> Any:
@@ -191,8 +198,8 @@ def _open(pool: Any) -> Any:
     return pool
 
 
-def _hear(pool: Any, logged: Callable[[Any], None], failures: Tally) -> None:
-    """Every connection that the pool has, and every one that it will make, tells of its queries."""
+def _hear(pool: Any, hear: Callable[[Any], None], failures: Tally) -> None:
+    """Every connection that the pool has, and every one that it will make, is heard."""
     connect, init = pool._connect, pool._init
 
     async def connecting(*args: Any, **kwargs: Any) -> Any:
@@ -203,18 +210,11 @@ def _hear(pool: Any, logged: Callable[[Any], None], failures: Tally) -> None:
             raise
 
     async def begin(connection: Any) -> None:
-        connection.add_query_logger(logged)
+        hear(connection)
         if init is not None:
             await init(connection)
 
     pool._connect, pool._init = connecting, begin
     for holder in pool._holders:
         if holder._con is not None:
-            holder._con.add_query_logger(logged)
-
-
-_LOST = frozenset({"PostgresConnectionError", "ConnectionError", "AdminShutdownError", "CrashShutdownError"})
-
-
-def _is_lost(error: BaseException | None) -> bool:
-    return any(kind.__name__ in _LOST for kind in type(error).__mro__)
+            hear(holder._con)
