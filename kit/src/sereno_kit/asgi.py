@@ -44,19 +44,19 @@ class KitMiddleware:
         self.timeout_header = kit.deadline_header.lower().encode("latin-1")
         self._endpoints = kit.endpoints
         self._prefixes = tuple(path for path in kit.endpoints if path.endswith("/"))
-        self._pid = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["app"], name)
+        self._begun = False
+        self._sereno_kit = kit  # So that nobody instruments it again.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, or as the kit does at its own addresses."""
         if scope["type"] != "http" or REQUEST in scope:
             await self._not_observed(scope, receive, send)
             return
-        if not self._pid:
-            self._start()
-        own = self._own(scope)
+        if not self._begun:
+            self._begin()
+        path = scope["path"]
+        root = scope.get("root_path", "")
+        own = path if path in self._endpoints else self._own(path, root) if root or self._prefixes else None
         exchange = Exchange(self, scope, receive, send, counted=own is None)
         try:
             if own is not None:
@@ -68,8 +68,6 @@ class KitMiddleware:
             if not await exchange.broken_off(error):
                 raise
         finally:
-            if not exchange.ended:
-                exchange.over(complete=False)
             exchange.leave()
 
     async def _not_observed(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,12 +81,8 @@ class KitMiddleware:
         else:
             await self.app(scope, receive, send)
 
-    def _own(self, scope: Scope) -> str | None:
-        """Which of the kit's own addresses is asked for, if one is."""
-        path: str = scope["path"]
-        if path in self._endpoints:
-            return path
-        root = scope.get("root_path")
+    def _own(self, path: str, root: str) -> str | None:
+        """Which of the kit's own addresses is asked for, if one is, although the path is not one of them as it is."""
         if root and path.startswith(root):
             path = path[len(root) :]
             if path in self._endpoints:
@@ -97,9 +91,9 @@ class KitMiddleware:
             return next(prefix for prefix in self._prefixes if path.startswith(prefix))
         return None
 
-    def _start(self) -> None:
+    def _begin(self) -> None:
         """At the end of the application's own start-up; or, where nobody tells of it, at the first request."""
-        self._pid = 1
+        self._begun = True
         self.kit.start()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +102,7 @@ class KitMiddleware:
         async def heard(message: Message) -> None:
             kind = message["type"]
             if kind == "lifespan.startup.complete":
-                self._start()
+                self._begin()
             elif kind == "lifespan.shutdown.complete" or kind.endswith(".failed"):
                 await self.kit.aflush()
             await send(message)
@@ -157,6 +151,8 @@ class Exchange(Observation):
 
     def leave(self) -> None:
         """Nobody below knows of it any more; and no circle of references is left to the garbage collector."""
+        if not self.ended:
+            self.over(complete=False)
         super().leave()
         self.error = None
         self.scope = {}
@@ -206,10 +202,7 @@ class Exchange(Observation):
     def over(self, *, complete: bool) -> None:
         """Tell of it, if nobody has."""
         if not self.ended:
-            try:
-                self.end(self.template(self.scope), complete=complete)
-            except Exception as error:
-                failed("middleware", error)
+            self.end(self.template(self.scope), complete)
 
     def problem(self, error: BaseException) -> tuple[int, list[tuple[str, str]], bytes] | None:
         """The answer that `error` becomes, unless problems are not wanted."""
@@ -231,9 +224,12 @@ class Exchange(Observation):
 
 def with_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     """The headers with exactly one X-Request-ID, which is this one."""
-    kept = [pair for pair in headers if len(pair[0]) != 12 or pair[0].lower() != b"x-request-id"]
-    kept.append((b"x-request-id", request_id.encode("latin-1")))
-    return kept
+    mine = (b"x-request-id", request_id.encode("latin-1"))
+    told = [*headers, mine]
+    for pair in told:
+        if pair is not mine and len(pair[0]) == 12 and pair[0].lower() == b"x-request-id":
+            return [one for one in told if one is mine or one[0].lower() != b"x-request-id"]
+    return told
 
 
 def _is_last(kind: str, message: Message) -> bool:

@@ -55,11 +55,9 @@ def new_id(milliseconds: int | None = None) -> str:
         milliseconds: the time since 1970 that it carries; now, if not given.
     """
     stamp = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
-    bits = _bits.getrandbits(74)
-    return (
-        f"{stamp >> 16 & 0xFFFFFFFF:08x}-{stamp & 0xFFFF:04x}-7{bits >> 62:03x}"
-        f"-{0x8000 | bits >> 48 & 0x3FFF:04x}-{bits & 0xFFFFFFFFFFFF:012x}"
-    )
+    bits = _bits.getrandbits
+    high, variant = stamp >> 16 & 0xFFFFFFFF, 0x8000 | bits(14)
+    return "%08x-%04x-7%03x-%04x-%012x" % (high, stamp & 0xFFFF, bits(12), variant, bits(48))  # noqa: UP031 - half the time
 
 
 def new_span_id() -> str:

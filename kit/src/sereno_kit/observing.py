@@ -133,7 +133,7 @@ class Observation:
             traces.failed(error)
         self.error = error
 
-    def end(self, route: str, *, complete: bool = True) -> None:
+    def end(self, route: str, complete: bool = True) -> None:
         """The answer has ended, or will never: count it and write its line. Only the first call does anything.
 
         Args:
@@ -143,15 +143,21 @@ class Observation:
         if self.ended:
             return
         self.ended = True
-        observer = self.observer
+        observer, trace = self.observer, self.trace
         duration = observer.monotonic() - self.started_at
         status, fault = self.status, None
         if not complete or self.error is not None:
             status, fault = self._verdict(complete)
         if self.counted and observer.http is not None:
-            observer.http.end(self.method, route, status, duration, fault, self.trace)
+            observer.http.end(self.method, route, status, duration, fault, trace)
         if observer.access is not None:
-            self._write(observer.access, route, status, duration)
+            trace_id, span_id = ("", "") if trace is None else (trace.trace_id, trace.span_id)
+            try:
+                observer.access.write(
+                    self.method, route, self.path, status, duration, self.client, self.error, trace_id, span_id
+                )
+            except Exception as error:
+                failed("logs", error)
 
     def capture(self, route: str) -> None:
         """Tell Sentry of the error, if nobody handled it and it is not of the client's making."""
@@ -193,18 +199,14 @@ class Observation:
             return self.status or CLIENT_GONE, DISCONNECT
         return 500, Category.INTERNAL if error is None else category(error)
 
-    def _write(self, access: AccessLog, route: str, status: int, duration: float) -> None:
-        trace = self.trace
-        trace_id, span_id = (trace.trace_id, trace.span_id) if trace is not None else ("", "")
-        try:
-            access.write(self.method, route, self.path, status, duration, self.client, self.error, trace_id, span_id)
-        except Exception as error:
-            failed("logs", error)
-
 
 def category(error: BaseException) -> str:
     """Whose fault an error is, seen from our caller: what a dependency says of our request is not its own fault."""
-    found = classify(error)
+    try:
+        found = classify(error)
+    except Exception as problem:  # an exception whose attributes raise
+        failed("errors", problem)
+        return Category.INTERNAL
     return Category.INTERNAL if found is Category.CLIENT and not isinstance(error, KitError) else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from sereno_kit.asgi import App, Exchange, KitMiddleware
@@ -33,7 +33,7 @@ def install(app: Any, kit: Kit) -> None:
 
     def build(original: Build) -> App:
         for mounted in _mounted(app):
-            _at_building(mounted, lambda inner, one=mounted: _with_handlers(one, inner), kit)
+            _at_building(mounted, partial(_with_handlers, mounted), kit)
         built: App = traced(KitMiddleware(_with_handlers(app, original), kit, app), kit)
         return built
 

@@ -8,7 +8,6 @@ from sereno_kit.context import Trace
 from sereno_kit.errors import Category
 from sereno_kit.metrics.faults import failed
 from sereno_kit.metrics.labels import OTHER, text_of
-from sereno_kit.metrics.metric import HistogramChild
 from sereno_kit.metrics.registry import Registry
 from sereno_kit.options import Metrics
 
@@ -22,8 +21,10 @@ _STATUS_VALUES = (*map(str, range(100, 600)), OTHER)
 _ERROR_TYPES = frozenset({*Category, "client_disconnect"})
 _ERROR_TYPE_VALUES = (*sorted(_ERROR_TYPES), OTHER)
 
+INFINITY = float("inf")
+
 _Key = tuple[str, str, int]
-_Calls = tuple[Callable[[], None], HistogramChild, Callable[[], None] | None]
+_Calls = tuple[Callable[[], None], Callable[..., None], Callable[[], None] | None]
 
 
 class HttpMetrics:
@@ -53,7 +54,7 @@ class HttpMetrics:
             method=_METHOD_VALUES, endpoint=None, error_type=_ERROR_TYPE_VALUES, series_max=options.series_max,
         )  # fmt: skip
         progress = registry.gauge("http_requests_in_progress", "HTTP requests being answered now").labels()
-        self._enter, self._leave = progress.inc, progress.dec
+        self._enter, self._leave = progress.up, progress.down
         self._exemplars = options.exemplars and not registry.multiprocess
         self._keys_max = options.series_max
         self._hot: dict[_Key, _Calls] = {}
@@ -62,7 +63,10 @@ class HttpMetrics:
 
     def begin(self, method: str = "") -> None:
         """A request has arrived. Never raises."""
-        self._enter()
+        try:
+            self._enter()
+        except Exception as problem:
+            failed("metrics", problem, what="a request could not be counted")
 
     def end(
         self,
@@ -84,15 +88,17 @@ class HttpMetrics:
                 the client's, 5xx the server's), if not given.
             trace: whose id becomes an exemplar, if it is recorded.
         """
-        self._leave()
         try:
+            self._leave()
             calls = self._hot.get((method, route, status)) or self._prepare(method, route, status)
-            count, durations, error = calls
+            count, observe, error = calls
             count()
+            if not 0.0 <= duration_seconds < INFINITY:
+                raise ValueError("a duration that is none")
             if trace is not None and trace.sampled and self._exemplars:
-                durations.observe(duration_seconds, {"trace_id": trace.trace_id, "span_id": trace.span_id})
+                observe(duration_seconds, {"trace_id": trace.trace_id, "span_id": trace.span_id})
             else:
-                durations.observe(duration_seconds)
+                observe(duration_seconds)
             if error_type:
                 self._count_error(method, route, error_type)
             elif error is not None:
@@ -111,7 +117,7 @@ class HttpMetrics:
         if 400 <= status < 500:
             client = Category.CLIENT.value
             error = self._errors.labels(method=known_method, endpoint=known_route, error_type=client).inc
-        calls: _Calls = (requests.inc, durations, error)
+        calls: _Calls = (requests.one, durations.quick, error)
         if len(self._hot) < self._keys_max and (method, route) == (known_method, known_route):
             self._hot[method, route, status] = calls
         return calls

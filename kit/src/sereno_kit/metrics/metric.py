@@ -87,11 +87,13 @@ class Metric(Generic[Child]):
 class CounterChild:
     """One series of a counter."""
 
-    __slots__ = ("_inc", "_refused")
+    __slots__ = ("_inc", "_refused", "one")
 
     def __init__(self, child: prometheus_client.Counter, refused: Callable[[object], None]) -> None:
         self._inc = adding(child)
         self._refused = refused
+        self.one: Callable[[], None] = partial(self._inc, 1.0)
+        """Counts one more, for what happens at every request."""
 
     def inc(self, amount: float = 1.0, /) -> None:
         """Count `amount` more; negative amounts and NaN are refused. Never raises."""
@@ -126,11 +128,14 @@ class Counter(Metric[CounterChild]):
 class GaugeChild:
     """One series of a gauge."""
 
-    __slots__ = ("_add", "_child", "_refused")
+    __slots__ = ("_add", "_child", "_refused", "down", "up")
 
     def __init__(self, child: prometheus_client.Gauge, refused: Callable[[object], None]) -> None:
         self._child = child
         self._add = adding(child)
+        self.up: Callable[[], None] = partial(self._add, 1.0)
+        self.down: Callable[[], None] = partial(self._add, -1.0)
+        """One higher, and one lower, for what happens at every request."""
         self._refused = refused
 
     def set(self, value: float, /) -> None:
@@ -226,7 +231,7 @@ class ReadGauge:
 class HistogramChild:
     """One series of a histogram, with a native twin if that is wanted."""
 
-    __slots__ = ("_observe", "_refused", "native")
+    __slots__ = ("_observe", "_refused", "native", "quick")
 
     def __init__(
         self,
@@ -237,6 +242,8 @@ class HistogramChild:
         self._observe = observing(child)
         self._refused = refused
         self.native = native
+        self.quick: Callable[..., None] = self._observe if native is None else self.observe
+        """As `observe`, for what is known to be a finite number."""
 
     def observe(self, value: float, exemplar: dict[str, str] | None = None, /) -> None:
         """Count `value`; `exemplar` are labels that lead to an example, such as a trace's id. Never raises."""
