@@ -36,6 +36,7 @@ NAMES = {
     "pipeline": "four policies beside stamina + purgatory + limits and pyresilience; half-open breakers under a herd",
     "retry-storm": "three layers that retry above a dependency that is down: load beside naive loops and stamina",
     "drain": "SIGTERM under traffic: requests lost by nine ways to serve, with the drain and without (about 3 minutes)",
+    "limits": "a decision of the rate limiter, with 20,000 keys beside 10, and a flood of a million (a minute)",
     "flags": "cohorts, the reference's cases, cost of an evaluation, from `sereno flags set` to a service (20 seconds)",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Self
 
@@ -13,10 +13,6 @@ from sereno_kit.limits import Limiter, MemoryLimiter, MemoryStore, Rule, Sliding
 from sereno_kit.resilience.policy import AsyncCall, Call, Policy, Reporter
 
 Key = Callable[..., str | None]
-
-
-def _one(*_: Any, **__: Any) -> str:
-    return ""
 
 
 class RateLimit(Policy):
@@ -45,7 +41,7 @@ class RateLimit(Policy):
             raise ValueError("only a token bucket gives turns to those who wait: use RateLimit.token_bucket(wait=…)")
         self.rule = rule
         self.name = name
-        self._key = key or _one
+        self._key = key
         self._wait = wait
         self._store = store or MemoryStore()
         self._limiter: Limiter | None = None
@@ -84,11 +80,13 @@ class RateLimit(Policy):
 
     def sync(self, inner: Call) -> Call:
         """`inner` guarded, for threads."""
-        take, key, longest, sleep = self._bound.take, self._key, self._wait, self._clock.sleep
+        if not self._wait:
+            return self._direct(inner)
+        take, key, sleep = self._bound.take, self._key, self._clock.sleep
 
         def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            patience = self._patience() if longest else 0.0
-            wait = take(key(*args, **kwargs) or "", 1, patience)
+            patience = self._patience()
+            wait = take(key(*args, **kwargs) or "" if key else "", 1, patience)
             if wait > 0:
                 self._judge(wait, patience)
                 sleep(wait)
@@ -98,26 +96,33 @@ class RateLimit(Policy):
 
     def asynchronous(self, inner: AsyncCall) -> AsyncCall:
         """`inner` guarded, for tasks."""
-        limiter, key, longest = self._bound, self._key, self._wait
-        take = limiter.take
-        if longest or limiter.waits:
-            return self._journey(inner)
+        return self._journey(inner) if self._wait or self._bound.waits else self._direct(inner)
 
-        def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
-            wait = take(key(*args, **kwargs) or "")
+    def _direct(self, inner: Call) -> Call:
+        """For threads and tasks alike: whoever may not wait is let in or refused at once."""
+        take, key, judge = self._bound.take, self._key, self._judge
+
+        def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            wait = take()
             if wait > 0:
-                self._judge(wait, 0.0)
+                judge(wait, 0.0)
             return inner(function, args, kwargs)
 
-        return limited
+        def limited_by_key(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            wait = take(key(*args, **kwargs) or "")  # type: ignore[misc]
+            if wait > 0:
+                judge(wait, 0.0)
+            return inner(function, args, kwargs)
+
+        return limited if key is None else limited_by_key
 
     def _journey(self, inner: AsyncCall) -> AsyncCall:
-        limiter, key, longest, sleep = self._bound, self._key, self._wait, self._clock.asleep
+        limiter, key, sleep = self._bound, self._key, self._clock.asleep
         take, remote = limiter.atake, limiter.waits
 
         async def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            patience = self._patience() if longest else 0.0
-            mine = key(*args, **kwargs) or ""
+            patience = self._patience()
+            mine = key(*args, **kwargs) or "" if key else ""
             wait = await take(mine, 1, patience)
             if wait > 0:
                 self._judge(wait, patience)
@@ -138,7 +143,7 @@ class RateLimit(Policy):
     @contextmanager
     def _block(self) -> Iterator[None]:
         patience = self._patience()
-        wait = self._bound.take(self._key() or "", 1, patience)
+        wait = self._bound.take(self._key() or "" if self._key else "", 1, patience)
         if wait > 0:
             self._judge(wait, patience)
             self._clock.sleep(wait)
