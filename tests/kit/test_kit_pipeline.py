@@ -51,6 +51,7 @@ class TestOrder:
             (lambda: [Timeout(1), Retry(), Timeout(1), Timeout(0.5)], "3 policies of the kind timeout"),
             (lambda: [Timeout(2), Timeout(1)], "no Retry between"),
             (lambda: [Timeout(1), Retry(), Timeout(2)], "never over before"),
+            (lambda: [Timeout(2), Retry(), Timeout(2)], "never over before"),
             (lambda: [AdaptiveLimit(), Retry()], "waits between attempts"),
             (lambda: [CircuitBreaker(), Bulkhead(2, queue=5)], "queue for slowness"),
             (lambda: [Hedge(0.1, idempotent=True), Retry()], "multiply"),
@@ -346,6 +347,18 @@ class TestTold:
         assert [(e.pipeline, e.policy, e.event) for e in heard] == [(made.name, "circuit_breaker", "forced_open")]
         breaker.reset()
         assert len(heard) == 1
+
+    def test_an_error_that_cannot_be_looked_at_goes_through_as_it_is(self) -> None:
+        class Odd(Exception):
+            @property
+            def response(self) -> None:
+                raise RuntimeError("there is none")
+
+        odd = Odd()
+        for policy in (Retry(2, idempotent=True), CircuitBreaker(), Fallback(None)):
+            with pytest.raises(Odd) as raised:
+                guard(policy).call(lambda: (_ for _ in ()).throw(odd))
+            assert raised.value is odd
 
     def test_metrics_that_cannot_be_made_break_nothing(self, metrics: Any) -> None:
         metrics.gauge("sereno_pipeline_events", "Somebody took the name's family")

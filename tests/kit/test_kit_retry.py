@@ -233,6 +233,14 @@ class TestIdempotent:
         def balance(_: int) -> None:
             dependency()
 
+        def other(_: int) -> None:
+            dependency()
+
+        above = idempotent(made(other))
+        dependency.calls = 0
+        with pytest.raises(Transient):
+            above(1)
+        assert dependency.calls == 3
         for call in (balance, functools.partial(balance, 1)):
             dependency.calls = 0
             with pytest.raises(Transient):
@@ -262,6 +270,10 @@ class TestIdempotent:
             assert len(seen) == 3
             made.call(client.post, "http://dependency/")
             assert len(seen) == 4
+
+    def test_a_question_that_raises_is_a_no(self) -> None:
+        made = guard(Retry(3, budget=None, idempotent=lambda function, args, kwargs: args[7]))
+        assert self.charge(made, Transient()) == 1
 
     def test_it_can_be_asked_of_the_call(self) -> None:
         made = guard(Retry(3, budget=None, idempotent=lambda function, args, kwargs: args[0] == "read"))
@@ -403,6 +415,15 @@ class TestBudget:
         clock.advance(25)
         assert budget.left() == 1
         assert budget.take()
+
+    def test_the_window_before_still_counts(self) -> None:
+        clock = FakeClock()
+        budget = RetryBudget(0.0, floor_per_second=1.0)
+        budget.bind(clock)
+        clock.advance(9.0)
+        assert sum(budget.take() for _ in range(100)) == 10
+        clock.advance(2.0)  # a second into the next window: nine tenths of the ten
+        assert sum(budget.take() for _ in range(100)) == 1
 
     def test_pipelines_can_share_one(self) -> None:
         clock = FakeClock()

@@ -151,6 +151,10 @@ class TestThreads:
             time.sleep(0.001)
         assert made.call(lambda: 7) == 7
 
+    def test_one_thread_serves_one_after_the_other(self) -> None:
+        made = guard(Timeout(5.0, thread=True, threads=1), clock=SYSTEM)
+        assert [made.call(int) for _ in range(300)] == [0] * 300
+
     def test_threads_are_used_again(self) -> None:
         made = guard(Timeout(5.0, thread=True), clock=SYSTEM)
         seen = set()

@@ -100,8 +100,8 @@ class CircuitBreaker(Policy):
         self._new_window: Callable[[], Window] = (
             (lambda: CountWindow(window_calls)) if window_calls else (lambda: TimeWindow(window))
         )
-        self._is_failure = matcher(failures) if failures is not None else _counted
-        self._is_bad = safely(failed) if failed is not None else _bad_response
+        self._is_failure = matcher(failures) if failures is not None else safely(_counted)
+        self._is_bad = safely(failed if failed is not None else _bad_response)
         self._quick = failed is None
         self._lock = Lock()
         self._telling = Lock()

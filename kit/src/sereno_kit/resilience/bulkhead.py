@@ -163,11 +163,7 @@ class Bulkhead(Policy):
     def _hand_out(self) -> None:
         woken: list[_Waiter] = []
         with self._lock:
-            while self._waiting:
-                try:
-                    self._slots.pop()
-                except IndexError:
-                    break
+            while self._waiting and self._take():
                 waiter = self._waiting.popleft()
                 waiter.granted = True
                 woken.append(waiter)
@@ -179,14 +175,23 @@ class Bulkhead(Policy):
     def _enqueue(self, loop: asyncio.AbstractEventLoop | None) -> _Waiter:
         waiter = _Waiter(loop)
         with self._lock:
-            if len(self._waiting) >= self.queue and not (self._slots and not self._waiting):
-                waiter = None  # type: ignore[assignment]
-            else:
+            queued = len(self._waiting) < self.queue
+            if queued:
                 self._waiting.append(waiter)
-        if waiter is None:
+            elif not self._waiting:  # there is no queue, but a place may have become free just now
+                waiter.granted = self._take()
+        if queued:
+            self._hand_out()
+        elif not waiter.granted:
             raise self._full("full", "as many calls as allowed are under way, and as many as allowed wait")
-        self._hand_out()
         return waiter
+
+    def _take(self) -> bool:
+        try:
+            self._slots.pop()
+        except IndexError:
+            return False
+        return True
 
     def _enter(self) -> None:
         blocking_loop = asyncio._get_running_loop() is not None

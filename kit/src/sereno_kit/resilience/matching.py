@@ -40,7 +40,7 @@ def matcher(on: Errors | tuple[Errors, ...]) -> Callable[[BaseException], bool]:
     each = on if isinstance(on, tuple) else (on,)
     categories = frozenset(c for one in each for c in _categories_of(one))
     kinds = tuple(one for one in each if isinstance(one, type))
-    questions = tuple(safely(one) for one in each if not isinstance(one, (type, Category)))
+    questions = tuple(one for one in each if not isinstance(one, (type, Category)))
     for one in each:
         if (isinstance(one, type) and not issubclass(one, BaseException)) or not (callable(one) or one in categories):
             raise TypeError(f"on= takes classes of exceptions, categories or functions of an error, not {one!r}")
@@ -52,7 +52,7 @@ def matcher(on: Errors | tuple[Errors, ...]) -> Callable[[BaseException], bool]:
             or any(ask(error) for ask in questions)
         )
 
-    return matches
+    return safely(matches)
 
 
 def _categories_of(one: Errors) -> frozenset[Category]:
@@ -114,11 +114,11 @@ def safely(question: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 def header_of(outcome: object, name: str) -> str | None:
     """A header of a response, or of the response that an exception carries."""
-    holder: Any = getattr(outcome, "response", None) if isinstance(outcome, BaseException) else outcome
-    headers = getattr(holder, "headers", None)
-    if headers is None:
-        headers = getattr(outcome, "headers", None)
     try:
+        holder: Any = getattr(outcome, "response", None) if isinstance(outcome, BaseException) else outcome
+        headers = getattr(holder, "headers", None)
+        if headers is None:
+            headers = getattr(outcome, "headers", None)
         value = headers.get(name) if headers is not None else None
     except Exception:  # whatever a stranger's `headers` is, it only means that nothing is known
         return None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
 
@@ -65,7 +66,10 @@ def idempotent(function: F) -> F:
     Args:
         function: what reads, sets to a value, deletes, or sends an idempotency key.
     """
-    setattr(function, _MARK, True)
+    beneath: Any = function
+    while beneath is not None:  # a decorator hides what it decorates, and a pipeline sees only that
+        setattr(beneath, _MARK, True)
+        beneath = getattr(beneath, "__wrapped__", None)
     return function
 
 
@@ -237,7 +241,7 @@ class Retry(Policy):
         """Whether doing this call twice is as doing it once: as it was said, or as it shows."""
         said = self._idempotent
         if said is not None:
-            return said if isinstance(said, bool) else bool(said(function, args, kwargs))
+            return said if isinstance(said, bool) else safely(lambda call: said(*call))((function, args, kwargs))
         return _shows_idempotent(function, args, kwargs)
 
     def _wait(self, attempt: int, outcome: Any, begun: float, mark: _Trying, blocking: bool) -> float | None:
@@ -330,8 +334,8 @@ def _never_sent(outcome: Any) -> bool:
 
 def _shows_idempotent(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     inner = function
-    while hasattr(inner, "func"):  # functools.partial
-        args, kwargs = (*inner.args, *args), {**inner.keywords, **kwargs}  # type: ignore[attr-defined]
+    while isinstance(inner, partial):
+        args, kwargs = (*inner.args, *args), {**inner.keywords, **kwargs}
         inner = inner.func
     if getattr(inner, _MARK, False) is True:
         return True

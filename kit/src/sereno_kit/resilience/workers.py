@@ -15,7 +15,7 @@ _IDLE_SECONDS = 30.0
 
 
 class Job:
-    """A call in a worker. `done` is set when it has ended; `result` then returns or raises what it did."""
+    """A call in a worker. `done` is set when the worker is free again; `result` then returns or raises what it did."""
 
     __slots__ = ("_context", "_function", "_given", "_raised", "_returned", "done")
 
@@ -32,8 +32,6 @@ class Job:
             self._returned = self._context.run(self._function, *self._given)
         except BaseException as error:  # it is raised again where it is waited for
             self._raised = error
-        finally:
-            self.done.set()
 
     def result(self) -> Any:
         """What the call returned. Raises what it raised."""
@@ -89,6 +87,7 @@ class Workers:
                         return
                 continue
             job.work()
-            del job
-            with self._lock:
+            with self._lock:  # before anybody knows, or whoever calls next finds it still busy
                 self.busy -= 1
+            job.done.set()
+            del job
