@@ -184,6 +184,29 @@ def test_a_redactor_that_raises_lets_nothing_out_and_loses_no_span():
     assert "s3cret" not in b"".join(receiver.raw).decode("latin-1")
 
 
+def test_no_value_costs_the_others_their_batch():
+    program = """
+    from opentelemetry import trace
+    from sereno_kit.redact import DEFAULT
+    tracing = configured(redactor=DEFAULT)
+    odd = {"surrogate": "\\udcff", "\\udcfe": 1, "big": 10**30, "inf": float("inf"), "nul": "\\x00", "mixed": [1, "a"],
+           "http.route": "/\\udcff", "url.path": "/\\udcff", "bytes": b"\\xff", "empty": [], "long": "x" * 1_000_000}
+    with trace.get_tracer("theirs").start_as_current_span("odd \\udcff", attributes=odd) as span:
+        span.add_event("odd \\udcff", odd)
+        span.set_status(trace.StatusCode.ERROR, "odd \\udcff")
+    with traces.span("plain", big=10**30, list=[1, 2.0], none=None): pass
+    tracing.shutdown()
+    """
+    with otlp_receiver() as receiver:
+        facts = run(program, receiver.url)
+    assert [span.name for span in receiver.spans] == ["odd ?", "plain"], facts["stderr"]
+    assert receiver.spans[0].attributes["surrogate"] == "?"
+    assert receiver.spans[0].attributes["big"] == str(10**30)
+    assert receiver.spans[0].attributes["http.route"] == "/?"
+    assert len(receiver.spans[0].attributes["long"]) < 20_000
+    assert receiver.spans[0].description == "odd ?"
+
+
 def test_a_provider_that_is_set_already_is_used_and_left_alone():
     program = """
     from opentelemetry import trace

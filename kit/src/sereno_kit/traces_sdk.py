@@ -199,18 +199,18 @@ def redacted(span: ReadableSpan, redactor: Redacts) -> ReadableSpan:
     """A copy of `span` whose name, attributes, events, links and status went through `redactor`."""
     status = span.status
     return ReadableSpan(
-        name=_safely(redactor.text, span.name),
+        name=_text(redactor, span.name),
         context=span.context,
         parent=span.parent,
         resource=span.resource,
         attributes=_attributes(span.attributes, redactor),
         events=[
-            Event(_safely(redactor.text, event.name), _attributes(event.attributes, redactor), event.timestamp)
+            Event(_text(redactor, event.name), _attributes(event.attributes, redactor), event.timestamp)
             for event in span.events
         ],
         links=[Link(link.context, _attributes(link.attributes, redactor)) for link in span.links],
         kind=span.kind,
-        status=Status(status.status_code, _safely(redactor.text, status.description)) if status.description else status,
+        status=Status(status.status_code, _text(redactor, status.description)) if status.description else status,
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
@@ -234,14 +234,14 @@ _PATHS = frozenset({"url.path", "url.full", "http.url", "http.target"})
 
 
 def _attributes(attributes: Mapping[str, Any] | None, redactor: Redacts) -> dict[str, Any]:
-    return {name: _attribute(name, value, redactor) for name, value in (attributes or {}).items()}
+    return {_encodable(name): _attribute(name, value, redactor) for name, value in (attributes or {}).items()}
 
 
 def _attribute(name: str, value: Any, redactor: Redacts) -> Any:
     if name in _KEPT:
-        return value
+        return _plain(value)
     if name in _PATHS and isinstance(value, str):
-        return _safely(redactor.url, value)
+        return _plain(_safely(redactor.url, value))
     shown = _safely(lambda one: redactor.redact(one, key=name), value)
     last = name.rpartition(".")[2]
     if last != name:  # its last part may name a secret too: `http.request.header.authorization`
@@ -250,10 +250,21 @@ def _attribute(name: str, value: Any, redactor: Redacts) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    """What protobuf can carry: one value that it cannot would cost the whole batch."""
+    if isinstance(value, str):
+        return _encodable(value)
+    if isinstance(value, (bool, float, bytes)):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
     if isinstance(value, (list, tuple)):
-        kinds = {type(item) for item in value}
-        return list(value) if len(kinds) <= 1 else [str(item) for item in value]
-    return value if isinstance(value, (str, bool, int, float, bytes)) else str(value)
+        items = [_plain(item) for item in value]
+        return items if len({type(item) for item in items}) <= 1 else [str(item) for item in items]
+    return _encodable(str(value))
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _safely(clean: Callable[[Any], Any], value: Any) -> Any:
@@ -262,6 +273,10 @@ def _safely(clean: Callable[[Any], Any], value: Any) -> Any:
         return clean(value)
     except Exception:
         return "[unredactable]"
+
+
+def _text(redactor: Redacts, text: str) -> str:
+    return _encodable(str(_safely(redactor.text, text)))
 
 
 def bounded(work: Callable[[], object], timeout_seconds: float) -> bool:
