@@ -68,7 +68,7 @@ def running(folder: Path) -> Iterator[tuple[str, str]]:
     from tests.spec.shop import PEOPLE, SHOP
 
     spec, data = folder / "reliability", folder / "data"
-    (spec / "runbooks").mkdir(parents=True)
+    (spec / "runbooks").mkdir(parents=True, exist_ok=True)
     (spec / "runbooks/pay.md").write_text("# Pay\n")
     for name, text in (("people.yaml", PEOPLE), ("shop.yaml", SHOP), ("flags.yaml", declared())):
         (spec / name).write_text(text)
