@@ -143,7 +143,8 @@ def classify(error: BaseException) -> Category:
 
     Ours say so. An exception that carries an HTTP response (httpx, requests, aiohttp) is judged by its status: 408,
     425, 429, 500, 502, 503 and 504 may pass, other 5xx are the dependency's, other 4xx ours to mend: `ClientError`s of
-    the dependency's caller. Lost connections and time-outs may pass. Everything else is a fault of this program.
+    the dependency's caller. Lost connections and time-outs, databases' too, may pass. Everything else is a fault of
+    this program.
     """
     if isinstance(error, KitError):
         return error.category
@@ -170,9 +171,13 @@ def _status_of(error: BaseException) -> int | None:
 
 
 _NETWORK_NAMES = frozenset(
-    {"TransportError", "ConnectionError", "Timeout", "ClientConnectionError", "ServerTimeoutError"}
+    {"TransportError", "ConnectionError", "Timeout", "TimeoutError", "ClientConnectionError", "ServerTimeoutError"}
+    # What databases' drivers call a connection that was lost, refused or not to be had.
+    | {"OperationalError", "PostgresConnectionError", "CannotConnectNowError", "TooManyConnectionsError"}
 )
-_NETWORK_MODULES = ("httpx", "httpcore", "requests", "urllib3", "aiohttp", "redis")
+_NETWORK_MODULES = frozenset(
+    {"httpx", "httpcore", "requests", "urllib3", "aiohttp", "redis", "sqlalchemy", "psycopg", "asyncpg", "pymysql"}
+)
 
 
 def _is_of_network(error: BaseException) -> bool:
