@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, TypeVar
 
 from sereno_kit.metrics.direct import adding, observing
 from sereno_kit.metrics.faults import failed
@@ -95,7 +95,7 @@ class CounterChild:
         self.one: Callable[[], None] = partial(self._inc, 1.0)
         """Counts one more, for what happens at every request."""
 
-    def inc(self, amount: float = 1.0, /) -> None:
+    def inc(self, amount: SupportsFloat = 1.0, /) -> None:
         """Count `amount` more; negative amounts and NaN are refused. Never raises."""
         try:
             amount = float(amount)
@@ -120,7 +120,7 @@ class Counter(Metric[CounterChild]):
     def _make(self, row: LabelValues) -> CounterChild:
         return CounterChild(self._parent.labels(*row) if row else self._parent, self._refused)
 
-    def inc(self, amount: float = 1.0, /, **labels: Any) -> None:
+    def inc(self, amount: SupportsFloat = 1.0, /, **labels: Any) -> None:
         """Count `amount` more under `labels`. Never raises."""
         self.labels(**labels).inc(amount)
 
@@ -138,21 +138,21 @@ class GaugeChild:
         """One higher, and one lower, for what happens at every request."""
         self._refused = refused
 
-    def set(self, value: float, /) -> None:
+    def set(self, value: SupportsFloat, /) -> None:
         """It is `value` now. Never raises."""
         try:
             self._child.set(float(value))
         except Exception:
             self._refused(value)
 
-    def inc(self, amount: float = 1.0, /) -> None:
+    def inc(self, amount: SupportsFloat = 1.0, /) -> None:
         """It has grown by `amount`. Never raises."""
         try:
             self._add(float(amount))
         except Exception:
             self._refused(amount)
 
-    def dec(self, amount: float = 1.0, /) -> None:
+    def dec(self, amount: SupportsFloat = 1.0, /) -> None:
         """It has shrunk by `amount`. Never raises."""
         try:
             self._add(-float(amount))
@@ -192,15 +192,15 @@ class Gauge(Metric[GaugeChild]):
     def _make(self, row: LabelValues) -> GaugeChild:
         return GaugeChild(self._parent.labels(*row) if row else self._parent, self._refused)
 
-    def set(self, value: float, /, **labels: Any) -> None:
+    def set(self, value: SupportsFloat, /, **labels: Any) -> None:
         """It is `value` now under `labels`. Never raises."""
         self.labels(**labels).set(value)
 
-    def inc(self, amount: float = 1.0, /, **labels: Any) -> None:
+    def inc(self, amount: SupportsFloat = 1.0, /, **labels: Any) -> None:
         """It has grown by `amount` under `labels`. Never raises."""
         self.labels(**labels).inc(amount)
 
-    def dec(self, amount: float = 1.0, /, **labels: Any) -> None:
+    def dec(self, amount: SupportsFloat = 1.0, /, **labels: Any) -> None:
         """It has shrunk by `amount` under `labels`. Never raises."""
         self.labels(**labels).dec(amount)
 
@@ -245,7 +245,7 @@ class HistogramChild:
         self.quick: Callable[..., None] = self._observe if native is None else self.observe
         """As `observe`, for what is known to be a finite number."""
 
-    def observe(self, value: float, exemplar: dict[str, str] | None = None, /) -> None:
+    def observe(self, value: SupportsFloat, exemplar: dict[str, str] | None = None, /) -> None:
         """Count `value`; `exemplar` are labels that lead to an example, such as a trace's id. Never raises."""
         try:
             value = float(value)
@@ -290,7 +290,7 @@ class Histogram(Metric[HistogramChild]):
         """The native twins by label values."""
         return {row: child.native for row, child in list(self._children.items()) if child.native is not None}
 
-    def observe(self, value: float, /, **labels: Any) -> None:
+    def observe(self, value: SupportsFloat, /, **labels: Any) -> None:
         """Count `value` under `labels`. Never raises."""
         self.labels(**labels).observe(value)
 
