@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from tests.kit.guarded import metrics
 
 from bench import retry_storm
 from sereno_kit.testing.clock import FakeClock
-from tests.kit.guarded import metrics
 
 pytestmark = pytest.mark.usefixtures("metrics", "quiet")
 __all__ = ["metrics"]

@@ -233,7 +233,11 @@ class CircuitBreaker(Policy):
             if window is None:
                 note = self._probed(era, bad, slow, now) if era.state == "half_open" else None
             elif bad is not None:
-                window.add(now, bad, slow)
+                if bad or slow or now >= window.until:
+                    window.add(now, bad, slow)
+                else:  # most calls by far
+                    window.calls += 1
+                    window.here[0] += 1
                 if (window.failures or window.slow) and window.calls >= self.minimum:
                     note = self._judge_window(window, now)
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from email.utils import parsedate_to_datetime
 from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
@@ -317,6 +316,8 @@ def _seconds_of(header: str | None, now: float) -> float:
         return float(header)
     except ValueError:
         pass
+    from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
+
     try:
         return parsedate_to_datetime(header).timestamp() - now
     except (ValueError, TypeError, OverflowError):

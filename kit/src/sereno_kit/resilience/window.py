@@ -16,6 +16,9 @@ class Window(Protocol):
     calls: int
     failures: int
     slow: int
+    until: float
+    """Before this moment a call that went well may be counted by `calls += 1; here[0] += 1` instead of by `add`."""
+    here: list[int]
 
     def add(self, now: float, failed: bool, slow: bool) -> None:
         """Count one call that ended at `now`."""
@@ -29,21 +32,21 @@ class TimeWindow:
         seconds: how long the window is.
     """
 
-    __slots__ = ("_at", "_buckets", "_here", "_until", "_width", "calls", "failures", "slow")
+    __slots__ = ("_at", "_buckets", "_width", "calls", "failures", "here", "slow", "until")
 
     def __init__(self, seconds: float) -> None:
         self._width = seconds / _BUCKETS
         self._buckets = [[0, 0, 0] for _ in range(_BUCKETS)]
         self._at = 0
-        self._here = self._buckets[0]
-        self._until = float("-inf")
+        self.here = self._buckets[0]
+        self.until = float("-inf")
         self.calls = self.failures = self.slow = 0
 
     def add(self, now: float, failed: bool, slow: bool) -> None:
         """Count one call that ended at `now`, in seconds of a monotonic clock."""
-        if now >= self._until:
+        if now >= self.until:
             self.turn(now)
-        here = self._here
+        here = self.here
         here[0] += 1
         self.calls += 1
         if failed:
@@ -55,18 +58,18 @@ class TimeWindow:
 
     def turn(self, now: float) -> None:
         """Forget what is older than the window at `now`. At most ten steps, however long nobody called."""
-        if self._until == float("-inf"):
-            self._until = now + self._width
+        if self.until == float("-inf"):
+            self.until = now + self._width
             return
-        steps = int((now - self._until) / self._width) + 1 if now >= self._until else 0
+        steps = int((now - self.until) / self._width) + 1 if now >= self.until else 0
         for _ in range(min(steps, _BUCKETS)):
             self._at = (self._at + 1) % _BUCKETS
             calls, failures, slow = self._buckets[self._at]
             self.calls -= calls
             self.failures -= failures
             self.slow -= slow
-            self._here = self._buckets[self._at] = [0, 0, 0]
-        self._until += steps * self._width
+            self.here = self._buckets[self._at] = [0, 0, 0]
+        self.until += steps * self._width
 
 
 class CountWindow:
@@ -76,11 +79,13 @@ class CountWindow:
         size: how many calls are remembered.
     """
 
-    __slots__ = ("_at", "_ring", "_size", "calls", "failures", "slow")
+    __slots__ = ("_at", "_ring", "_size", "calls", "failures", "here", "slow", "until")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._ring = bytearray(size)
+        self.until = float("-inf")
+        self.here = [0]
         self._at = 0
         self.calls = self.failures = self.slow = 0
 
