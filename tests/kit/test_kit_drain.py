@@ -181,9 +181,30 @@ say("READY")
 ended.wait()
 """,
         (0, signal.SIGTERM),
-        (0.2, signal.SIGTERM),
+        (1.1, signal.SIGTERM),
     )
     assert (code, said) == (0, "server False\n")
+
+
+def test_one_signal_by_two_ways_is_one() -> None:
+    """systemd tells every process of the unit, and then the parent tells its workers."""
+    code, said = told(
+        """
+ended = threading.Event()
+def server(number, frame):
+    say("server", d.finished)
+    ended.set()
+signal.signal(signal.SIGTERM, server)
+d = drainer(delay_seconds=0.6, timeout_seconds=5)
+d.install()
+say("READY")
+ended.wait()
+""",
+        (0, signal.SIGTERM),
+        (0.1, signal.SIGTERM),
+        (0.2, signal.SIGTERM),
+    )
+    assert (code, said) == (0, "server True\n")
 
 
 def test_two_services_of_one_process_drain_together() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -95,5 +96,6 @@ def test_each_request_is_counted_exactly_once(kind: str, app: str, several: bool
         errors = {key[1:]: value for key, value in samples.items() if key[0] == "http_errors_total" and value}
         assert errors["/endless", "client_disconnect", "GET"] == LEFT
         assert errors["/broken", "server_error", "GET"] == BROKEN
-        lines = [line for line in server.log.splitlines() if '"http.route"' in line]
+        lines = [json.loads(line) for line in server.log.splitlines() if '"http.route"' in line]
         assert len(lines) == sum(wanted.values())
+        assert {reply.headers["x-request-id"][0] for reply in replies} <= {line["request_id"] for line in lines}

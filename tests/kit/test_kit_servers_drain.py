@@ -58,7 +58,7 @@ def test_a_second_signal_and_control_c_do_not_wait(tmp_path: Path) -> None:
         with serving("uvicorn", ASGI, tmp_path, SERVED_DELAY_SECONDS="30") as server:
             for number in signals:
                 server.process.send_signal(number)
-                time.sleep(0.2)
+                time.sleep(1.2)
             server.process.wait(10)
 
 

@@ -499,6 +499,45 @@ def test_each_process_begins_once(serve: Serve) -> None:
     for _ in range(3):
         served.ask()
     assert begun == [1]
-    served.app._pid = -1  # type: ignore[attr-defined]  # as a forked child finds it
+    served.app._pid = -1  # type: ignore[attr-defined]
+    served.app._begun.clear()  # type: ignore[attr-defined]  # as a forked child finds it
     served.ask()
     assert begun == [1, 1]
+
+
+def test_two_first_requests_begin_once(serve: Serve) -> None:
+    served = serve(ok)
+    begun: list[int] = []
+    served.kit.at_start.append(lambda: begun.append(1))
+    served.ask()
+    served.app._pid = -1  # type: ignore[attr-defined]  # as a thread that has looked before the other said so
+    served.ask()
+    assert begun == [1]
+
+
+def test_an_application_that_never_says_its_status_fails(serve: Serve) -> None:
+    served = serve(lambda environ, start_response: [])
+    served.ask(strict=False)
+    assert served.counted() == {("__unmatched__", "GET", "500"): 1}
+
+
+def test_coroutines_are_run_on_one_loop_also_after_a_fork() -> None:
+    import subprocess
+    import sys
+
+    program = """
+import asyncio, os, threading
+from sereno_kit.loops import run
+async def where(): return id(asyncio.get_running_loop()), threading.current_thread().name
+first = run(where())
+assert run(where()) == first and first[1] == "sereno_kit loop"
+try: run(asyncio.sleep(5), timeout_seconds=0.05)
+except TimeoutError: pass
+else: raise AssertionError
+child = os.fork()
+if child == 0:
+    os._exit(0 if run(where(), timeout_seconds=5)[1] == "sereno_kit loop" else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

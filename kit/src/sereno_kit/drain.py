@@ -1,7 +1,8 @@
 """The end of a process without a lost request: first nobody sends any more, then the server stops.
 
 SIGTERM ─► readiness says 503; all is served on ─► delay_seconds ─► the server's own handler: the listener closes,
-what is under way ends ─► timeout_seconds ─► whatever is left is cut. A second SIGTERM goes to the server at once.
+what is under way ends ─► timeout_seconds ─► whatever is left is cut. A second SIGTERM, a second later or more, goes to
+the server at once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.health import HealthChecks
 from sereno_kit.options import Drain
 
+_ECHO_SECONDS = 1.0
+"""A SIGTERM so soon after the first is the same one: systemd tells workers, and then their parent tells them again."""
 _LAST_SECONDS = 1.0
 """Of the time-out: after the server was told to hurry, before the process ends in any case."""
 
@@ -99,7 +102,8 @@ class _Process:
         self._drainers: list[Drainer] = []
         self._previous: Any = None
         self._pid = 0
-        self._begun = False
+        self._begun_at: float | None = None
+        self._due = False
         self._handed_over = False
 
     def add(self, drainer: Drainer) -> bool:
@@ -139,18 +143,26 @@ class _Process:
             if _of_gunicorn(current):
                 signal.siginterrupt(signal.SIGTERM, False)  # As gunicorn set it: system calls of requests go on.
         self._pid = os.getpid()
-        self._begun = self._handed_over = False
+        self._begun_at, self._due, self._handed_over = None, False, False
         return True
 
     def _on_signal(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
         """In the main thread, between any two of its instructions: nothing here may take a lock or write a line."""
-        if self._begun or not self._drainers:
+        if not self._drainers:
             self._hand_over(number, frame)
             return
-        self._begun = True
+        now = self._drainers[0].clock.monotonic()
+        if self._begun_at is not None:
+            if self._due or now - self._begun_at >= _ECHO_SECONDS:
+                self._hand_over(number, frame)
+            return
+        self._begun_at = now
         for drainer in self._drainers:
             drainer.begin()
-        start_new_thread(self._wait, (list(self._drainers),))
+        try:
+            start_new_thread(self._wait, (list(self._drainers),))
+        except RuntimeError:  # No thread is to be had: better to end without a drain than never.
+            self._hand_over(number, frame)
 
     def _hand_over(self, number: int, frame: FrameType | None) -> None:
         self._handed_over = True
@@ -169,6 +181,7 @@ class _Process:
         timeout = max(drainer.options.timeout_seconds for drainer in drainers)
         last = min(_LAST_SECONDS, timeout / 5)
         clock.sleep(0.0 if _reloading() else max(drainer.options.delay_seconds for drainer in drainers))
+        self._due = True
         if not self._handed_over:
             if self._previous == signal.SIG_DFL:
                 within(last, callbacks)  # Nobody will: by default the process is gone at once.

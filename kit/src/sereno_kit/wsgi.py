@@ -55,6 +55,7 @@ class KitWsgi:
         self._timeout_key = "HTTP_" + header.upper().replace("-", "_") if header else ""
         self._mounts = tuple(getattr(app, "mounts", None) or ())
         self._pid = 0
+        self._begun: dict[int, object] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["app"], name)
@@ -71,6 +72,9 @@ class KitWsgi:
     def _start(self) -> None:
         """Once a process: servers fork after they have loaded the application. There is no word of the end but this."""
         self._pid = os.getpid()
+        token = object()
+        if self._begun.setdefault(self._pid, token) is not token:
+            return  # Another thread was faster.
         self.kit.at_close.append(at_exit(lambda: within(_FLUSH_SECONDS, [self.kit.flush])))
         self.kit.start()
 
@@ -232,6 +236,8 @@ class Exchange:
             return
         if not self._complete and observation.error is None:
             observation.disconnected = True
+        elif not observation.status:
+            observation.status = 500  # It never said any, and servers make this of it.
         route = self._route
         try:
             if route == UNMATCHED:
