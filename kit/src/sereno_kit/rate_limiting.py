@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sereno_kit import context
 from sereno_kit.callers import Caller, Key, by_client, caller_of_environ, caller_of_scope
@@ -16,15 +16,24 @@ from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.limits import Decision, Limiter, MemoryStore, Rule, Store
 from sereno_kit.metrics.faults import failed
 
-Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
-App = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+App = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _TITLES = {"en": "Too many requests", "es": "Demasiadas solicitudes"}
 _TOO_MANY_WEBSOCKETS = 1013
 """Try again later (the registry of RFC 6455's close codes)."""
 _NAME_LENGTH_MAX = 64
+
+
+class Options(TypedDict, total=False):
+    """What the middlewares may be told besides the limits; see `Limits`."""
+
+    key: Key | None
+    exempt: Collection[str]
+    store: Store | None
+    x_headers: bool
+    clock: Clock
 
 
 class _Told:
@@ -169,11 +178,11 @@ class RateLimiting:
     counted once. Arguments are those of `Limits`.
     """
 
-    def __init__(self, app: App, limits: Mapping[str, Rule], **options: Any) -> None:
+    def __init__(self, app: App, limits: Mapping[str, Rule], **options: Unpack[Options]) -> None:
         self.app = app
         self.limits = Limits(limits, **options)
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer as the application does, or 429; a websocket is refused before it is accepted."""
         if scope["type"] not in ("http", "websocket") or self.limits.exempt(scope["path"]):
             await self.app(scope, receive, send)
@@ -195,7 +204,7 @@ class RateLimiting:
 class RateLimitingWsgi:
     """The same for WSGI: `app.wsgi_app = RateLimitingWsgi(app.wsgi_app, limits={…})`."""
 
-    def __init__(self, app: WsgiApp, limits: Mapping[str, Rule], **options: Any) -> None:
+    def __init__(self, app: WsgiApp, limits: Mapping[str, Rule], **options: Unpack[Options]) -> None:
         self.app = app
         self.limits = Limits(limits, **options)
 
