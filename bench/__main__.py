@@ -38,6 +38,7 @@ NAMES = {
     "drain": "SIGTERM under traffic: requests lost by nine ways to serve, with the drain and without (about 3 minutes)",
     "limits": "a decision of the rate limiter, with 20,000 keys beside 10, and a flood of a million (a minute)",
     "flags": "cohorts, the reference's cases, cost of an evaluation, from `sereno flags set` to a service (20 seconds)",
+    "traces": "a SERVER span beside OpenTelemetry's own middleware, an observed call beside a bare one",
 }
 
 

@@ -234,14 +234,17 @@ def _span(method: str, host: str, port: int | None, endpoint: str, url: str) -> 
     if otel is None or type(otel.get_tracer_provider()).__name__ in {"ProxyTracerProvider", "NoOpTracerProvider"}:
         return None
     try:
-        attributes: dict[str, Any] = {"http.request.method": method, "server.address": host, "url.full": _clean(url)}
+        attributes: dict[str, Any] = {"http.request.method": method, "server.address": host}
         if port is not None:
             attributes["server.port"] = port
         if endpoint != OTHER:
             attributes["url.template"] = endpoint
         tracer = otel.get_tracer("sereno_kit")
         name = method if endpoint == OTHER else f"{method} {endpoint}"
-        return tracer.start_span(name, kind=otel.SpanKind.CLIENT, attributes=attributes)
+        span = tracer.start_span(name, kind=otel.SpanKind.CLIENT, attributes=attributes)
+        if span.is_recording():
+            span.set_attribute("url.full", _clean(url))
+        return span
     except Exception as error:
         _failed(error)
         return None
