@@ -196,7 +196,7 @@ def odd() -> Iterator[Planted]:
     yield Planted("header-line", f"> Authorization: Custom {VALUE} more-{VALUE}\n> Accept: */*", (VALUE,))
     yield Planted("cookie-line", f"Cookie: theme=dark; sid={VALUE}; x=1", (VALUE,))
     yield Planted("curl", f"curl -H 'Authorization: Bearer {VALUE}' https://x", (VALUE,))
-    yield Planted("sql-insert", f"INSERT INTO users (name, password) VALUES ('ana', '{VALUE}')", (VALUE, "ana"))
+    yield Planted("sql-insert", f"INSERT INTO users (name, password) VALUES ('ana', '{VALUE}')", (VALUE,))
     yield Planted("sql-where", f"SELECT * FROM users WHERE name = 'o''hara {VALUE}' AND id = 7", (VALUE, "hara"))
     yield Planted("sql-update", f"update users set nick = '{VALUE}' where id = 9", (VALUE,))
     yield Planted("sql-dollar", f"SELECT $tag${VALUE}$tag$ FROM users", (VALUE,))

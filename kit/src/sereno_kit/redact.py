@@ -104,6 +104,10 @@ class Redactor:
         except Exception:
             return self._gave_up()
 
+    def may_name_secrets(self, text: str) -> bool:
+        """Whether `text` has a word in it under which secrets stand, such as `token`."""
+        return self._names.search(text.lower()) is not None
+
     def headers(self, items: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
         """Headers without credentials, cookies and what is secret in their values; names in lower case.
 
@@ -298,6 +302,8 @@ class _Walk:
         self.inside.add(id(value))
         try:
             return self._container(value, key)
+        except Exception:
+            return self.of._gave_up()  # Only of this one; what stands beside it stays.
         finally:
             self.inside.discard(id(value))
 

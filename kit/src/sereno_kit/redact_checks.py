@@ -60,7 +60,7 @@ def _is_of_network(digits: str) -> bool:
 
 
 def is_iban(text: str) -> int:
-    """How many characters of it are an IBAN: its country's length, and 1 modulo 97 with the first four at the end (ISO 13616)."""
+    """How many characters of it are an IBAN: its country's length, and 1 modulo 97 (ISO 13616)."""
     wanted = _IBAN_LENGTHS.get(text[:2].upper(), 0)
     end = next((i for i in range(wanted, len(text) + 1) if _size(text[:i]) == wanted), 0) if wanted else 0
     plain = "".join(c for c in text[:end] if c.isalnum()).upper()

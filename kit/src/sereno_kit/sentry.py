@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
+
+import mmh3
 
 from sereno_kit import context
 from sereno_kit.options import Sentry
@@ -89,6 +90,10 @@ class Reporting:
             for name in list(event):
                 if name in _STACKS:
                     event[name] = self._stacks(event[name])
+                elif name == "logentry" and isinstance(event[name], Mapping):
+                    # What was put into the message is in `formatted`, where one sees beside what it stands.
+                    told = {part: one for part, one in event[name].items() if part != "params"}
+                    event[name] = self.redactor.redact(told)
                 elif name == "spans" and isinstance(event[name], list):
                     event[name] = [self.redactor.redact(span) for span in event[name]]
                 elif name not in _AS_THEY_ARE:
@@ -161,7 +166,6 @@ def _arguments(made: Reporting, service: str, environment: str, version: str) ->
         "release": f"{service}@{version}" if service and version else version or None,
         "sample_rate": 1.0,
         "traces_sample_rate": options.traces_share if options.traces_share > 0 else None,
-        "send_default_pii": False,
         "max_request_body_size": "never",
         "auto_enabling_integrations": False,
         "integrations": [AtexitIntegration(callback=_say_nothing)],
@@ -232,6 +236,12 @@ def _capture(error: BaseException, route: str, request_id: str) -> None:
         sentry_sdk.capture_exception(error)
 
 
+def close(timeout_seconds: float = FLUSH_SECONDS) -> None:
+    """Send what waits and end, if it is configured."""
+    if _current is not None:
+        _current.close(timeout_seconds)
+
+
 def kept(share: float, event: Mapping[str, Any]) -> bool:
     """Whether an event is among the `share` that is sent: decided by its trace, so that a trace is kept whole."""
     if share >= 1.0:
@@ -240,7 +250,7 @@ def kept(share: float, event: Mapping[str, Any]) -> bool:
     told = tags if isinstance(tags, Mapping) else {}
     trace = (event.get("contexts") or {}).get("trace") or {}
     name = told.get("trace_id") or trace.get("trace_id") or told.get("request_id") or event.get("event_id") or ""
-    return crc32(str(name).encode()) / 2**32 < share
+    return mmh3.hash(str(name), signed=False) / 2**32 < share
 
 
 def minimal(event: Mapping[str, Any]) -> Event:

@@ -61,14 +61,14 @@ class Logging:
         self.access = AccessLog(options, names, form, self.sink, redactor)
         self._servers = Servers(access=options.access)
         self._hooks = Hooks()
-        self._options = options
+        self.options = options
         self._levels_before: dict[str, int] = {}
         self._handlers_before: list[logging.Handler] = []
         self._structlog_before: dict[str, Any] = {}
 
     def install(self) -> None:
         """Take logging over."""
-        for name, level in {"": self._options.level, **self._options.levels}.items():
+        for name, level in {"": self.options.level, **self.options.levels}.items():
             self.set_level(level, name)
         root = logging.getLogger()
         self._handlers_before = [one for one in root.handlers if _writes_to_terminal(one)]
@@ -104,6 +104,11 @@ class Logging:
         its = logging.getLogger(logger)
         self._levels_before.setdefault(logger, its.level)
         its.setLevel(number)
+
+    @property
+    def level(self) -> str:
+        """Everybody's level, who has none of their own."""
+        return str(logging.getLevelName(logging.getLogger().level))
 
     def levels(self) -> dict[str, str]:
         """The levels that were set here, by logger; the empty name is everybody's."""
@@ -167,6 +172,8 @@ def configure(
         redactor=redactor or redact.DEFAULT,
         metrics=metrics,
     )
+    for level in (made.options.level, *made.options.levels.values()):
+        _number(level)
     if _current is not None:
         _current.close()
     _current = made

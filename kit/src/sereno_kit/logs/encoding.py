@@ -55,6 +55,8 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _name(name: Any) -> str:
+    if name is None or isinstance(name, bool):
+        return "null" if name is None else str(name).lower()
     return str(plain(name if isinstance(name, (str, int, float)) else _text_of(name)))
 
 

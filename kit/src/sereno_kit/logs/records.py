@@ -69,6 +69,8 @@ class Lines(logging.Handler):
 
     def _line(self, record: logging.LogRecord) -> bytes | None:
         message, fields = _parts(record)
+        if "arguments" in fields and fields["arguments"] is record.args and self.redactor.may_name_secrets(message):
+            fields["arguments"] = self.redactor.mask
         if record.levelno < logging.WARNING and self.sample:
             share = self.sample.get(message, 1.0)
             if share < 1.0:
