@@ -301,7 +301,7 @@ EXITS = """\
 | 2 | it was used wrongly |
 | 130 | interrupted |
 
-`status`, `budget`, `alerts`, `oncall`, `page` and `incident` speak to a running control plane: the one at
+`status`, `budget`, `alerts`, `oncall`, `page`, `flags` and `incident` speak to a running control plane: the one at
 `SERENO_URL`, or on this machine at `SERENO_PORT` (8420). They show who they are with `SERENO_TOKEN`, or else with the
 token that `sereno up` leaves in `operator.token` of its data directory (`SERENO_DATA_DIR`, or `.sereno`).
 """

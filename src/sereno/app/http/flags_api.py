@@ -80,9 +80,9 @@ def _flags(routes: APIRouter, control: Control) -> None:
 
 def ofrep(control: Control) -> APIRouter:
     """The OpenFeature Remote Evaluation Protocol, version 1 (openfeature.dev, protocol, service/openapi.yaml)."""
-    routes = APIRouter(prefix="/ofrep/v1/evaluate/flags", tags=["flags"])
+    routes = APIRouter(prefix="/ofrep/v1/evaluate/flags", include_in_schema=False)
 
-    @routes.post("", summary="Every flag for one user (OFREP)")
+    @routes.post("")
     async def bulk(request: Request, me: Viewer, service: Service = "") -> Response:
         context = await _context(request)
         if context is None:
@@ -95,7 +95,7 @@ def ofrep(control: Control) -> APIRouter:
             return Response(status_code=304, headers={"ETag": etag})
         return Response(body, media_type="application/json", headers={"ETag": etag, "Cache-Control": "no-store"})
 
-    @routes.post("/{key:path}", summary="One flag for one user (OFREP)")
+    @routes.post("/{key:path}")
     async def one(request: Request, me: Viewer, key: str, service: Service = "") -> Response:
         context = await _context(request)
         if context is None:
