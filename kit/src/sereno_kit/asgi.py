@@ -116,6 +116,7 @@ class KitMiddleware:
 class Exchange(Observation):
     """A request and its answer, listened to as they go to and fro."""
 
+    _started = False
     _trailers = False
 
     def __init__(
@@ -168,8 +169,7 @@ class Exchange(Observation):
         """Hand on what goes, with exactly one X-Request-ID; the last piece ends the request."""
         kind = message["type"]
         if kind == "http.response.start":
-            if not self.disconnected:
-                self.status = message["status"]
+            self._started = True
             if message.get("trailers"):
                 self._trailers = True
             message["headers"] = headers = with_id(message.get("headers") or (), self.request_id)
@@ -180,10 +180,13 @@ class Exchange(Observation):
         except OSError:
             self.disconnected = True
             raise
-        if kind == "http.response.body":
+        if kind == "http.response.start":
+            if not self.disconnected:
+                self.status = message["status"]
+        elif kind == "http.response.body":
             if not message.get("more_body") and not self._trailers:
                 self.over(complete=True)
-        elif kind != "http.response.start" and _is_last(kind, message):
+        elif _is_last(kind, message):
             self.over(complete=True)
 
     async def broken_off(self, error: BaseException) -> bool:
@@ -214,12 +217,37 @@ class Exchange(Observation):
 
     async def _answer(self, error: BaseException) -> None:
         """Send the problem that `error` is, if nothing was sent."""
-        found = None if self.status else self.problem(error)
+        found = None if self._started else self.problem(error)
         if found is not None:
             status, headers, body = found
             raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
             await self.send({"type": "http.response.start", "status": status, "headers": raw})
             await self.send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+
+
+class CutShort:
+    """Just inside of middlewares that make a whole answer of one that broke off (Starlette's BaseHTTPMiddleware)."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application does, and see what they will not tell."""
+        started = False
+
+        async def heard(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, heard)
+        except Exception as error:
+            exchange = scope.get(REQUEST)
+            if started and isinstance(exchange, Exchange) and scope["type"] == "http" and not exchange.ended:
+                exchange.failed_with(error)
+                exchange.cut_short = True
+            raise
 
 
 def with_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:

@@ -87,6 +87,8 @@ class Observation:
     """Whether the client is known to have left before the end of the answer."""
     status = 0
     """What was sent, or 0 as long as nothing was."""
+    cut_short = False
+    """Whether the answer is known to be less than it should be, although it seems to be whole."""
     error: BaseException | None = None
     """What the application raised, handled or not."""
     answered: BaseException | None = None
@@ -193,7 +195,7 @@ class Observation:
         our own fault is a 500, whatever had been sent.
         """
         error = self.error
-        if complete and error is not None:
+        if complete and error is not None and not self.cut_short:
             return self.status, category(error) if self.status >= 400 else None
         if self.disconnected if error is None else self.gone(error):
             return self.status or CLIENT_GONE, DISCONNECT

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
-from sereno_kit.asgi import App, Exchange, KitMiddleware
+from sereno_kit.asgi import App, CutShort, Exchange, KitMiddleware
 from sereno_kit.errors import Category, KitError
 from sereno_kit.frameworks import traced
 from sereno_kit.routes import REQUEST, flat
@@ -59,11 +59,20 @@ def _with_handlers(app: Any, build: Build) -> App:
     """
     own: Mapping[Any, Any] = app.exception_handlers
     last = next((key for key in (500, Exception) if key in own), Exception)
+    middlewares: list[Any] = app.user_middleware
+    if any(_hides_ends(middleware) for middleware in middlewares):
+        from starlette.middleware import Middleware
+
+        app.user_middleware = [*middlewares, Middleware(CutShort)]
     app.exception_handlers = {KitError: _answered, **own, last: _noted(own.get(last, _answered))}
     try:
         return build()
     finally:
-        app.exception_handlers = own
+        app.exception_handlers, app.user_middleware = own, middlewares
+
+
+def _hides_ends(middleware: Any) -> bool:
+    return any(kind.__name__ == "BaseHTTPMiddleware" for kind in getattr(middleware.cls, "__mro__", ()))
 
 
 def _noted(handler: Callable[..., Any]) -> Callable[..., Any]:
