@@ -216,6 +216,20 @@ def test_missing_and_unknown_labels_are_told_and_the_total_stays_right(registry:
     assert mishaps(registry) == 4
 
 
+def test_labels_may_be_called_as_arguments_are(registry: Registry) -> None:
+    seen = registry.counter("seen_total", "Seen", self=["a"], name=["b"], amount=["c"], help=["d"])
+    seen.inc(2, self="a", name="b", amount="c", help="d")
+    assert seen.labels(self="a", name="b", amount="c", help="d") is seen.labels(
+        help="d", amount="c", name="b", self="a"
+    )
+    waits = registry.histogram("wait_seconds", "Waits", self=["a"], value=["b"])
+    with waits.time(self="a", value="b"):
+        pass
+    waits.observe(1, self="a", value="b")
+    assert waits.labels(self="a", value="b") is not None
+    assert mishaps(registry) == 0
+
+
 class Unspeakable:
     def __str__(self) -> str:
         raise RuntimeError("no text")

@@ -314,6 +314,36 @@ def test_threads_share_a_page_too_and_it_ages() -> None:
     assert slow.times == 2
 
 
+def test_a_page_that_takes_long_is_made_less_often_and_only_once_for_gzip() -> None:
+    class Hand:
+        seconds = 0.0
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+    class Laborious:
+        times = 0
+
+        def collect(self) -> Iterator[Any]:
+            self.times += 1
+            clock.seconds += 0.2
+            yield GaugeMetricFamily("slow", "Slow " * 300, value=self.times)
+
+    from prometheus_client import CollectorRegistry
+
+    clock, slow = Hand(), Laborious()
+    registry = Registry(CollectorRegistry(), clock=clock)  # type: ignore[arg-type]
+    registry.prometheus.register(slow)  # type: ignore[arg-type]
+    page = exposition.endpoint(registry)
+    for i in range(60):
+        encoding = {"accept-encoding": "gzip"} if i % 2 else {}
+        answer = page(Ask("GET", "/metrics", encoding))
+        assert isinstance(answer, Answer)
+        assert ("Content-Encoding" in answer.headers) == bool(i % 2)
+        clock.seconds += 0.1
+    assert slow.times <= 6 / 2 + 1, "a tenth of the time at most"
+
+
 async def test_what_cannot_be_made_at_all_is_told_to_all_who_wait_and_then_tried_again(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

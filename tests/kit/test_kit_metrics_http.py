@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
-from tests.kit.metric_pages import ask, fresh, promtool_complaints, samples
+from tests.kit.metric_pages import PROTOBUF, ask, fresh, promtool_complaints, read_protobuf, samples
 
 from sereno_kit.context import Trace
 from sereno_kit.errors import Category
@@ -131,6 +132,12 @@ def test_recorded_traces_become_examples_and_others_do_not(registry: Registry) -
     assert 'le="0.05"' in marked[0]
     assert f'# {{span_id="{"b" * 16}",trace_id="{"a" * 32}"}} 0.03' in marked[0]
     assert "trace_id" not in ask(registry).body.decode()
+    families = {family.name: family for family in read_protobuf(ask(registry, PROTOBUF).body)}
+    (series,) = families["http_request_duration_seconds"].metric
+    (example,) = [bucket.exemplar for bucket in series.histogram.bucket if bucket.HasField("exemplar")]
+    assert {pair.name: pair.value for pair in example.label} == {"trace_id": "a" * 32, "span_id": "b" * 16}
+    assert example.value == 0.03
+    assert abs(example.timestamp.seconds - time.time()) < 60
 
 
 def test_examples_can_be_left_out(registry: Registry) -> None:

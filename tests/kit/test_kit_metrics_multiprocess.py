@@ -162,6 +162,23 @@ def test_a_fork_amid_writing_leaves_no_child_stuck(folder: Path) -> None:
     )
 
 
+def test_a_broken_file_takes_only_itself_away(folder: Path) -> None:
+    page = run(
+        folder,
+        """
+        import pathlib
+        registry.counter("orders_total", "Orders").inc(3)
+        here = pathlib.Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        (here / "counter_1.db").write_bytes(b"")  # it is just being made
+        (here / "histogram_1.db").write_bytes(b"\\xff\\x00\\x01\\x00" + os.urandom(200))
+        sys.stdout.buffer.write(page() + b"=====" + page())
+        """,
+    )
+    first, second = page.split(b"=====")
+    assert samples(first)["orders_total"] == 3
+    assert samples(second)['sereno_kit_errors_total{part="metrics"}'] >= 1
+
+
 # -- the folder -----------------------------------------------------------------------------------------
 
 

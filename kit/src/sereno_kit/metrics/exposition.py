@@ -26,6 +26,8 @@ CONTENT_TYPES: dict[Form, str] = {
     "protobuf": protobuf.CONTENT_TYPE,
 }
 _FRESH_SECONDS = 0.25
+_FRESH_SECONDS_MAX = 5.0
+_SHARE_OF_TIME = 10
 _GZIP_FROM_BYTES = 1_000
 _ACCEPT_MAX = 2_000
 
@@ -90,15 +92,36 @@ def families(registry: Registry) -> Iterable[Metric]:
 
 def _collectors(registry: Registry) -> list[Any]:
     if registry.multiprocess:
-        from prometheus_client.multiprocess import MultiProcessCollector
-
         if registry.writer is not None:
             registry.writer.write()
         multiprocess.sweep()
-        return [MultiProcessCollector(None)]  # type: ignore[no-untyped-call]
+        return [_Files()]
     # One by one, so that one that fails does not take the page with it.
     collectors = list(getattr(registry.prometheus, "_collector_to_names", ())) or [registry.prometheus]
     return [*collectors, _Target(registry.prometheus)]
+
+
+class _Files:
+    """What all processes wrote. A file that cannot be read, such as one that is just being made, is left out."""
+
+    def collect(self) -> Iterable[Metric]:
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        files = multiprocess.files()
+        merge: Callable[[list[str]], Iterable[Metric]] = MultiProcessCollector.merge
+        try:
+            return merge(files)
+        except Exception as error:
+            failed("metrics", error, what="a file of another process could not be read")
+            return merge([file for file in files if _readable(file, merge)])
+
+
+def _readable(file: str, merge: Callable[[list[str]], Iterable[Metric]]) -> bool:
+    try:
+        merge([file])
+    except Exception:
+        return False
+    return True
 
 
 class _Target:
@@ -154,7 +177,11 @@ def _writer(registry: Registry, form: Form) -> Callable[[Metric], bytes]:
 
 
 class Pages:
-    """Pages of one registry. However many ask at once, one is made, and it is good for a quarter of a second."""
+    """Pages of one registry. However many ask at once, one is made.
+
+    It is good for a quarter of a second, or for ten times as long as it took to make: whoever asks and asks cannot keep
+    the program busy.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -165,9 +192,7 @@ class Pages:
     def fresh(self, form: Form, zipped: bool) -> bytes | None:
         """The page, if one was made just now."""
         made = self._made.get((form, zipped))
-        if made is None or self._registry.clock.monotonic() - made[0] > _FRESH_SECONDS:
-            return None
-        return made[1]
+        return None if made is None or self._registry.clock.monotonic() > made[0] else made[1]
 
     def make(self, form: Form, zipped: bool) -> tuple[Future[bytes], bool]:
         """The page in the making, and whether whoever asks is the one who makes it, by `work`."""
@@ -181,16 +206,26 @@ class Pages:
     def work(self, future: Future[bytes], form: Form, zipped: bool) -> None:
         """Make the page for all who wait for `future`."""
         try:
-            page = render(self._registry, form)
-            if zipped and len(page) >= _GZIP_FROM_BYTES:
-                page = gzip.compress(page, compresslevel=4)
-            self._made[form, zipped] = (self._registry.clock.monotonic(), page)
+            page = self._page(form, zipped)
         except BaseException as error:
             self._done(form, zipped)
             future.set_exception(error)
         else:
             self._done(form, zipped)
             future.set_result(page)
+
+    def _page(self, form: Form, zipped: bool) -> bytes:
+        began = self._registry.clock.monotonic()
+        page = self.fresh(form, False) or render(self._registry, form)
+        pages = {False: page}
+        if zipped and len(page) >= _GZIP_FROM_BYTES:
+            pages[True] = gzip.compress(page, compresslevel=4)
+        now = self._registry.clock.monotonic()
+        until = now + min(max(_FRESH_SECONDS, (now - began) * _SHARE_OF_TIME), _FRESH_SECONDS_MAX)
+        for kind, content in pages.items():
+            if self.fresh(form, kind) is None:
+                self._made[form, kind] = (until, content)
+        return pages.get(zipped, page)
 
     def _done(self, form: Form, zipped: bool) -> None:
         with self._lock:

@@ -49,7 +49,7 @@ class Metric(Generic[Child]):
     def _make(self, row: LabelValues) -> Child:
         raise NotImplementedError
 
-    def labels(self, **labels: Any) -> Child:
+    def labels(self, /, **labels: Any) -> Child:
         """The series with these labels, to keep and use often. Never raises."""
         key = tuple(labels.items())
         try:
@@ -204,7 +204,7 @@ class Gauge(Metric[GaugeChild]):
         """It has shrunk by `amount` under `labels`. Never raises."""
         self.labels(**labels).dec(amount)
 
-    def track(self, **labels: Any) -> InProgress:
+    def track(self, /, **labels: Any) -> InProgress:
         """A `with` block during which it is one higher."""
         return self.labels(**labels).track()
 
@@ -294,7 +294,7 @@ class Histogram(Metric[HistogramChild]):
         """Count `value` under `labels`. Never raises."""
         self.labels(**labels).observe(value)
 
-    def time(self, **labels: Any) -> Timer:
+    def time(self, /, **labels: Any) -> Timer:
         """Measure a `with` block, or every call of the function that this decorates, in seconds."""
         return Timer(partial(_observe, self), self._monotonic, labels)
 

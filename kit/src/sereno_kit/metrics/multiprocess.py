@@ -90,6 +90,12 @@ def sweep() -> None:
             file.unlink(missing_ok=True)
 
 
+def files() -> list[str]:
+    """What the processes wrote."""
+    where = folder()
+    return [] if where is None else [str(file) for file in where.iterdir() if _FILE.fullmatch(file.name)]
+
+
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)

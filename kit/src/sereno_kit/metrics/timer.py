@@ -30,7 +30,7 @@ class Timer:
         self._started = 0.0
         self.seconds = 0.0
 
-    def set(self, **labels: str) -> None:
+    def set(self, /, **labels: str) -> None:
         """Say labels that are known only now, such as how it ended."""
         self._labels = {**self._labels, **labels}
 
