@@ -86,6 +86,20 @@ class TestNames:
         with pytest.raises(ValueError, match="name"):
             pipeline("")
 
+    def test_a_name_that_is_refused_changes_nothing(self, metrics: Any) -> None:
+        made = guard(Bulkhead(5))
+        with made.attempt():
+            with pytest.raises(ValueError, match="other policies"):
+                pipeline(made.name, Bulkhead(6))
+            assert metrics.value("sereno_bulkhead_in_use", pipeline=made.name) == 1
+
+    def test_what_can_happen_is_in_the_metrics_before_it_does(self, metrics: Any) -> None:
+        made = guard(*everything())
+        for policy, event in (("circuit_breaker", "opened"), ("retry", "exhausted"), ("fallback", "used")):
+            labels = {"pipeline": made.name, "policy": policy, "event": event}
+            assert metrics.value("sereno_pipeline_events_total", **labels) == 0
+        assert metrics.value("sereno_pipeline_calls_total", pipeline=made.name, outcome="rejected") == 0
+
     def test_a_policy_is_of_one_pipeline(self) -> None:
         for policy in everything():
             guard(policy)

@@ -63,6 +63,7 @@ class CircuitBreaker(Policy):
     """
 
     kind: ClassVar[str] = "circuit_breaker"
+    events: ClassVar[tuple[str, ...]] = ("opened", "half_opened", "closed", "rejected")
     commands: ClassVar[tuple[str, ...]] = ("force_open", "force_closed", "isolate", "reset")
 
     def __init__(

@@ -64,6 +64,7 @@ class Bulkhead(Policy):
     """
 
     kind: ClassVar[str] = "bulkhead"
+    events: ClassVar[tuple[str, ...]] = ("full", "timed_out")
 
     def __init__(self, limit: int, *, queue: int = 0, queue_timeout: float | None = 1.0) -> None:
         if limit < 1 or queue < 0:

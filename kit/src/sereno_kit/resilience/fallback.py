@@ -31,6 +31,7 @@ class Fallback(Policy):
     """
 
     kind: ClassVar[str] = "fallback"
+    events: ClassVar[tuple[str, ...]] = ("used",)
 
     def __init__(self, instead: Any, *, on: Errors | tuple[Errors, ...] = (Rejected, DependencyError)) -> None:
         if not callable(instead) and not _immutable(instead):

@@ -38,7 +38,11 @@ class Pipeline:
     def bind(self) -> None:
         """Give the policies their reporters and the clock. Raises ValueError if one is of another pipeline."""
         for policy in self.policies:
-            policy.bind(PolicyReporter(self.name, policy.kind, self._clock), self._clock)
+            reporter = PolicyReporter(self.name, policy.kind, self._clock)
+            policy.bind(reporter, self._clock)
+            for event in policy.events:
+                reporter.counter(event)
+        self._outcomes = Outcomes(self.name)
 
     def __call__(self, function: F) -> F:
         """Guard `function`; a decorator for functions, methods and coroutine functions.
@@ -133,10 +137,6 @@ class Pipeline:
         return f"<pipeline {self.name!r}: {', '.join(type(policy).__name__ for policy in self.policies)}>"
 
     # The chains: one for threads and one for tasks, made once, for every function.
-
-    @cached_property
-    def _outcomes(self) -> Outcomes:
-        return Outcomes(self.name)
 
     @cached_property
     def _guards_only(self) -> Call:
@@ -238,12 +238,7 @@ def pipeline(name: str, *policies: Policy, clock: Clock = SYSTEM, replace: bool 
     """
     if not name:
         raise ValueError("a pipeline needs a name: that of the dependency")
-    made = Pipeline(name, policies, clock)
-    there = None if replace else registry.get(name)
-    if there is not None and there.same(made):
-        return there
-    made.bind()
-    return registry.put(made, replace=replace)
+    return registry.put(Pipeline(name, policies, clock), replace=replace)
 
 
 def _bottom_of(name: str) -> Call:

@@ -50,6 +50,8 @@ class Policy(ABC):
 
     kind: ClassVar[str]
     """Its name in metrics, logs, views and order checks: `retry`, `bulkhead`, `circuit_breaker` …"""
+    events: ClassVar[tuple[str, ...]] = ()
+    """What it counts; these exist at zero from the start."""
     repeats: ClassVar[bool] = False
     """Whether it may run what is within more than once; then it cannot guard a block of code."""
     given: tuple[Any, ...]

@@ -25,10 +25,10 @@ def get(name: str) -> Pipeline | None:
 
 
 def put(pipeline: Pipeline, *, replace: bool) -> Pipeline:
-    """Register `pipeline`, or answer the one of its name that was made of the same.
+    """Register and bind `pipeline`, or answer the one of its name that was made of the same.
 
     Raises:
-        ValueError: if another of that name is there and is not to be replaced.
+        ValueError: if another of that name is there and is not to be replaced, or a policy is of another pipeline.
     """
     with _lock:
         there = _pipelines.get(pipeline.name)
@@ -38,6 +38,7 @@ def put(pipeline: Pipeline, *, replace: bool) -> Pipeline:
             raise ValueError(
                 f"a pipeline {pipeline.name!r} of other policies is there; take another name or say replace=True"
             )
+        pipeline.bind()
         _pipelines[pipeline.name] = pipeline
         return pipeline
 

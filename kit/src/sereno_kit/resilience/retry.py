@@ -123,6 +123,14 @@ class Retry(Policy):
     """
 
     kind: ClassVar[str] = "retry"
+    events: ClassVar[tuple[str, ...]] = (
+        "retried",
+        "recovered",
+        "exhausted",
+        "out_of_budget",
+        "out_of_time",
+        "not_idempotent",
+    )
     repeats: ClassVar[bool] = True
 
     def __init__(

@@ -42,6 +42,7 @@ class Timeout(Policy):
     """
 
     kind: ClassVar[str] = "timeout"
+    events: ClassVar[tuple[str, ...]] = ("exceeded", "late", "too_late")
 
     def __init__(self, seconds: float, *, thread: bool = False, threads: int = 16) -> None:
         if not 0 < seconds < float("inf"):
