@@ -541,3 +541,87 @@ assert os.waitpid(child, 0)[1] == 0
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_after_something_was_sent_nothing_else_is_begun(serve: Serve) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(TEXT))
+        yield b"something"
+        raise ValueError("amid")
+
+    served = serve(app)
+    begun: list[str] = []
+    result = served.app(ask(ok).environ, lambda status, *_: begun.append(status))
+    with pytest.raises(ValueError, match="amid"):
+        list(result)
+    result.close()  # type: ignore[attr-defined]
+    assert begun == ["200 OK"]
+
+
+def test_an_empty_piece_is_not_something(serve: Serve) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(TEXT))
+        yield b""
+        raise Transient("away")
+
+    heard = serve(app).ask()
+    assert (heard.status, heard.raised) == (503, None)
+
+
+def test_a_server_may_close_twice(serve: Serve) -> None:
+    closed = []
+
+    class Body(list[bytes]):
+        def close(self) -> None:
+            closed.append(1)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(OK))
+        return Body([b"ok"])
+
+    served = serve(app)
+    result: Any = served.app(ask(ok).environ, lambda *_: None)
+    assert list(result) == [b"ok"]
+    result.close()
+    result.close()
+    assert closed == [1]
+    assert served.counted() == {("__unmatched__", "GET", "200"): 1}
+
+
+def test_a_body_that_a_problem_replaces_is_closed(serve: Serve) -> None:
+    closed = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            raise ValueError
+
+        def close(self) -> None:
+            closed.append(1)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(OK))
+        return Body()
+
+    assert serve(app).ask().status == 500
+    assert closed == [1]
+    assert serve(lambda environ, start: app(environ, start), problems=None).ask().raised
+    assert closed == [1, 1]
+
+
+def test_of_two_kits_around_one_another_the_outer_one_counts(serve: Serve) -> None:
+    inner = serve(ok)
+    outer = serve(lambda environ, start_response: inner.app(environ, start_response))
+    heard = outer.ask()
+    assert (heard.body, len(heard.all("X-Request-ID"))) == (b"ok", 1)
+    assert outer.counted() == {("__unmatched__", "GET", "200"): 1}
+    assert (len(outer.lines.lines), len(inner.lines.lines)) == (1, 0)
+
+
+def test_head_that_fails_has_failed(serve: Serve) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        raise ValueError
+
+    served = serve(app, problems=None)
+    assert isinstance(served.ask(method="HEAD").raised, ValueError)
+    assert served.counted() == {("__unmatched__", "HEAD", "500"): 1}
+    assert served.errors() == {"server_error": 1}

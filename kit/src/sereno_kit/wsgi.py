@@ -161,6 +161,7 @@ class Exchange:
             piece = self._rescued(error)
             if piece is None:
                 self._complete = False
+                self._close_quietly()
                 self._finish()
                 raise
             self._result, self._pieces, self._left = (), iter((piece,)), 1
