@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.kit.guarded import guard, metrics
 
-from sereno_kit import context
+from sereno_kit import context, traces
 from sereno_kit.clock import SYSTEM
 from sereno_kit.errors import BulkheadFull, CircuitOpen, DeadlineExceeded, Transient
 from sereno_kit.resilience import registry, reporting
@@ -373,6 +373,18 @@ class TestTold:
             with pytest.raises(Odd) as raised:
                 guard(policy).call(lambda: (_ for _ in ()).throw(odd))
             assert raised.value is odd
+
+    def test_decisions_are_marked_on_the_span(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        marks: list[tuple[str, dict[str, Any]]] = []
+        monkeypatch.setattr(traces, "event", lambda name, **attributes: marks.append((name, attributes)))
+        made = guard(Retry(2, idempotent=True, jitter=lambda: 0.5))
+        with pytest.raises(Transient):
+            made.call(lambda: (_ for _ in ()).throw(Transient()))
+        told = {"pipeline": made.name, "cause": "Transient"}
+        assert marks == [
+            ("retry.retried", {**told, "attempt": 1, "wait_seconds": 0.05}),
+            ("retry.exhausted", {**told, "attempt": 2}),
+        ]
 
     def test_metrics_that_cannot_be_made_break_nothing(self, metrics: Any) -> None:
         metrics.gauge("sereno_pipeline_events", "Somebody took the name's family")

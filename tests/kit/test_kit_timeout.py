@@ -13,6 +13,7 @@ from tests.kit.guarded import guard, metrics
 from sereno_kit import context
 from sereno_kit.clock import SYSTEM
 from sereno_kit.errors import BulkheadFull, Category, DeadlineExceeded, classify
+from sereno_kit.resilience import workers
 from sereno_kit.resilience.timeout import Timeout
 from sereno_kit.testing.clock import FakeClock
 
@@ -154,6 +155,14 @@ class TestThreads:
     def test_one_thread_serves_one_after_the_other(self) -> None:
         made = guard(Timeout(5.0, thread=True, threads=1), clock=SYSTEM)
         assert [made.call(int) for _ in range(300)] == [0] * 300
+
+    def test_threads_that_have_nothing_to_do_end_and_come_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(workers, "_IDLE_SECONDS", 0.01)
+        made = guard(Timeout(5.0, thread=True), clock=SYSTEM)
+        thread = made.call(threading.current_thread)
+        thread.join(5)
+        assert not thread.is_alive()
+        assert made.call(threading.current_thread) is not thread
 
     def test_threads_are_used_again(self) -> None:
         made = guard(Timeout(5.0, thread=True), clock=SYSTEM)
