@@ -27,9 +27,9 @@ def test_no_request_is_lost_and_what_is_kept_is_flushed(
     kind: str, app: str, pre_stop: bool, slow: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "drain"
-    told = {"SERVED_DELAY_SECONDS": "1.5", "SERVED_DRAIN_FILE": str(file)}
+    told = {"SERVED_DELAY_SECONDS": "2", "SERVED_DRAIN_FILE": str(file)}
     with serving(kind, app, tmp_path, **told) as server:
-        end = ended(server, slow=slow, slow_seconds=1.6, pre_stop=file if pre_stop else None, pre_stop_seconds=1.5)
+        end = ended(server, slow=slow, slow_seconds=1.6, pre_stop=file if pre_stop else None, pre_stop_seconds=2)
         log = server.log
     assert set(end.fates) == {"ok"}, (end, log[-2000:])
     assert end.polls_until_503 in (0, 1, 2)  # 1 by `bench/run drain`; here others use the machine, too

@@ -146,6 +146,16 @@ def test_handlers_of_the_application_win(serve: Serve, shop: Flask) -> None:
     assert isinstance(served.lines.lines[1]["error"], ValueError)  # told all the same
 
 
+def test_handlers_that_were_there_before_stay(serve: Serve, shop: Flask) -> None:
+    from sereno_kit import KitError
+
+    shop.register_error_handler(KitError, lambda error: ("of the shop", 599))
+    shop.register_error_handler(500, lambda error: ("also of the shop", 500))
+    served = serve(shop)
+    assert served.ask("/wrong").body == b"of the shop"
+    assert served.ask("/fails").body == b"also of the shop"
+
+
 @pytest.mark.parametrize("late", [True, False])
 def test_a_handler_for_everything_wins_too(serve: Serve, shop: Flask, late: bool) -> None:
     def handle(error: Exception) -> Any:
