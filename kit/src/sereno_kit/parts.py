@@ -26,7 +26,7 @@ def redactor(kit: Kit, given: Redactor | None) -> None:
 
 def metrics(kit: Kit, options: Metrics | None) -> None:
     """The process's registry, and where it is shown."""
-    from sereno_kit.metrics import registry
+    from sereno_kit.metrics import identity, registry
 
     kit.metrics = registry.current()
     kit.websockets = None
@@ -35,6 +35,13 @@ def metrics(kit: Kit, options: Metrics | None) -> None:
     from sereno_kit.websockets import WebsocketMetrics
 
     kit.metrics.configure(options)
+    identity.tell(
+        kit.metrics,
+        service=kit.service,
+        environment=kit.environment,
+        version=kit.version,
+        slo_seconds=kit.slo_latency,
+    )
     if options.process:
         from sereno_kit.metrics import process
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -115,6 +116,45 @@ class Answers:
         """The answer to `error` for a caller who sent `headers`, names in lower case as ASGI has them."""
         html, language = negotiated(headers)
         return problem(error, request_id, language, redactor=self._redactor, types=self.options.types, html=html)
+
+    def framework(
+        self,
+        status: int,
+        detail: object,
+        errors: Sequence[Mapping[str, str]],
+        request_id: str,
+        headers: Iterable[tuple[bytes, bytes]],
+    ) -> Response:
+        """The answer to an error that the framework itself has raised.
+
+        Args:
+            status: the framework's.
+            detail: what it says to the caller, if that is text and more than the status's name.
+            errors: what is wrong with which part of the request.
+            request_id: what the caller may quote to us.
+            headers: what he sent.
+        """
+        html, language = negotiated(headers)
+        title = title_of(status, language)
+        phrase = _clean(detail, self._redactor)
+        return rendered(
+            status,
+            title,
+            _FRAMEWORK.get(status, "http-error"),
+            detail="" if phrase == _phrase(status) else phrase,
+            request_id=request_id,
+            language=language,
+            types=self.options.types,
+            html=html,
+            more={"errors": errors} if errors else None,
+        )
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def negotiated(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bool, str]:
@@ -246,6 +286,15 @@ def _slug(kind: type[BaseException]) -> str:
     return _CAMEL.sub("-", kind.__name__).lower().replace("_", "-")
 
 
+_FRAMEWORK = {
+    401: "not-authenticated",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    422: "not-valid",
+    429: "rate-limited",
+}
 _CODES = {500: "internal-error", 502: "dependency-error", 503: "transient", 504: "deadline-exceeded"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,8 @@ def install(app: Any, kit: Kit) -> None:
 
     def build(original: Build) -> App:
         for mounted in _mounted(app):
-            _at_building(mounted, partial(_with_handlers, mounted), kit)
-        built: App = traced(KitMiddleware(_with_handlers(app, original), kit, app), kit)
+            _at_building(mounted, partial(_with_handlers, mounted, kit), kit)
+        built: App = traced(KitMiddleware(_with_handlers(app, kit, original), kit, app), kit)
         return built
 
     _at_building(app, build, kit)
@@ -52,7 +53,7 @@ def _at_building(app: Any, build: Callable[[Build], App], kit: Kit) -> None:
     kit.at_close.append(restore)
 
 
-def _with_handlers(app: Any, build: Build) -> App:
+def _with_handlers(app: Any, kit: Kit, build: Build) -> App:
     """The stack of `app`, whose last resort tells us of errors, and answers with problems where it had no answer.
 
     The program's own handlers come first, and its own table of them stays as it is.
@@ -64,11 +65,53 @@ def _with_handlers(app: Any, build: Build) -> App:
         from starlette.middleware import Middleware
 
         app.user_middleware = [*middlewares, Middleware(CutShort)]
-    app.exception_handlers = {KitError: _answered, **own, last: _noted(own.get(last, _answered))}
+    theirs = _of_framework(own) if kit.problems is not None and kit.problems.options.framework else {}
+    app.exception_handlers = {KitError: _answered, **own, **theirs, last: _noted(own.get(last, _answered))}
     try:
         return build()
     finally:
         app.exception_handlers, app.user_middleware = own, middlewares
+
+
+def _of_framework(own: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Handlers for the framework's own errors, where the program has none: those that FastAPI itself puts there."""
+    from starlette.exceptions import HTTPException
+
+    kinds: list[Any] = [HTTPException]
+    if "fastapi.exceptions" in sys.modules:
+        kinds.append(sys.modules["fastapi.exceptions"].RequestValidationError)
+    free = [kind for kind in kinds if getattr(own.get(kind), "__module__", "fastapi.").startswith("fastapi.")]
+    return dict.fromkeys(free, _framed)
+
+
+async def _framed(request: Request, error: Exception) -> Response:
+    """An error of the framework as a problem."""
+    from starlette.responses import Response
+
+    exchange = request.scope.get(REQUEST)
+    problems = exchange.middleware.kit.problems if isinstance(exchange, Exchange) else None
+    if problems is None or exchange is None or request.scope["type"] != "http":
+        raise error
+    headers: Mapping[str, str] = getattr(error, "headers", None) or {}
+    status = getattr(error, "status_code", 422)
+    if status < 400:
+        return Response(status_code=status, headers=headers)
+    errors = _invalid(error) if not hasattr(error, "status_code") else []
+    detail = getattr(error, "detail", "") if not errors else ""
+    told, ours, body = problems.framework(status, detail, errors, exchange.request_id, request.scope["headers"])
+    return Response(body, told, {**headers, **dict(ours)})
+
+
+def _invalid(error: Any) -> list[dict[str, str]]:
+    """What is wrong with which part of the request; never the value that was sent."""
+    return [
+        {
+            "pointer": "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in found.get("loc", ())),
+            "detail": str(found.get("msg", ""))[:200],
+            "code": str(found.get("type", ""))[:100],
+        }
+        for found in list(error.errors())[:100]
+    ]
 
 
 def _hides_ends(middleware: Any) -> bool:
