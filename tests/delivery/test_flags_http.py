@@ -122,7 +122,15 @@ async def test_ofrep_answers_as_its_protocol_says(house: House) -> None:
     assert (missing.status_code, missing.json()["errorCode"], missing.json()["key"]) == (
         404, "FLAG_NOT_FOUND", "nothing",
     )  # fmt: skip
-    for sent in (b"{", b"[]", b'{"context": 3}', b'{"context": {"targetingKey": 3}}', b"\xff", b"[" * 5000):
+    for sent in (
+        b"{",
+        b"[]",
+        b'{"context": 3}',
+        b'{"context": {"targetingKey": 3}}',
+        b"\xff",
+        b"[" * 5000,
+        b'{"context": {"targetingKey": "' + b"x" * 1001 + b'"}}',
+    ):
         wrong = await robot.post(f"{url}/express", content=sent)
         assert (wrong.status_code, wrong.json()["errorCode"]) == (400, "INVALID_CONTEXT"), sent[:40]
     every = await robot.post(url, json={"context": {"targetingKey": "ana"}})

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.chromium
 expect.set_options(timeout=20_000)  # two cores, shared
 PAGES = [
     "/", "/services", "/services/pagos", "/alerts", "/oncall", "/incidents", "/incidents/12", "/incidents/11",
-    "/incidents/12/postmortem", "/pages", "/pages/pg_01open", "/settings", "/nothing-here",
+    "/incidents/12/postmortem", "/pages", "/pages/pg_01open", "/flags?flag=theme&user=ana", "/settings", "/nothing-here",
 ]  # fmt: skip
 LOOKS = [(lang, theme, width) for lang in ("es", "en") for theme in ("light", "dark") for width in (320, 1280)]
 WIDER_THAN_ITS_WINDOW = """() => {

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.delivery.flags import SETS
+
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.labels import Labels
 from sereno.kernel.rule import Rule
@@ -123,6 +125,7 @@ def shop() -> Spec:
     ]
     minutes, hours = (lambda n: timedelta(minutes=n)), (lambda n: timedelta(hours=n))
     return Spec(
+        flags=SETS,
         services={s.name: s for s in services},
         teams={"tienda": Team("tienda", "tienda", "Equipo Tienda", LIMA)},
         people={p.name: p for p in people},

@@ -13,7 +13,7 @@ import sereno.app
 from sereno.app.http.pages import accepted
 from sereno.app.words import PHRASES
 
-PAGES = ["/", "/services", "/services/pagos", "/services/carrito", "/alerts", "/oncall", "/incidents", "/incidents/12", "/incidents/11", "/incidents/12/postmortem", "/pages", "/pages/pg_01open", "/pages/pg_02taken", "/pages/pg_00closed", "/settings"]  # fmt: skip
+PAGES = ["/", "/services", "/services/pagos", "/services/carrito", "/alerts", "/oncall", "/incidents", "/incidents/12", "/incidents/11", "/incidents/12/postmortem", "/pages", "/pages/pg_01open", "/pages/pg_02taken", "/pages/pg_00closed", "/flags", "/flags?flag=checkout/express&user=ana", "/settings"]  # fmt: skip
 
 
 @pytest.mark.parametrize("mood", ["busy", "calm", "unknown", "broken"])

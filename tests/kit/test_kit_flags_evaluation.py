@@ -217,3 +217,27 @@ def test_a_broken_metric_does_not_break_an_evaluation(monkeypatch: pytest.Monkey
 def test_a_view_is_json() -> None:
     flags = Flags.of({"flags": {"f": {"state": "DISABLED", "variants": {"on": True}}}})
     assert json.loads(json.dumps(flags.view()))["flags"]["f"]["state"] == "disabled"
+
+
+def test_an_evaluation_is_an_event_of_the_span_in_hand() -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    flags = Flags.of({"flags": {"f": {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"}}})
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    with tracer.start_as_current_span("work") as span:
+        flags.enabled("f")
+        flags.enabled("nothing")
+    events = [(event.name, dict(event.attributes or {})) for event in span.events]  # type: ignore[attr-defined]
+    assert [name for name, _ in events] == ["feature_flag.evaluation"] * 2
+    assert events[0][1]["feature_flag.result.variant"] == "on"
+    assert (events[1][1]["feature_flag.key"], events[1][1]["error.type"]) == ("nothing", "flag_not_found")
+
+
+def test_a_program_that_never_read_its_flags_counts_one_series() -> None:
+    mine = registry.Registry(CollectorRegistry())
+    with registry.use(mine):
+        flags = Flags()
+        for n in range(100):
+            flags.enabled(f"made-up-{n}")
+        text = generate_latest(mine.prometheus).decode()
+    assert sum(line.startswith("feature_flag_evaluations_total{") for line in text.splitlines()) == 1

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from sereno_kit.flags.evaluation import NOT_FOUND, REASONS, Details
+from sereno_kit.flags.evaluation import NOT_FOUND, NOT_READY, REASONS, Details
 
 _logger = logging.getLogger("sereno_kit.flags")
 CHILDREN_MOST = 2_000
@@ -22,7 +22,7 @@ class Telling:
 
     def evaluated(self, key: str, found: Details) -> None:
         """Count one evaluation, and mark the span in hand."""
-        wanted = (key if found.error_code != NOT_FOUND else "__other__", found.variant, found.reason)
+        wanted = ("__other__" if found.error_code in (NOT_FOUND, NOT_READY) else key, found.variant, found.reason)
         count = self._children.get(wanted)
         if count is None:
             count = self._child(*wanted)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Viewer = Annotated[Principal, Depends(require("viewer"))]
 Responder = Annotated[Principal, Depends(require("responder"))]
 Service = Annotated[str, Query(max_length=200, description="Only the flags of this service, and those of all")]
+USER_LONGEST = 1_000
 _FRESH = {"Cache-Control": "no-cache"}
 
 
@@ -115,7 +116,8 @@ async def _context(request: Request) -> Mapping[str, Any] | None:
         return None
     context = found.get("context", {}) if isinstance(found, dict) else None
     key = context.get("targetingKey", "") if isinstance(context, dict) else None
-    return context if isinstance(context, dict) and isinstance(key, str) else None
+    known = isinstance(key, str) and len(key) <= USER_LONGEST
+    return context if isinstance(context, dict) and known else None
 
 
 def _answer(key: str, found: Details) -> tuple[int, dict[str, Any]]:
