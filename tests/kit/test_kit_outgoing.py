@@ -270,18 +270,28 @@ async def test_a_call_that_is_given_up_is_counted_as_that(peer: Peer):
     assert metrics.value(CALLS, status="cancelled") == 1
 
 
-def test_exporters_are_not_observed(peer: Peer):
+@pytest.mark.parametrize("made", [requests.Session, httpx.Client])
+def test_exporters_are_not_observed(peer: Peer, made: Any):
     from opentelemetry.context import attach, detach, set_value
 
     token = attach(set_value("suppress_instrumentation", True))
     try:
-        with capture_metrics() as metrics, outgoing.observe(requests.Session(), integration="otlp") as session:
+        with capture_metrics() as metrics, outgoing.observe(made(), integration="otlp") as session:
             session.get(f"{peer.url}/status/200", timeout=5)
             with pytest.raises(LookupError):
                 metrics.value(CALLS)
     finally:
         detach(token)
     assert "traceparent" not in peer.seen[0][1]
+
+
+def test_a_call_ends_once():
+    with capture_metrics() as metrics:
+        call = outgoing.Integration(name="payments").begin("GET", "pay.test", None, "/", "http://pay.test/", None)
+        call.answered(200)
+        call.failed(ValueError())
+        call.answered(200)
+    assert metrics.value(CALLS) == 1
 
 
 @pytest.mark.parametrize(

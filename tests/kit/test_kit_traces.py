@@ -291,6 +291,34 @@ def test_forks_send_their_own_spans_once():
         "child 1",
         "waits in the parent",
     ]
+    assert len(set(receiver.connections)) == 3, "each process has a connection of its own"
+
+
+def test_two_services_in_one_process_have_their_own_names_and_may_come_again():
+    program = (
+        STARLETTE.split("tracing =")[0]
+        + """
+async def here(request): return JSONResponse({})
+def service(name):
+    app = Starlette(routes=[Route("/", here)])
+    tracing = configured(app, service=name)
+    return tracing, tracing.asgi(app)
+first, shop = service("shop")
+second, bank = service("bank")
+asyncio.run(ask(shop, "/")); asyncio.run(ask(bank, "/"))
+first.shutdown(); second.shutdown()
+again, shop = service("shop")
+asyncio.run(ask(shop, "/"))
+with again.span("of the third"): pass
+again.shutdown()
+say(again=again.shutdown())
+"""
+    )
+    with otlp_receiver() as receiver:
+        facts = run(program, receiver.url)
+    names = [(span.name, span.resource["service.name"]) for span in receiver.spans]
+    assert names == [("GET", "shop"), ("GET", "bank"), ("GET", "shop"), ("of the third", "shop")]
+    assert facts["again"] is True
 
 
 def test_what_waits_is_sent_when_the_program_just_ends():

@@ -51,6 +51,8 @@ class OtlpReceiver:
     metrics: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     logs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
+    """The sender's port of each request: the same for the same connection."""
     raw: list[bytes] = field(default_factory=list)
     status: int = 200
     delay_seconds: float = 0.0
@@ -148,6 +150,7 @@ def otlp_receiver(status: int = 200, delay_seconds: float = 0.0) -> Iterator[Otl
             encoding = self.headers.get("Content-Encoding", "")
             body = {"gzip": gzip.decompress, "deflate": zlib.decompress}.get(encoding, bytes)(body)
             receiver.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            receiver.connections.append(self.client_address[1])
             receiver.ending.wait(receiver.delay_seconds)
             answer = receiver.take(self.path, body) if receiver.status == 200 else b""
             self.send_response(receiver.status)

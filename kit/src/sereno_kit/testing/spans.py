@@ -26,6 +26,8 @@ class CapturedSpan:
     attributes: dict[str, Any]
     events: list[tuple[str, dict[str, Any]]]
     status: str
+    seconds: float
+    """From its start to its end."""
 
 
 class CapturedSpans:
@@ -157,4 +159,5 @@ def _captured(span: ReadableSpan) -> CapturedSpan:
         dict(span.attributes or {}),
         [(event.name, dict(event.attributes or {})) for event in span.events],
         span.status.status_code.name,
+        ((span.end_time or 0) - (span.start_time or 0)) / 1e9,
     )
