@@ -6,6 +6,8 @@ import asyncio
 import threading
 import time
 
+import pytest
+
 from sereno_kit.clock import Clock
 from sereno_kit.testing import FakeClock, settle
 
@@ -106,3 +108,21 @@ def test_the_wall_clock_may_jump_and_durations_do_not():
     assert (clock.now(), clock.monotonic()) == (400.0, 10.0)
     clock.sleep(1.0)
     assert (clock.now(), clock.monotonic()) == (401.0, 11.0)
+
+
+def test_loops_that_do_not_say_what_is_ready_are_waited_for_too():
+    uvloop = pytest.importorskip("uvloop")
+    clock, seen = FakeClock(start=0.0), []
+
+    async def wait(seconds: float) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await clock.asleep(seconds)
+        seen.append(clock.monotonic())
+
+    async def main() -> None:
+        await asyncio.gather(wait(3.0), wait(1.0), wait(2.0))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    assert seen == [1.0, 2.0, 3.0]
