@@ -333,7 +333,7 @@ def test_a_policy_that_fails_to_show_itself_is_an_answer_too(admin: Endpoint, re
 
 WORKER = textwrap.dedent(
     """
-    import sys, time
+    import logging, sys, time
     from types import SimpleNamespace
     from sereno_kit.admin import endpoint
     from sereno_kit.clock import SYSTEM
@@ -352,6 +352,13 @@ WORKER = textwrap.dedent(
     admin = endpoint(Admin(token="correct-horse-battery-staple"), kit)
     for start in kit.at_start:
         start()
+    class Count(logging.Handler):
+        commands = 0
+
+        def emit(self, record):
+            Count.commands += record.getMessage() == "admin command"
+
+    logging.getLogger("sereno_kit.admin").addHandler(Count())
     print("ready", flush=True)
     for line in sys.stdin:
         words = line.split()
@@ -359,6 +366,8 @@ WORKER = textwrap.dedent(
             headers = {"authorization": "Bearer correct-horse-battery-staple", "x-operator": "ana"}
             body = " ".join(words[2:]).encode()
             print(admin(Ask("POST", "/-/kit/" + words[1], headers, body=body)).status, flush=True)
+        elif words[0] == "count":
+            print(Count.commands, flush=True)
         else:
             print(features.state("shelf"), pipe.policies[0].view()["state"], flush=True)
     """
@@ -391,6 +400,8 @@ def test_what_one_worker_is_told_all_workers_obey_also_one_that_joins_later(tmp_
         assert workers[0].ask("post pipelines/payments/circuit_breaker/force_open") == "200"
         assert workers[0].ask("post pipelines/payments/circuit_breaker/explode") == "404"
         _until(lambda: workers[1].ask("state") == "degraded forced_open")
+        time.sleep(1.2)
+        assert [worker.ask("count") for worker in workers] == ["2", "2"], "nobody obeys his own words again"
         (journal,) = tmp_path.glob("sereno-kit-*.jsonl")
         with journal.open("a") as file:
             file.write('{"nonsense"\n{"from": "x", "at": 0, "command": {"kind": "explode"}}\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 from threading import Barrier, Thread
 
@@ -80,7 +81,11 @@ RULES = st.one_of(
 )
 
 
-@given(rule=RULES, waits=st.lists(st.floats(0, 3), min_size=1, max_size=60), start=st.floats(0, 1e7))
+PAUSES = st.lists(st.one_of(st.just(0.0), st.floats(0, 3), st.floats(0, 60)), min_size=1, max_size=80)
+"""In calls that the quota gives in that time."""
+
+
+@given(rule=RULES, waits=PAUSES, start=st.floats(0, 1e7))
 def test_whoever_waits_as_long_as_told_passes_and_whoever_waits_less_does_not(
     rule: Rule, waits: list[float], start: float
 ) -> None:
@@ -103,6 +108,31 @@ def test_whoever_waits_as_long_as_told_passes_and_whoever_waits_less_does_not(
         else:
             clock.advance(decision.retry_after)
         assert limiter.hit("ana").allowed
+
+
+@pytest.mark.parametrize(
+    ("hits", "now", "retry_after", "remaining", "reset"),
+    [
+        ([0] * 10, 0, 11, 0, 20),  # All of this window's must fade by one in the next.
+        ([0] * 10, 5, 6, 0, 15),
+        ([0] * 10, 12, 0, 1, 18),  # Eight of ten are still in sight; one more is taken.
+        ([0] * 10 + [12, 12], 12, 1, 0, 18),  # The one before fades on: in a second there is room for one.
+        ([0] * 10 + [12, 12], 15, 0, 2, 15),
+        ([0] * 10, 20, 0, 9, 20),  # Two windows later everything is forgotten.
+    ],
+)
+def test_a_sliding_window_of_ten_in_ten_seconds(
+    hits: list[float], now: float, retry_after: float, remaining: int, reset: float
+) -> None:
+    clock = FakeClock(start=0)
+    limiter = MemoryLimiter(SlidingWindow(10, 10), clock=clock)
+    for at in hits:
+        clock.advance(at - clock.monotonic())
+        assert limiter.take("ana") == 0
+    clock.advance(now - clock.monotonic())
+    decision = limiter.hit("ana")
+    expected = (retry_after == 0, 10, remaining, reset, retry_after)
+    assert tuple(decision) == pytest.approx(expected)
 
 
 @given(rule=RULES, pauses=st.lists(st.floats(0, 0.3), min_size=10, max_size=120))
@@ -200,17 +230,21 @@ def test_long_keys_that_differ_only_at_their_end_are_kept_apart() -> None:
 @pytest.mark.parametrize("rule", [TokenBucket(rate=1, burst=500), SlidingWindow(500, 60)])
 def test_threads_together_get_the_quota_and_not_one_more(rule: Rule) -> None:
     limiter = MemoryLimiter(rule, clock=FakeClock())
-    barrier, passed = Barrier(8), list[int]()
+    barrier, passed, interval = Barrier(8), list[int](), sys.getswitchinterval()
 
     def ask() -> None:
         barrier.wait()
         passed.append(sum(limiter.take("ana") == 0 for _ in range(200)))
 
     threads = [Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert sum(passed) == 500
 
 

@@ -255,16 +255,18 @@ def test_the_problem_is_in_the_callers_language_and_head_has_no_body(kind: str, 
 
 
 def test_all_limits_must_agree_and_what_one_refused_is_given_back_to_the_others(kind: str, clock: FakeClock) -> None:
-    limits = {"burst": TokenBucket(rate=1, burst=2), "daily": SlidingWindow(3, 86_400)}
+    limits = {"daily": SlidingWindow(5, 86_400), "burst": TokenBucket(rate=1, burst=2)}
     served = Both(kind, limits=limits, x_headers=True, clock=clock)
     first = served.get()
-    assert fields(first.headers["ratelimit-policy"]) == {"burst": {"q": 2, "w": 2}, "daily": {"q": 3, "w": 86_400}}
-    assert fields(first.headers["ratelimit"])["daily"]["r"] == 2
+    assert fields(first.headers["ratelimit-policy"]) == {"burst": {"q": 2, "w": 2}, "daily": {"q": 5, "w": 86_400}}
+    assert fields(first.headers["ratelimit"])["daily"]["r"] == 4
     assert (first.headers["x-ratelimit-limit"], first.headers["x-ratelimit-remaining"]) == ("2", "1")
     clock.advance(10)
     assert [served.get().status_code for _ in range(3)] == [200, 200, 429]
     for _ in range(5):
         assert served.get().json()["violated-policies"] == ["burst"]
+    clock.advance(10)
+    assert [served.get().status_code for _ in range(2)] == [200, 200]
     clock.advance(10)
     refused = served.get()
     assert refused.json()["violated-policies"] == ["daily"]
