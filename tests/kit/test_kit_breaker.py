@@ -97,6 +97,21 @@ class TestOpening:
         assert breaker.state == "closed"
         assert breaker.view()["calls"] == 1
 
+    def test_looking_at_it_changes_nothing(self) -> None:
+        calls = []
+        for look in (True, False):
+            clock = FakeClock(start=0.0)
+            breaker = CircuitBreaker(minimum=9, window=10.0)
+            made = guard(breaker, clock=clock)
+            if look:
+                assert breaker.view()["calls"] == 0
+            clock.advance(2.5)
+            succeed(made)
+            clock.advance(9.5)
+            succeed(made)
+            calls.append(breaker.view()["calls"])
+        assert calls == [2, 2]
+
     def test_a_window_of_calls_forgets_the_oldest_call(self) -> None:
         breaker = CircuitBreaker(0.5, minimum=4, window_calls=4)
         made = guard(breaker)

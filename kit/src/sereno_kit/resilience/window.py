@@ -44,7 +44,9 @@ class TimeWindow:
 
     def add(self, now: float, failed: bool, slow: bool) -> None:
         """Count one call that ended at `now`, in seconds of a monotonic clock."""
-        if now >= self.until:
+        if self.until == float("-inf"):
+            self.until = now + self._width
+        elif now >= self.until:
             self.turn(now)
         here = self.here
         here[0] += 1
@@ -58,10 +60,9 @@ class TimeWindow:
 
     def turn(self, now: float) -> None:
         """Forget what is older than the window at `now`. At most ten steps, however long nobody called."""
-        if self.until == float("-inf"):
-            self.until = now + self._width
+        if now < self.until or self.until == float("-inf"):  # before the first call there is nothing to forget
             return
-        steps = int((now - self.until) / self._width) + 1 if now >= self.until else 0
+        steps = int((now - self.until) / self._width) + 1
         for _ in range(min(steps, _BUCKETS)):
             self._at = (self._at + 1) % _BUCKETS
             calls, failures, slow = self._buckets[self._at]
