@@ -30,8 +30,8 @@ from sereno.spec.model import EventsSli, LatencySli, Spec
 
 KIT = """
 sereno_kit_info{service="orders",environment="prod",version="1"} 1
-sereno_kit_slo_seconds{le="0.2"} 1
-sereno_kit_slo_seconds{le="0.3"} 1
+sereno_kit_slo_seconds{threshold="0.2"} 0.2
+sereno_kit_slo_seconds{threshold="0.3"} 0.3
 http_requests_total{method="GET",endpoint="/orders/{id}",status="200"} 90
 http_requests_total{method="GET",endpoint="/health/live",status="200"} 900
 http_request_duration_seconds_bucket{method="GET",endpoint="/orders/{id}",le="0.2"} 80

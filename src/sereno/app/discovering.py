@@ -215,7 +215,7 @@ def _promises(
         bound
         for labels, _ in seen.get("sereno_kit_slo_seconds").series
         for bound in bounds
-        if _number(labels.get("le", "")) == bound
+        if _number(labels.get("threshold", "")) == bound
     )
     if declared:
         shares = (_SHARE, Decimal(99))

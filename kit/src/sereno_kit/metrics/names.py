@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_LATER_SUFFIXES = ("_total", "_bucket", "_sum", "_created", "_info")
+_LATER_SUFFIXES = ("_total", "_bucket", "_sum", "_created")
 _OF_THE_SCRAPE = frozenset({"job", "instance"})
 _OF_HISTOGRAMS = frozenset({"le", "quantile"})
 BASE_UNITS = frozenset({"seconds", "bytes", "ratio", "celsius", "meters", "joules", "volts", "amperes", "grams"})
@@ -49,6 +49,8 @@ def check_name(kind: str, name: str, unit: str) -> str:
         )
     if kind != "counter" and name.endswith(_LATER_SUFFIXES):
         raise MetricError(f"{name}: the ending _{name.rpartition('_')[2]} is not for a {kind}")
+    if kind == "histogram" and name.endswith("_info"):
+        raise MetricError(f"{name}: the ending _info is for a gauge of 1 whose labels say something")
     if kind == "histogram" and name.endswith("_count"):
         raise MetricError(f"{name}: a histogram makes its own _count; leave the ending off")
     words = stem.split("_")

@@ -65,7 +65,7 @@ FILES: Phrases = {
     sli:
       events:
         total: integration_api_calls_total{{{job},integration="{integration}"}}
-        bad: status!~"[1-4]..|rejected"
+        bad: status!~"[1-3]..|4[^2].|42[^9]|cancelled"
     low_traffic: {{min_events: 50, min_failures: 5}}
     severity: P3
     runbook: runbooks/{service}-dependencia.md
@@ -79,7 +79,7 @@ FILES: Phrases = {
     sli:
       events:
         total: integration_api_calls_total{{{job},integration="{integration}"}}
-        bad: status!~"[1-4]..|rejected"
+        bad: status!~"[1-3]..|4[^2].|42[^9]|cancelled"
     low_traffic: {{min_events: 50, min_failures: 5}}
     severity: P3
     runbook: runbooks/{service}-dependency.md
