@@ -134,6 +134,8 @@ def test_an_explanation_names_the_rule_and_the_place() -> None:
     assert (told.because, told.rule, told.share) == ("rule", 1, Decimal("0.5"))
     assert told.place is not None
     assert 0 <= told.place < 1
+    all_of_them = the_switch(switches(only_flags(), (standing("checkout/express", "share", "1"),), NOW), "express")
+    assert explain(all_of_them, "u1", {}, NOW).place is None  # nobody is divided
     told = explain(one, "u1", {"email": "x@shop.example", "plan": "pro"}, NOW)
     assert (told.because, told.rule, told.place, told.value) == ("rule", 2, None, True)
 

@@ -95,6 +95,7 @@ def test_somebody_who_is_not_known_gets_the_default_every_time() -> None:
     flags = shared("50%")
     assert {flags.details("new").value for _ in range(200)} == {False}
     assert flags.details("new").reason == "DEFAULT"
+    assert all(shared("50%", key).details(key, user="").reason == "DEFAULT" for key in ("a", "b", "c", "d"))
 
 
 def test_a_user_s_number_is_his_text() -> None:
