@@ -10,12 +10,18 @@ import time
 from collections.abc import Iterator
 from random import Random
 from threading import Thread
+from typing import Any
 
 import pytest
 import redis
+from prometheus_client import CollectorRegistry
 from tests.peers.redis_peer import RedisPeer, running_redis
 
+from sereno_kit.errors import RateLimited
 from sereno_kit.limits import MemoryLimiter, RedisStore, Rule, SlidingWindow, TokenBucket
+from sereno_kit.metrics.registry import Registry, use
+from sereno_kit.resilience.pipeline import Pipeline
+from sereno_kit.resilience.rate_limit import RateLimit
 from sereno_kit.testing.clock import FakeClock
 
 
@@ -254,6 +260,25 @@ def test_a_random_story_told_to_redis_and_to_memory_is_the_same(store: RedisStor
                 here.give_back(key, cost)
                 # More than was taken is never given back: neither of them lets a quota grow.
             assert there.hit(key, cost)[:3] == here.hit(key, cost)[:3], rule
+
+
+async def test_a_pipeline_s_limit_is_shared_under_the_pipeline_s_name(server: RedisPeer, store: RedisStore) -> None:
+    with use(Registry(CollectorRegistry())):
+        limits = [RateLimit.token_bucket(rate=0.001, burst=3, store=store, wait=wait) for wait in (0.0, 0.01)]
+        for limit in limits:
+            Pipeline("payments", (limit,)).bind()
+
+        async def inner(function: Any, args: Any, kwargs: Any) -> str:
+            return "paid"
+
+        by_thread, by_task = limits[0].sync(lambda *_: "paid"), limits[1].asynchronous(inner)
+        assert [by_thread(print, (), {}), await by_task(print, (), {}), by_thread(print, (), {})] == ["paid"] * 3
+        with pytest.raises(RateLimited):
+            by_thread(print, (), {})
+        with pytest.raises(RateLimited):
+            await by_task(print, (), {})
+    assert redis.Redis(port=server.port).keys("*") == [b"sereno:limit:payments:"]
+    await store.aclose()
 
 
 def test_what_cannot_work_is_said_at_once() -> None:

@@ -33,7 +33,7 @@ class Relay:
         self._obey = obey
         self._clock = clock
         self._path = _journal()
-        self._me = ""
+        self._me, self._pid = "", 0
         self._read = 0
         self._stop = Event()
         self._thread: Thread | None = None
@@ -47,9 +47,9 @@ class Relay:
 
     def start(self) -> None:
         """Listen to the others; called in each worker, after the fork."""
-        if self._path is None or self._thread is not None:
+        if self._path is None or self._pid == os.getpid():
             return
-        self._me = new_id()
+        self._pid, self._me, self._read = os.getpid(), new_id(), 0
         self._path = _journal() or self._path
         self._look()
         self._thread = Thread(target=self._listen, name="sereno-admin", daemon=True)
@@ -58,7 +58,7 @@ class Relay:
     def close(self) -> None:
         """Listen no more."""
         self._stop.set()
-        if self._thread is not None:
+        if self._thread is not None and self._pid == os.getpid():
             self._thread.join(timeout=1.0)
 
     def tell(self, command: Mapping[str, Any]) -> None:
