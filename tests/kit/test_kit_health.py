@@ -492,3 +492,47 @@ print(asyncio.run(health.ready(Ask("GET", "/health/ready"))).status)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=10, check=False)
     assert (done.stdout, done.returncode) == ("503\n", 0)
+
+
+async def test_a_service_that_starts_up_says_so() -> None:
+    from contextlib import asynccontextmanager
+
+    import httpx
+    import prometheus_client
+    from fastapi import FastAPI
+
+    from sereno_kit import instrument
+    from sereno_kit.metrics import registry
+
+    warm, ended = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> Any:
+        await warm.wait()
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    sent: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        if "lifespan.startup.complete" not in sent:
+            return {"type": "lifespan.startup"}
+        await ended.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    with registry.use(registry.Registry(prometheus_client.CollectorRegistry())):
+        kit = instrument(app, service="warm", logs=None, drain=None)
+        life = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))
+        await asyncio.sleep(0.01)
+        assert body(await kit.health.ready(READY))["status"] == "starting"
+        warm.set()
+        while not sent:
+            await asyncio.sleep(0.001)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.test") as client:
+            assert (await client.get("/health/ready")).json() == {"status": "ok"}
+        ended.set()
+        await life
+        kit.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -35,6 +36,11 @@ def test_no_request_is_lost_and_what_is_kept_is_flushed(
     assert end.polls_until_503 in (0, 1, 2)  # 1 by `bench/run drain`; here others use the machine, too
     assert end.live_until_exit
     assert "FLUSHED" in log
+    if pre_stop is False:
+        told_of = [json.loads(line) for line in log.splitlines() if '"draining"' in line]
+        assert {(line["message"], line["level"], line["delay_seconds"]) for line in told_of} == {
+            ("draining", "INFO", 2.0)
+        }
 
 
 def test_without_the_delay_requests_are_lost(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.health import HealthChecks
 from sereno_kit.options import Drain
 
+_logger = logging.getLogger("sereno_kit.drain")
 _ECHO_SECONDS = 1.0
 """A SIGTERM so soon after the first is the same one: systemd tells workers, and then their parent tells them again."""
 _LAST_SECONDS = 1.0
@@ -178,16 +180,20 @@ class _Process:
         """What happens by itself after the first signal: the second one, and the end."""
         clock = drainers[0].clock
         callbacks = [callback for drainer in drainers for callback in drainer.at_end]
+        delay = 0.0 if _reloading() else max(drainer.options.delay_seconds for drainer in drainers)
         timeout = max(drainer.options.timeout_seconds for drainer in drainers)
         last = min(_LAST_SECONDS, timeout / 5)
-        clock.sleep(0.0 if _reloading() else max(drainer.options.delay_seconds for drainer in drainers))
+        began = clock.monotonic()
+        within(last, [lambda: _logger.info("draining", extra={"delay_seconds": delay, "timeout_seconds": timeout})])
+        clock.sleep(max(0.0, delay - (clock.monotonic() - began)))
         self._due = True
         if not self._handed_over:
             if self._previous == signal.SIG_DFL:
                 within(last, callbacks)  # Nobody will: by default the process is gone at once.
             _send(signal.SIGTERM)
         clock.sleep(timeout - 2 * last)
-        within(last, callbacks)
+        cut = lambda: _logger.warning("not drained in time", extra={"timeout_seconds": timeout})  # noqa: E731
+        within(last, [cut, *callbacks])
         _send(signal.SIGINT)  # uvicorn and gunicorn give up what is still under way.
         clock.sleep(last)
         os._exit(128 + signal.SIGTERM)
