@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,20 +65,22 @@ def scope_of(path: str, *, method: str = "GET", headers: Any = (), **more: Any) 
 class Caller:
     """Somebody who asks, and may leave: raises `gone` when something is sent to him after that."""
 
-    def __init__(self, *, leaves_after: int | None = None, gone: type[Exception] | None = None) -> None:
+    def __init__(
+        self, *, leaves_at_once: bool = False, leaves_after: int | None = None, gone: type[Exception] | None = None
+    ) -> None:
         self.sent: list[dict[str, Any]] = []
         self.asked = 0
+        self._leaves_at_once = leaves_at_once
         self._leaves_after = leaves_after
         self._gone = gone
 
     async def receive(self) -> dict[str, Any]:
-        """The request, then nothing but his leaving."""
+        """The request, then nothing; unless he leaves."""
         self.asked += 1
-        return (
-            {"type": "http.request", "body": b"", "more_body": False}
-            if self.asked == 1
-            else {"type": "http.disconnect"}
-        )
+        if self.asked > 1 and not self._leaves_at_once:
+            await asyncio.Event().wait()
+        first = {"type": "http.request", "body": b"", "more_body": False}
+        return first if self.asked == 1 else {"type": "http.disconnect"}
 
     async def send(self, message: dict[str, Any]) -> None:
         """He takes it, unless he has left."""

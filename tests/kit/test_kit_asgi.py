@@ -135,7 +135,7 @@ async def test_a_client_that_is_known_to_have_left_before_the_answer_is_a_499() 
         assert (await receive())["type"] == "http.disconnect"
 
     with instrumented(app) as kit:
-        await ask(kit.app, "/")
+        await ask(kit.app, "/", caller=Caller(leaves_at_once=True))
         assert counted(kit) == {("GET", "__unmatched__", "499"): 1}
 
 
