@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from tests.conftest import free_port
 
 ASKING = """
 import json, sys, asyncio
@@ -116,3 +122,52 @@ def test_what_operators_do_stands_in_the_log_with_their_name_and_without_the_tok
     assert len(commands) == 3
     assert all('"ana"' in json.dumps(line) for line in commands)
     assert "correct-horse" not in seen["log"]
+
+
+SHOP = """
+import os
+from fastapi import FastAPI
+from sereno_kit import CircuitBreaker, instrument, pipeline
+from sereno_kit.options import Admin
+
+app = FastAPI()
+payments = pipeline("payments", CircuitBreaker())
+
+@app.get("/state")
+def state():
+    return [os.getpid(), payments.policies[0].view()["state"]]
+
+kit = instrument(app, service="orders", admin=Admin(token="correct-horse-battery-staple"), drain=None)
+"""
+
+
+def test_one_word_reaches_both_workers_of_a_gunicorn_that_loaded_the_kit_before_it_forked(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "-k", "uvicorn_worker.UvicornWorker"]
+    server = subprocess.Popen(
+        [*command, "-b", f"127.0.0.1:{port}", "shop:app"], cwd=tmp_path, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env={**os.environ, "SERENO_KIT_SHARED_DIR": str(tmp_path)}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        states: dict[int, str] = {}
+        _ask_until(port, states, lambda: len(states) == 2 and set(states.values()) == {"closed"})
+        headers = {"authorization": "Bearer correct-horse-battery-staple", "x-operator": "ana"}
+        where = f"http://127.0.0.1:{port}/-/kit/pipelines/payments/circuit_breaker/force_open"
+        assert httpx.post(where, headers=headers).status_code == 200
+        _ask_until(port, states, lambda: len(states) == 2 and set(states.values()) == {"forced_open"})
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _ask_until(port: int, states: dict[int, str], holds: Any) -> None:
+    """Each request on a connection of its own, so that both workers get some."""
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, states
+        try:
+            process, state = httpx.get(f"http://127.0.0.1:{port}/state").json()
+            states[process] = state
+        except httpx.TransportError:
+            time.sleep(0.1)
