@@ -172,9 +172,11 @@ def test_undeclared_values_are_counted_as_other_and_told_once(
     with caplog.at_level(logging.WARNING, "sereno_kit"):
         for i in range(1000):
             orders.inc(status=f"'; drop table {i}")
-    assert registry.value("orders_total", status=OTHER) == 1000
+        orders.inc(status="always the same")
+        orders.inc(status="always the same")
+    assert registry.value("orders_total", status=OTHER) == 1002
     assert len(orders.series()) == 3
-    assert mishaps(registry) == 1000
+    assert mishaps(registry) == 1002
     assert len(caplog.records) == 1
     assert "orders_total" in caplog.text
     assert "drop table" not in caplog.text

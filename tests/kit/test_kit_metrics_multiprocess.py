@@ -149,17 +149,37 @@ def test_a_fork_amid_writing_leaves_no_child_stuck(folder: Path) -> None:
     run(
         folder,
         """
-        process.install(registry)
+        import signal
+        sys.setswitchinterval(1e-6)
+        for name in ("a", "b", "c"):
+            gauge = registry.read_gauge(name, "Many", labels=["i"])
+            for i in range(400):
+                gauge.read(lambda: 1, i=str(i))
+        registry.writer._stop.set()
         registry.writer._every = 0.0001
-        registry.writer._stop.set(); registry.writer._begin()
+        registry.writer._begin()
         hits = registry.counter("hits_total", "Hits")
-        pids = []
-        for _ in range(40):
-            pids.append(child(lambda: (hits.inc(), registry.writer.write())))
-        wait(*pids)
-        assert b"hits_total 40.0" in page()
+        signal.alarm(40)
+        for _ in range(30):
+            wait(child(lambda: (signal.alarm(5), hits.inc(), registry.writer.write())))
+        assert b"hits_total 30.0" in page()
         """,
     )
+
+
+def test_totals_that_are_asked_for_grow_by_what_is_new_and_begin_anew(folder: Path) -> None:
+    page = run(
+        folder,
+        """
+        said = iter([5, 7, 7, 2, 3, 3])
+        registry.sampled("counter", "said_total", "Said").add(lambda: next(said))
+        registry.writer._stop.set()
+        for _ in range(5):
+            registry.writer.write()
+        sys.stdout.buffer.write(page())
+        """,
+    )
+    assert samples(page)["said_total"] == 7 + 3
 
 
 def test_a_broken_file_takes_only_itself_away(folder: Path) -> None:
@@ -329,16 +349,16 @@ def test_gunicorns_workers_are_one_service_and_a_killed_one_is_forgotten(tmp_pat
     name = 'http_requests_total{endpoint="/",method="GET",status="200"}'
     with gunicorn(tmp_path, preload=preload) as url:
         pids: set[bytes] = set()
-        asked = 0
+        asked, end = 0, time.monotonic() + 30
         while len(pids) < 2 or asked < 30:
             pids.add(get(url))
             asked += 1
-            assert asked < 500
+            assert time.monotonic() < end, "the second worker never answered"
         found = samples(get(f"{url}/metrics"))
         assert found[name] == asked
         assert found["http_requests_in_progress"] == 0
         os.kill(int(next(iter(pids))), signal.SIGKILL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 30
         while len(pids) < 3:
             pids.add(get(url))
             asked += 1
