@@ -33,8 +33,8 @@ def say(**facts): print("FACTS " + json.dumps(facts), flush=True)
 """
 
 
-def run(program: str, receiver: str = "", **environment: str) -> dict[str, Any]:
-    """Run `program` after the prelude; the facts that it `say`s, all put together."""
+def run(program: str, receiver: str = "", ends: int = 0, **environment: str) -> dict[str, Any]:
+    """Run `program` after the prelude; the facts that it `say`s, all put together. It `ends` with that code."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "FASTAPI_OTEL"))}
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(program)],
@@ -43,7 +43,7 @@ def run(program: str, receiver: str = "", **environment: str) -> dict[str, Any]:
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.returncode == ends, done.stderr + done.stdout
     facts: dict[str, Any] = {"stderr": done.stderr, "lines": []}
     for line in done.stdout.splitlines():
         if line.startswith("FACTS "):

@@ -208,3 +208,52 @@ kit.close()
         "fault removed",
     ]
     assert not any(span.attributes.get("url.path", "").startswith("/-/kit") for span in spans)
+
+
+def test_a_real_server_that_is_told_to_end_has_sent_all_its_spans():
+    program = (
+        COMMON.replace("drain=None", "drain=Drain(delay_seconds=0.0)").replace(
+            "options =", "from sereno_kit.options import Drain\noptions ="
+        )
+        + """
+import signal, socket, threading, time, uvicorn
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+app = FastAPI()
+@app.get("/orders/{kind}")
+def order(kind: str): return answer(kind)
+@app.get("/stream")
+async def stream():
+    async def pieces():
+        for _ in range(200):
+            yield b"x" * 1000
+            await asyncio.sleep(0.02)
+    return StreamingResponse(pieces())
+kit = instrument(app, **options)
+listener = socket.create_server(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+def customers():
+    url = f"http://127.0.0.1:{port}"
+    with httpx.Client() as client:
+        for _ in range(100):
+            try: client.get(url + "/health/live"); break
+            except httpx.TransportError: time.sleep(0.05)
+        for n in range(5): client.get(f"{url}/orders/{n}")
+        with client.stream("GET", url + "/stream") as response:
+            next(response.iter_raw())
+    with httpx.Client() as client:
+        client.get(url + "/orders/boom")
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=customers, daemon=True).start()
+server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+try: asyncio.run(server.serve(sockets=[listener]))
+except (KeyboardInterrupt, SystemExit): pass
+"""
+    )
+    with otlp_receiver() as receiver:
+        run(program, receiver.url, ends=-15)  # uvicorn passes the signal on when it has ended
+        arrived = len(receiver.spans)
+    servers = receiver.of_kind("SERVER")
+    assert arrived == len(receiver.spans)
+    assert sorted(span.attributes["http.route"] for span in servers) == ["/orders/{kind}"] * 6 + ["/stream"]
+    assert [span.status for span in servers if span.attributes["http.route"] == "/orders/{kind}"].count("ERROR") == 1
