@@ -106,7 +106,9 @@ def test_a_watched_loop_ends_when_its_work_does() -> None:
         ],
         capture_output=True, text=True, timeout=20,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    # asyncio's debug mode tells of a slow machine; of nothing else may it have to tell.
+    told = [line for line in done.stderr.splitlines() if not line.startswith("Executing ")]
+    assert (done.returncode, told) == (0, [])
 
 
 def test_outside_of_a_loop_there_is_none_to_watch(registry: Registry) -> None:
