@@ -39,7 +39,7 @@ NAMES = {
     "limits": "a decision of the rate limiter, with 20,000 keys beside 10, and a flood of a million (a minute)",
     "flags": "cohorts, the reference's cases, cost of an evaluation, from `sereno flags set` to a service (20 seconds)",
     "traces": "a SERVER span beside OpenTelemetry's own middleware, an observed call beside a bare one",
-    "redaction": "planted secrets through lines, Sentry, headers and error bodies; innocents; microseconds a clean line",
+    "redaction": "planted secrets through lines, Sentry, headers, error bodies; innocents; microseconds a clean line",
     "middleware": "what a request costs under the kit, beside nothing and beside libraries; what importing costs",
     "cardinality": "labels beside FastAPI's own route templates; series that ten thousand hostile requests add",
 }

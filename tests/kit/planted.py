@@ -170,6 +170,13 @@ def by_name() -> Iterator[Planted]:
         yield Planted(f"named-{name}/query", f"/login?{q}={VALUE}&next=/", (VALUE,))
         yield Planted(f"named-{name}/url", f"https://example.com/login?a=1&{q}={VALUE}#x", (VALUE,))
         yield Planted(f"named-{name}/form", f"user=ana&{q}={VALUE}", (VALUE,))
+        for number, shape in enumerate(
+            (
+                {"a": [{"b": {name: {"deep": [VALUE]}}}]}, {name.encode(): VALUE.encode()}, [(name, VALUE), ("a", 1)],
+                [(name.encode(), VALUE.encode())], [{"name": name, "value": VALUE}], {"x": json.dumps({name: VALUE})},
+            )
+        ):  # fmt: skip
+            yield Planted(f"named-{name}/text-of-{number}", f"refused {shape}", (VALUE,))
         yield Planted(f"named-{name}/exception", KeyError({name: VALUE}), (VALUE,))
     for name in ("password", "db_password", "token", "client_secret", "AWS_SECRET_ACCESS_KEY", "cvv", "api_key"):
         yield Planted(f"named-{name}/environment", f"{name}={VALUE} HOME=/home/app", (VALUE,))

@@ -55,7 +55,7 @@ def test_an_error_arrives_with_whose_it_was_and_without_secrets() -> None:
 def test_no_planted_secret_arrives_and_no_event_is_missing() -> None:
     with SentryPeer() as peer:
         sent = told(peer, "corpus")["sent"]
-    planted = everything()
+    planted = [one for one in everything() if one.name != "deep"]
     assert len(peer.items("event")) == sent == len(planted)
     assert len(peer.items("transaction")) == sent
     leaks = {

@@ -42,6 +42,11 @@ _BEFORE_TOKENS = frozenset(
 _STATEMENTS = frozenset({"db.statement", "db.query.text", "sql", "statement"})
 
 
+_OPTIONS = frozenset({"--", "'-", '"-'})
+_QUOTED = re.compile(r"([\w.]{0,80}\(?)(['\"])(.*)\2(,?\)?)\Z", re.DOTALL)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>\\]{4,4096}", re.IGNORECASE)
+_NAME = re.compile(r"b?['\"]?[\w.\-\[\]\\]{2,64}['\"]?")
+_ESCAPED = re.compile(r"\\([\\'\"])")
 _STEMS, _ANY = stems(), re.compile("")
 
 
@@ -171,13 +176,24 @@ class Redactor:
             inner = self._json(text)
             if inner is not None:
                 return inner
+        if "\\" in text and (quoted := _QUOTED.match(text)) is not None:
+            inner = _ESCAPED.sub(r"\1", quoted[3])
+            shown = self._without_secrets(inner)
+            return text if shown == inner else f"{quoted[1]}{quoted[2]}{shown}{quoted[2]}{quoted[4]}"
+        shown = self._flat(text)
+        if "://" in shown:
+            shown = _ADDRESS.sub(lambda found: self._url(found[0]), shown)
+        return text if shown == text else shown
+
+    def _flat(self, text: str) -> str:
+        """By names and shapes, without looking into what is written inside of the text."""
         marked = patterns.HAS_MARK.search(text) is not None
         shown = self._by_names(text, marked)
         if marked:
             shown = patterns.numbers(self._by_shape(shown), self.mask)
         for shape in self._shapes:
             shown = shape(shown)
-        return text if shown == text else shown
+        return shown
 
     def _by_names(self, text: str, marked: bool) -> str:
         """Without what follows a secret's name."""
@@ -191,6 +207,8 @@ class Redactor:
             return text
         if spaced:
             text = patterns.phrases(text, self.secret, self.mask)
+        if "'" in text or '"' in text:
+            text = patterns.couples(text, self.secret, self.mask)
         return patterns.pairs(text, self.secret, self.mask) if "=" in text or ":" in text else text
 
     def _by_shape(self, text: str) -> str:
@@ -212,7 +230,7 @@ class Redactor:
         url = url[: self._text_max + _LOOK_AHEAD]
         address, hash_mark, fragment = url.partition("#")
         address, mark, query = address.partition("?")
-        address = self._text(self._path(patterns.user_information(address, self.mask)))
+        address = self._flat(self._path(patterns.user_information(address, self.mask)))
         return f"{address}{mark}{self._query(query)}{hash_mark}{self._query(fragment)}"[: self._text_max]
 
     def _path(self, address: str) -> str:
@@ -229,13 +247,15 @@ class Redactor:
             return query
         names = {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True, max_num_fields=1000)}
         code = "code" in names and "state" in names
-        return "&".join(self._parameter(part, code) for part in query.split("&"))
+        return "&".join(self._parameter(part, code) for part in self._flat(query).split("&"))
 
     def _parameter(self, part: str, code: bool) -> str:
         name, mark, value = part.partition("=")
         plain = unquote_plus(name)
         if mark and value and (self.secret(plain) or (code and plain in ("code", "state"))):
             return f"{name}={self.mask}"
+        if "%" not in part and "+" not in part and "://" not in part:
+            return part
         decoded = unquote_plus(value if mark else name)
         shown = self._url(decoded) if "://" in decoded else self._text(decoded)
         if shown == decoded:
@@ -278,7 +298,7 @@ class _Walk:
         if "://" in text and (low in _ADDRESSES or low.endswith((".url", "_url"))):
             return self.of._url(text)
         if low in ("query_string", "url.query", "query"):
-            return self.of._query(text)
+            return self.of._text(self.of._query(text))
         return self.of._text(text)
 
     def _whole(self, number: int) -> Any:
@@ -352,12 +372,12 @@ class _Walk:
     def _sequence(self, items: Sequence[Any], key: str) -> Any:
         if len(items) == 2 and isinstance(items[0], (str, bytes)):
             name = _as_text(items[0])
-            if len(name) <= 64 and self.of.secret(name) and not _tells_nothing(items[1], name):
+            if _NAME.fullmatch(name) and self.of.secret(name) and not _tells_nothing(items[1], name):
                 return [items[0], self.of.mask] if isinstance(items, list) else (items[0], self.of.mask)
         shown = [self.value(one, key) for one in items[: self.left + 1]]
         for i in range(1, len(shown)):
             option = items[i - 1]
-            if type(option) is str and option[:1] == "-" and len(option) <= 64 and self.of.secret(option):
+            if type(option) is str and option[:2] in _OPTIONS and len(option) <= 64 and self.of.secret(option):
                 shown[i] = self.of.mask
         return tuple(shown) if isinstance(items, tuple) else shown
 

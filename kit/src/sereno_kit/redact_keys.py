@@ -59,7 +59,7 @@ HARMLESS_ENDINGS = _set(
 """Endings that tell about a secret, not the secret: `token_count`, `password_changed_at`, `cookie_name`."""
 
 _NEVER_HARMLESS = frozenset({"hash", "id", "ids", "url", "uri", "hint"})
-_GLUED = re.compile("password|passwd|apikey|secretkey|contrase[nñ]a")
+_GLUED = re.compile("password|passwd|apikey|secretkey|contrase")
 _FILLERS = frozenset({"of", "de", "del", "la", "the", "x", "http", "https"})
 
 
@@ -122,7 +122,7 @@ def judge(more: Iterable[str], allowed: Iterable[str]) -> Callable[[str], bool]:
 def stems() -> re.Pattern[str]:
     """Finds, in lower case, texts in which some secret name may stand: each such name has one of its stems."""
     pairs = [pair.split("-") for pair in SECRET_PAIRS]
-    schemes = {"basic", "digest", "negotiate", "aws4"}
+    schemes = {"basic", "digest", "negotiate", "aws4", "contrase"}
     stems = {*schemes, *SECRET_WORDS, *SECRET_ENDINGS, *WHOLE_NAMES, *(max(pair, key=_rare) for pair in pairs)}
     return re.compile(_branches({stem for stem in stems if not any(other in stem for other in stems - {stem})}))
 

@@ -121,7 +121,7 @@ _PLAIN_USER = re.compile(r"[A-Za-z_]{1,16}")
 _OPTION = re.compile(r"(?<!\S)(--?[A-Za-z][\w-]{2,40}[ \t]{1,3})([^\s-][^\s]*)")
 _NAME = re.compile(
     r"""
-    (?P<name>(?<!\w)(?P<marks>\\{0,8})["']?[A-Za-zÀ-ÿ_][\w.\-\[\]%]{1,80}+)
+    (?P<name>(?<!\w)(?P<marks>\\{0,8})["']?[A-Za-zÀ-ÿ_](?:[\w.\-\[\]%]|\\{1,8}(?:x[0-9a-f]{2}|u[0-9a-f]{4})){1,80}+)
     (?P<sep>(?P=marks)["']?\s{0,3}(?:=>|:=|[=:])\s{0,3}|\)=\()
     """,
     re.VERBOSE,
@@ -133,14 +133,29 @@ _VALUE = re.compile(
         (?P<slashes>\\{1,8})"(?:(?!(?<!\\)(?P=slashes)").)*+(?:(?P=slashes)"|\Z)
       | "(?:[^"\\]|\\.)*+(?:"|\Z)
       | '(?:[^'\\]|\\.|'')*+(?:'|\Z)
-      | [\[{(][^\[\]{}()]*+[\]})]?
+      | [\[{(]
       | (?:[^\s&;,"'<>\[\](){}|\\]|,(?![\s\w.-]{0,40}[=:])(?=\S))++
     )
     """,
     re.VERBOSE | re.DOTALL,
 )
+_PART = re.compile(r"""[\[({]|[\])}]|"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'""", re.DOTALL)
+_COUPLE = re.compile(
+    r"""(?<=[(\[])(?P<open>[bru]?["'](?P<name>(?:[\w.\-]|\\{1,8}(?:x[0-9a-f]{2}|u[0-9a-f]{4})){2,80}+)["']\s{0,2},\s{0,2}[bru]?)(?P<value>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')(?=[)\]])"""
+)
+_OPTION_IN_LIST = re.compile(
+    r"""(?P<open>["'](?P<name>--?[\w-]{3,60}+)["']\s{0,2},\s{0,2})(?P<value>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')"""
+)
+_NAMED_VALUE = re.compile(
+    r"""
+    (?P<open>["'](?:name|key|header)\\{0,8}["']\s{0,2}:\s{0,2}\\{0,8}["'](?P<name>[\w.\- ]{2,80}+)
+    \\{0,8}["']\s{0,2},\s{0,2}\\{0,8}["']values?\\{0,8}["']\s{0,2}:\s{0,2})
+    (?P<value>\\{1,8}"[^"]*+"|"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')
+    """,
+    re.VERBOSE,
+)
 _LINE_NAMES = re.compile(
-    r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s{0,3}[:=]\s{0,3})([^\r\n\"'\\{}\[\]]++)"
+    r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s{0,3}[:=]\s{0,3}+)(?![bru]{1,2}[\"'])([^\r\n\"'\\{}\[\]]++)"
 )
 _SAID = re.compile(
     r"(?i)(?<!\w)(password|passphrase|contraseña|contrasena|dni|nie|curp|rfc|cvv|cvc|ssn|clabe|pin|nip|ruc|token|secret)"
@@ -218,8 +233,34 @@ def pairs(text: str, secret: Judge, mask: str) -> str:
         value = _VALUE.match(text, at) if secret(unquote_plus(name) if "%" in name else name) else None
         if value and not _says_nothing(value[0], found["sep"], mask):
             shown += (text[done:at], _in_its_marks(value[0], mask))
-            done = at = value.end()
+            done = at = value.end() if value[0] not in ("[", "{", "(") else _end_of_group(text, at)
     return "".join((*shown, text[done:])) if shown else text
+
+
+def couples(text: str, secret: Judge, mask: str) -> str:
+    """`('password', 'x')` and `{'name': 'password', 'value': 'x'}`, as lists of headers are written."""
+
+    def masked(found: re.Match[str]) -> str:
+        if not secret(found["name"]):
+            return found[0]
+        return f"{found['open']}{_in_its_marks(found['value'], mask)}"
+
+    for shape in (_COUPLE, _OPTION_IN_LIST, _NAMED_VALUE):
+        text = shape.sub(masked, text)
+    return text
+
+
+def _end_of_group(text: str, at: int) -> int:
+    """Where the bracket that opens at `at` is closed; the end of the text, if nowhere."""
+    depth = 0
+    for part in _PART.finditer(text, at):
+        if part[0] in "[({":
+            depth += 1
+        elif part[0] in "])}":
+            depth -= 1
+            if depth == 0:
+                return part.end()
+    return len(text)
 
 
 def _in_its_marks(value: str, mask: str) -> str:
