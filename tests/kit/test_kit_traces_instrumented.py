@@ -251,9 +251,10 @@ except (KeyboardInterrupt, SystemExit): pass
 """
     )
     with otlp_receiver() as receiver:
-        run(program, receiver.url, ends=-15)  # uvicorn passes the signal on when it has ended
+        facts = run(program, receiver.url, ends=-15)  # uvicorn passes the signal on when it has ended
         arrived = len(receiver.spans)
     servers = receiver.of_kind("SERVER")
     assert arrived == len(receiver.spans)
     assert sorted(span.attributes["http.route"] for span in servers) == ["/orders/{kind}"] * 6 + ["/stream"]
     assert [span.status for span in servers if span.attributes["http.route"] == "/orders/{kind}"].count("ERROR") == 1
+    assert "hunter2" not in facts["stderr"] + "".join(facts["lines"])

@@ -84,6 +84,7 @@ def logs(kit: Kit, options: Logs | None) -> None:
             redactor=kit.redactor,
             metrics=kit.metrics,
         )
+        kit.at_start.append(kit.logging.adopt)  # servers set up their own after the application is imported
         kit.at_close.append(kit.logging.close)
     kit.log = logging.get_logger(kit.service)
 
