@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 NOT_OURS = {".venv", ".bootstrap", "node_modules", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache", "build"}
 PAGES = reference.pages()
+KIT = "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "kit" / "src").rglob("*.py")))
+"""What the kit says of itself: its metrics and its environment variables are in it by name."""
 OF_COMMANDS = {"SERENO_URL", "SERENO_TOKEN", "SERENO_TEST_WORKERS", "SERENO_KERNELS"}
 """Environment variables that are no settings: of commands that speak to a control plane, and of scripts/test."""
 
@@ -194,10 +196,12 @@ def test_commands_settings_metrics_and_addresses_that_are_named_exist(path: Path
     commands = set(re.findall(r"(?:^|[`$/ ])sereno ([a-z]+)", re.sub(r"#.*", "", code), re.MULTILINE))
     assert commands <= set(COMMANDS) | {"user", "sereno"}, commands - set(COMMANDS)
     settings = {f"SERENO_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS
+    settings |= set(re.findall(r"\bSERENO_KIT_[A-Z_]+\b", KIT))
     assert set(re.findall(r"SERENO_[A-Z_]*[A-Z]", text)) <= settings
     metrics = set(re.findall(r"^\| `(\w+)`", PAGES["metrics.md"], re.MULTILINE))
     families = {"sereno_data", "sereno_kit", "sereno_state"}
-    assert set(re.findall(r"`(sereno_[a-z_]+)[`{]", text)) <= metrics | families
+    kit = set(re.findall(r"\bsereno_[a-z_]+\b", KIT))
+    assert set(re.findall(r"`(sereno_[a-z_]+)[`{]", text)) <= metrics | families | kit
     for place in re.findall(r"`(?:GET |POST )?(/(?:api/v1|status|health|metrics)[^`\s]*)`", text):
         assert known_address(place), f"{named(path)} names {place}"
 
