@@ -34,8 +34,9 @@ class Fault:
         error: what it ends with: an exception, a class of exceptions, or an HTTP status.
         drop: whether the connection is lost.
         share: of those it matches, the share it befalls, from 0 to 1.
-        only: what it matches: a pattern over `place`, `name` or `place:name`, such as `outgoing:payments*` or
-            `/orders*`, or a function of place and name. Everything, if not given.
+        only: what it matches: a pattern over `place`, `name` or `place:name`, such as `outgoing:payments` (all calls
+            of that integration), `outgoing:payments/v1/*` or `/orders*`, or a function of place and name. Everything,
+            if not given.
         seed: two faults with the same seed befall the same ones of a sequence.
     """
 
@@ -60,7 +61,8 @@ class Fault:
         """Whether it may befall what is called `name` at `place`."""
         if callable(self.only):
             return bool(self.only(place, name))
-        return any(fnmatchcase(what, self.only) for what in (place, name, f"{place}:{name}"))
+        names = (name, name.partition("/")[0]) if place == "outgoing" else (name,)
+        return any(fnmatchcase(what, self.only) for one in names for what in (place, one, f"{place}:{one}"))
 
 
 @dataclass(frozen=True, slots=True)

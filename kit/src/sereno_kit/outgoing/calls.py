@@ -100,7 +100,8 @@ class Call:
     @property
     def strike(self) -> chaos.Strike | None:
         """What befalls it on purpose."""
-        return chaos.strike("outgoing", self.integration + self.endpoint) if chaos.active else None
+        name = f"{self.integration}/{self.endpoint.removeprefix('/')}"
+        return chaos.strike("outgoing", name) if chaos.active else None
 
     def answered(self, status: int) -> None:
         """The status and the headers of the answer are here; the body may still come."""
