@@ -88,21 +88,20 @@ def held_weakly(thing: Any) -> Callable[[], Any]:
 
 # -- names ----------------------------------------------------------------------------------------------
 
-_named: dict[tuple[int, str], Callable[[], Any]] = {}
 _naming = Lock()
 
 
 def name_of(registry: Registry, thing: Any, given: str | None, kind: str) -> str | None:
     """The label `pool` for `thing`; None, if it is watched already. A second one of a kind has a number behind it."""
     with _naming:
-        for (owner, _), get in list(_named.items()):
-            if owner == id(registry) and get() is thing:
-                return None
+        named = registry.watched
+        if any(get() is thing for get in named.values()):
+            return None
         name, number = given or kind, 1
-        while not given and (id(registry), name) in _named and _named[id(registry), name]() is not None:
+        while not given and name in named and named[name]() is not None:
             number += 1
             name = f"{kind}-{number}"
-        _named[id(registry), name] = held_weakly(thing)
+        named[name] = held_weakly(thing)
         return name
 
 

@@ -53,6 +53,8 @@ class Registry:
         self.options = options or Metrics()
         self.clock = clock
         self.writer: Writer | None = None
+        self.watched: dict[str, Callable[[], Any]] = {}
+        """What is watched, by the label `pool`."""
         self._declared: dict[str, tuple[object, Any]] = {}
         self._lock = RLock()
 
