@@ -131,15 +131,13 @@ def _answering(app: Flask, kit: Kit) -> Callable[[Exception], Any]:
         if catch_all is not None and isinstance(error, KitError):
             return app.ensure_sync(catch_all)(error)
         observation = request.environ.get(OBSERVATION)
-        if isinstance(error, KitError):
-            cause: BaseException = error
-        else:
-            cause = getattr(error, "original_exception", None) or InternalError()  # or `abort(500)`
+        raised = error if isinstance(error, KitError) else getattr(error, "original_exception", None)
+        cause: BaseException = raised or InternalError()  # nothing was raised where the program said `abort(500)`
         found = problem(kit, cause, request.environ)
         if found is None or observation is None:
             return error
-        if type(cause) is not InternalError:
-            observation.failed_with(cause)
+        if raised is not None:
+            observation.failed_with(raised)
         status, headers, body = found
         observation.answered = cause
         return app.response_class(body, status, headers)
