@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sereno_kit.flags import Flags
     from sereno_kit.instrumenting import instrument
     from sereno_kit.kit import Kit
-    from sereno_kit.logs import get_logger
+    from sereno_kit.logger import get_logger
     from sereno_kit.options import Admin, Drain, Health, Logs, Metrics, Problems, Sentry, Traces
     from sereno_kit.redact import Redactor
     from sereno_kit.resilience.adaptive import AdaptiveLimit
@@ -87,7 +87,7 @@ _PLACES = {
     "options": ("Logs", "Metrics", "Traces", "Sentry", "Health", "Drain", "Admin", "Problems"),
     "redact": ("Redactor",),
     "flags": ("Flags",),
-    "logs": ("get_logger",),
+    "logger": ("get_logger",),
     "resilience.pipeline": ("pipeline",),
     "resilience.fallback": ("Fallback",),
     "resilience.rate_limit": ("RateLimit",),

@@ -124,8 +124,8 @@ class Observation:
             if timeout is not None and (seconds := _seconds(timeout)) is not None:
                 self._deadline_token = context.deadline.set(self.started_at + seconds)
             if counted and observer.http is not None:
-                observer.http.begin(method)
                 self.counted = True
+                observer.http.begin(method)
         except Exception as error:
             failed("middleware", error)
 
