@@ -95,8 +95,10 @@ async def test_a_thread_that_sleeps_wakes_the_tasks_that_are_due():
     clock = FakeClock(start=0.0, auto=False)
     task = asyncio.create_task(clock.asleep(4.0))
     await settle()
-    threading.Thread(target=clock.sleep, args=(5.0,)).start()
+    thread = threading.Thread(target=clock.sleep, args=(5.0,))
+    thread.start()
     await asyncio.wait_for(task, 5.0)
+    thread.join()
     assert clock.monotonic() == 5.0
     assert clock.slept == [4.0, 5.0]
 
