@@ -1,7 +1,7 @@
 """Planted secrets through everything that leaves the program: none may be seen, nothing may be missing.
 
-The same corpus goes through the redactor itself, through lines of structlog and `logging` in every field set, attributes
-of spans, headers and error bodies, and through a real Sentry client to a peer that decodes its envelopes; then once
+The same corpus goes through the redactor itself, through lines of structlog and `logging` in every field set, spans,
+headers and error bodies, and through a real Sentry client to a peer that decodes its envelopes; then once
 more with a redactor that raises.
 """
 

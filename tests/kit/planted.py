@@ -192,6 +192,10 @@ def by_name() -> Iterator[Planted]:
 
 def odd() -> Iterator[Planted]:
     """Shapes of their own."""
+    yield Planted(
+        "card-after-numbers", "order 1234 4111 1111 1111 1111 and 7 4012888888881881", ("4111 1111", "40128888")
+    )
+    yield Planted("iban-among-words", "IBAN GB82 WEST 1234 5698 7654 32 PAID NOW", ("5698 7654",))
     yield Planted("dataclass", Payment(7, VALUE, "call +51 987 654 321"), (VALUE, "987 654"))
     yield Planted("model", Customer(id=7, password=VALUE, more={"dni": "44556677"}), (VALUE, "44556677"))
     yield Planted("opaque", Opaque(), (VALUE,))
