@@ -114,6 +114,8 @@ def share(dsn: str) -> None:
     """A share of the errors: whole traces."""
     start(dsn, share=0.25)
     for i in range(400):
+        if i % 20 == 0:
+            sentry_sdk.flush(10)
         context.trace.set(Trace(f"{i:032x}", "b" * 16))
         for _ in range(2):
             try:
