@@ -116,8 +116,7 @@ class KitMiddleware:
 class Exchange(Observation):
     """A request and its answer, listened to as they go to and fro."""
 
-    _started = False
-    _trailers = False
+    __slots__ = ("_receive", "_send", "_started", "_trailers", "middleware", "root", "scope")
 
     def __init__(
         self, middleware: KitMiddleware, scope: Scope, receive: Receive, send: Send, *, counted: bool, method: str = ""
@@ -127,6 +126,7 @@ class Exchange(Observation):
         self.root = scope.get("root_path", "")
         self._receive = receive
         self._send = send
+        self._started = self._trailers = False
         headers, client = dict(scope["headers"]), scope.get("client")
         given, parent = headers.get(b"x-request-id"), headers.get(b"traceparent")
         timeout = headers.get(middleware.timeout_header) if middleware.timeout_header else None

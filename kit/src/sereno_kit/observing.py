@@ -81,21 +81,25 @@ class Observer:
 class Observation:
     """A request under way. `end` tells of it, the first time; `leave` must follow, in the same context."""
 
-    counted = False
-    ended = False
-    disconnected = False
-    """Whether the client is known to have left before the end of the answer."""
-    status = 0
-    """What was sent, or 0 as long as nothing was."""
-    cut_short = False
-    """Whether the answer is known to be less than it should be, although it seems to be whole."""
-    error: BaseException | None = None
-    """What the application raised, handled or not."""
-    answered: BaseException | None = None
-    """What the kit has made an answer of."""
-    trace: Trace | None = None
-    _trace_token: Token[Trace | None] | None = None
-    _deadline_token: Token[float | None] | None = None
+    __slots__ = (
+        "_deadline_token",
+        "_id_token",
+        "_trace_token",
+        "answered",
+        "client",
+        "counted",
+        "cut_short",
+        "disconnected",
+        "ended",
+        "error",
+        "method",
+        "observer",
+        "path",
+        "request_id",
+        "started_at",
+        "status",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -113,6 +117,20 @@ class Observation:
         self.path = path
         self.client = client
         self.started_at = observer.monotonic()
+        self.counted = self.ended = False
+        self.disconnected = False
+        """Whether the client is known to have left before the end of the answer."""
+        self.cut_short = False
+        """Whether the answer is known to be less than it should be, although it seems to be whole."""
+        self.status = 0
+        """What was sent, or 0 as long as nothing was."""
+        self.error: BaseException | None = None
+        """What the application raised, handled or not."""
+        self.answered: BaseException | None = None
+        """What the kit has made an answer of."""
+        self.trace: Trace | None = None
+        self._trace_token: Token[Trace | None] | None = None
+        self._deadline_token: Token[float | None] | None = None
         self.request_id = new_id() if request_id is None else context.accept_request_id(request_id)
         self._id_token = context.request_id.set(self.request_id)
         try:
