@@ -43,6 +43,8 @@ uniform = random.random
 """A number from [0, 1), for jitter and sampling; never for secrets."""
 
 
+_stem = (-1, "")
+"""What ids of one millisecond begin with."""
 _bits = random.Random()  # noqa: S311 - ids are no secrets; a generator of its own, which no program seeds
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_bits.seed)
@@ -54,10 +56,15 @@ def new_id(milliseconds: int | None = None) -> str:
     Args:
         milliseconds: the time since 1970 that it carries; now, if not given.
     """
+    global _stem
     stamp = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
-    bits = _bits.getrandbits
-    high, variant = stamp >> 16 & 0xFFFFFFFF, 0x8000 | bits(14)
-    return "%08x-%04x-7%03x-%04x-%012x" % (high, stamp & 0xFFFF, bits(12), variant, bits(48))  # noqa: UP031 - half the time
+    moment, stem = _stem
+    if stamp != moment:
+        stem = f"{stamp >> 16 & 0xFFFFFFFF:08x}-{stamp & 0xFFFF:04x}-7"
+        _stem = (stamp, stem)
+    bits = _bits.getrandbits(76)
+    chance = f"{bits:019x}"
+    return f"{stem}{chance[1:4]}-{'89ab'[bits >> 74]}{chance[4:7]}-{chance[7:]}"
 
 
 def new_span_id() -> str:
