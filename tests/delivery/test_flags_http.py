@@ -68,8 +68,8 @@ async def test_what_another_replica_did_is_known_within_a_second(house: House) -
 
 async def test_resetting_needs_a_reason_and_something_to_reset(house: House) -> None:
     robot = await house.program("responder")
-    assert (await robot.post("/api/v1/flags/looks/theme/reset", json={"reason": "done"})).status_code == 404
-    await robot.post("/api/v1/flags/looks/theme/override", json=OFF)
+    assert (await robot.post("/api/v1/flags/theme/reset?set=looks", json={"reason": "done"})).status_code == 404
+    await robot.post("/api/v1/flags/theme/override?set=looks", json=OFF)
     assert (await robot.post("/api/v1/flags/theme/reset", json={"reason": " "})).status_code == 400
     done = await robot.post("/api/v1/flags/theme/reset", json={"reason": "done"})
     assert done.json() == {"flag": "looks/theme"}
@@ -105,7 +105,7 @@ async def test_an_explanation_says_why(house: House) -> None:
     robot = await house.program("viewer")
     told = (await robot.post("/api/v1/flags/express/explain", json={"user": "bo"})).json()
     assert (told["value"], told["because"]) == (True, "user")
-    told = (await robot.post("/api/v1/flags/checkout/express/explain", json={})).json()
+    told = (await robot.post("/api/v1/flags/express/explain?set=checkout", json={})).json()
     assert (told["value"], told["because"]) == (False, "unknown_user")
     assert (await robot.post("/api/v1/flags/nothing/explain", json={})).status_code == 404
 

@@ -34,7 +34,7 @@ async def test_whatever_changes_something_asks_for_a_responder_at_least(house: H
     correcting = ("/budgets/{service}/corrections", "/budgets/corrections/{correction_id}/withdraw")
     higher |= dict.fromkeys((*(f"/api/v1{path}" for path in correcting), *correcting), "admin")
     higher |= dict.fromkeys(("/prometheus/api/v1/write", "/otlp/v1/metrics", "/v1/metrics"), "samples")
-    asked = ("/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/{key:path}", "/api/v1/flags/{flag:path}/explain")
+    asked = ("/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/{key}", "/api/v1/flags/{flag}/explain")
     higher |= dict.fromkeys(asked, "viewer")  # questions with a body
     open_to_all = {"/sign-in": "public", "/ack/{token}": "public", "/sign-out": "viewer"}
     for route in every_route(house.app.routes):

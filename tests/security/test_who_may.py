@@ -28,6 +28,8 @@ LEADS = {
     "page": "publica",
     "document": "status",
     "state": "firing",
+    "flag": "theme",
+    "key": "theme",
 }
 
 
@@ -157,6 +159,7 @@ WRITES: list[tuple[str, dict[str, object], str]] = [
         {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T10:05:00Z", "reason": "una prueba de carga"},
         "budget.correct",
     ),
+    ("/api/v1/flags/theme/override", {"state": "off", "reason": "duele"}, "flag.override"),
 ]
 
 
@@ -183,7 +186,7 @@ async def test_a_change_leaves_one_line_and_a_failed_one_leaves_nothing(
             assert {name for name in after if after[name] != before[name]} > {"audit"}
     again = await dump(house.control)
     refused = await program.post(
-        path.replace("in_01live", "nowhere").replace("pg_01open", "nowhere").replace("/pagos/", "/nowhere/"),
+        path.replace("in_01live", "nowhere").replace("pg_01open", "nowhere").replace("/pagos/", "/nowhere/").replace("/theme/", "/nowhere/"),
         json={**body, "service": "nowhere"} if "service" in body else body,
     )
     assert refused.status_code in (404, 409)
@@ -199,6 +202,7 @@ async def test_every_documented_write_is_in_the_list_above(house: House) -> None
     told_elsewhere = {
         "/api/v1/spec/reload", "/api/v1/tokens", "/api/v1/tokens/pagos/withdraw",
         "/api/v1/budgets/corrections/co_01none/withdraw",
+        "/api/v1/flags/theme/reset", "/api/v1/flags/theme/explain",
     }  # fmt: skip
     assert wanted - told_elsewhere == {path for path, *_ in WRITES}
 

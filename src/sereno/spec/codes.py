@@ -167,10 +167,14 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      "values, all of them together ten million; and templates may make 20,000 things."),
     ("SER138", "Bad value of a flag", "A flag's values are of its type, its default is one of them, and `share` goes "
      "with `to`: who gets what instead."),
-    ("SER139", "Flag past its date (warning)", "A flag was to be taken out by its `expires`, and is still there: take it "
-     "out of the code and of the spec, or give it another date."),
+    ("SER139", "Flag past its date (warning)", "A flag was to be taken out by its `expires`, and is still there: take "
+     "it out of the code and of the spec, or give it another date."),
     ("SER142", "Flag declared twice (warning)", "Two sets declare a flag of the same name for the same service, or for "
      "all: services evaluate the set whose name comes first."),
+    ("SER143", "Bad address of a kit", "Admin endpoints are named by their addresses, each once; over the open "
+     "network by https, so that nobody reads the token; `scrape` derives them from targets, which there must be."),
+    ("SER144", "Not a variable of a kit's token", "`token` names the environment variable that has the token. Its name "
+     "has KIT_TOKEN in it, so that the spec can make Sereno send no other secret of its environment."),
     # Text that others would read otherwise
     ("SER135", "Read otherwise by YAML 1.1 (warning)", "YAML 1.2, which Sereno reads, takes `on`, `no`, `012`, `1:30` "
      "and dates for text; tools that read YAML 1.1 make a truth value, an octal number, seconds or a date of them. "

@@ -57,7 +57,7 @@ def set_flag(flag: str, to: str, *, reason: str, for_: str | None = None, json: 
     body: dict[str, object] = {"reason": reason, **_wanted(to)}
     if for_ is not None:
         body["minutes"] = _minutes(for_)
-    made = Client().post(f"/flags/{quote(flag, safe='/')}/override", body)
+    made = Client().post(_place(flag, "override"), body)
     print_json(made) if json else print_line(f"{made['id']} is {_stands(made)}")
     return 0
 
@@ -73,7 +73,7 @@ def reset(flag: str, *, reason: str) -> int:
     reason
         Why; it is kept in the audit log.
     """
-    made = Client().post(f"/flags/{quote(flag, safe='/')}/reset", {"reason": reason})
+    made = Client().post(_place(flag, "reset"), {"reason": reason})
     print_line(f"{made['flag']} is as declared")
     return 0
 
@@ -94,9 +94,16 @@ def explain(flag: str, *, user: str = "", attribute: list[str] | None = None, js
         Print JSON for machines.
     """
     body = {"user": user, "attributes": dict(map(_attribute, attribute or ()))}
-    found = Client().post(f"/flags/{quote(flag, safe='/')}/explain", body)
+    found = Client().post(_place(flag, "explain"), body)
     print_json(found) if json else print_line(f"{_value(found['value'])}: {_because(found)}")
     return 0
+
+
+def _place(flag: str, deed: str) -> str:
+    """Where a deed on NAME, or on SET/NAME, is asked for."""
+    group, _, name = flag.rpartition("/")
+    asked = f"?set={quote(group, safe='')}" if group else ""
+    return f"/flags/{quote(name, safe='')}/{deed}{asked}"
 
 
 def _attribute(written: str) -> tuple[str, object]:

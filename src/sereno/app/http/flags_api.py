@@ -28,6 +28,9 @@ USER_LONGEST = 1_000
 _FRESH = {"Cache-Control": "no-cache"}
 
 
+Set = Annotated[str, Query(max_length=200, description="Which set's, where several have a flag of that name")]
+
+
 def router(control: Control) -> APIRouter:
     """The routes of /api/v1/flags."""
     routes = APIRouter(prefix="/api/v1/flags", responses=ERRORS, tags=["flags"])
@@ -60,23 +63,27 @@ def _flags(routes: APIRouter, control: Control) -> None:
         today = control.clock.now().date()
         return [m.flag_out(one, today) for one in await control.flags.switches()]
 
-    @routes.post("/{flag:path}/override", summary="Make a switch on, off, or a share of users, with a reason")
-    async def override(me: Responder, flag: str, body: m.OverrideIn) -> m.FlagOut:
+    @routes.post("/{flag}/override", summary="Make a switch on, off, or a share of users, with a reason")
+    async def override(me: Responder, flag: str, body: m.OverrideIn, set: Set = "") -> m.FlagOut:
         until = None if body.minutes is None else control.clock.now() + timedelta(minutes=body.minutes)
         made = await flag_commands.override(
-            control, flag, state=body.state, share=m.share_of(body.share), reason=body.reason, expires_at=until,
-            actor=me.name,
+            control, _key(flag, set), state=body.state, share=m.share_of(body.share), reason=body.reason,
+            expires_at=until, actor=me.name,
         )  # fmt: skip
         return await told(made.flag)
 
-    @routes.post("/{flag:path}/reset", summary="Let a switch be as it is declared again")
-    async def reset(me: Responder, flag: str, body: m.ResetIn) -> dict[str, str]:
-        return {"flag": await flag_commands.reset(control, flag, reason=body.reason, actor=me.name)}
+    @routes.post("/{flag}/reset", summary="Let a switch be as it is declared again")
+    async def reset(me: Responder, flag: str, body: m.ResetIn, set: Set = "") -> dict[str, str]:
+        return {"flag": await flag_commands.reset(control, _key(flag, set), reason=body.reason, actor=me.name)}
 
-    @routes.post("/{flag:path}/explain", summary="What somebody gets, and why")
-    async def explained(me: Viewer, flag: str, body: m.ExplainIn) -> m.ExplanationOut:
-        one = the_switch(await control.flags.switches(), flag)
+    @routes.post("/{flag}/explain", summary="What somebody gets, and why")
+    async def explained(me: Viewer, flag: str, body: m.ExplainIn, set: Set = "") -> m.ExplanationOut:
+        one = the_switch(await control.flags.switches(), _key(flag, set))
         return m.explanation_out(explain(one, body.user, body.attributes, control.clock.now()))
+
+
+def _key(flag: str, set: str) -> str:
+    return f"{set}/{flag}" if set else flag
 
 
 def ofrep(control: Control) -> APIRouter:
@@ -96,7 +103,7 @@ def ofrep(control: Control) -> APIRouter:
             return Response(status_code=304, headers={"ETag": etag})
         return Response(body, media_type="application/json", headers={"ETag": etag, "Cache-Control": "no-store"})
 
-    @routes.post("/{key:path}")
+    @routes.post("/{key}")
     async def one(request: Request, me: Viewer, key: str, service: Service = "") -> Response:
         context = await _context(request)
         if context is None:
