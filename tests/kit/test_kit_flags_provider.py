@@ -39,6 +39,7 @@ async def test_the_reference_is_met(provider: SerenoProvider, case: Case) -> Non
 
 EVENTS = """
 import json
+import time
 from openfeature import api
 from openfeature.event import ProviderEvent
 from sereno_kit.flags import Flags, SerenoProvider
@@ -57,6 +58,9 @@ flags.fail("away")
 flags.fail("away")
 flags.current()
 print(client.get_boolean_details("new", False).variant)
+end = time.monotonic() + 20  # OpenFeature calls handlers from threads of its own
+while [kind for kind, _ in heard].count("PROVIDER_READY") < 3 and time.monotonic() < end:
+    time.sleep(0.01)
 print(heard)
 api.shutdown()
 """
@@ -72,10 +76,9 @@ def test_events_follow_the_source() -> None:
     assert lines[:3] == ["True", "True", "on"], done.stderr
     heard: list[tuple[str, Any]] = eval(lines[3])
     kinds = [kind for kind, _ in heard]
-    assert kinds[0] == "PROVIDER_READY"
+    assert kinds.count("PROVIDER_READY") == 3  # begun, read for the first time, found again
     assert ("PROVIDER_CONFIGURATION_CHANGED", ["new"]) in heard
     assert kinds.count("PROVIDER_STALE") == 1
-    assert kinds.index("PROVIDER_STALE") < len(kinds) - 1 - kinds[::-1].index("PROVIDER_READY")
 
 
 def test_an_error_is_told_while_nothing_was_ever_read() -> None:

@@ -165,7 +165,7 @@ def test_a_sereno_that_goes_away_leaves_the_last_good_flags_and_is_found_again(p
 def test_answers_that_are_none_change_nothing(peer: Peer, mode: str, tmp_path: Path) -> None:
     cache = tmp_path / "flags.kept"
     with closing(following(peer, cache)) as flags:
-        until(lambda: flags.ready and peer.streams)
+        until(lambda: flags.ready and peer.streams and cache.exists())
         before = cache.read_bytes()
         peer.mode = mode
         peer.content = b"other"
@@ -199,7 +199,7 @@ def test_a_service_starts_with_what_was_good_while_sereno_is_away(peer: Peer, tm
     cache = tmp_path / "made" / "flags.kept"
     peer.publish(True)
     with closing(following(peer, cache)) as flags:
-        until(lambda: flags.ready)
+        until(lambda: flags.ready and cache.exists())
     assert cache.stat().st_mode & 0o077 == 0
     with closing(Flags.sereno("http://127.0.0.1:9", cache=cache)) as flags:  # nobody listens there
         assert flags.ready
@@ -223,8 +223,8 @@ def test_a_damaged_file_is_not_believed(tmp_path: Path) -> None:
             keep.load(cache)
         with closing(Flags.sereno("http://127.0.0.1:9", cache=cache)) as flags:
             assert not flags.ready
+            assert "damaged" in flags.error  # before anybody asks: then Sereno is asked, and says nothing
             assert flags.enabled("new", True)
-            assert "damaged" in flags.error
 
 
 def test_a_disk_that_cannot_be_written_costs_the_file_only(peer: Peer, tmp_path: Path) -> None:
