@@ -59,7 +59,7 @@ flags.fail("away")
 flags.current()
 print(client.get_boolean_details("new", False).variant)
 end = time.monotonic() + 20  # OpenFeature calls handlers from threads of its own
-while [kind for kind, _ in heard].count("PROVIDER_READY") < 3 and time.monotonic() < end:
+while [kind for kind, _ in heard].count("PROVIDER_READY") < 4 and time.monotonic() < end:
     time.sleep(0.01)
 print(heard)
 api.shutdown()
@@ -76,7 +76,7 @@ def test_events_follow_the_source() -> None:
     assert lines[:3] == ["True", "True", "on"], done.stderr
     heard: list[tuple[str, Any]] = eval(lines[3])
     kinds = [kind for kind, _ in heard]
-    assert kinds.count("PROVIDER_READY") == 3  # begun, read for the first time, found again
+    assert kinds.count("PROVIDER_READY") == 4  # of the provider before, begun, read for the first time, found again
     assert ("PROVIDER_CONFIGURATION_CHANGED", ["new"]) in heard
     assert kinds.count("PROVIDER_STALE") == 1
 
