@@ -30,6 +30,8 @@ UNREDACTABLE = "[unredactable]"
 CYCLE, TOO_DEEP, CUT = "[cycle]", "[too deep]", "[cut]"
 _CLEAN_TEXTS_KEPT, _CLEAN_TEXT_MAX = 4096, 96
 _LOOK_AHEAD = 1024
+_NESTED_MAX = 3
+"""How often an address is looked for within a parameter of another, or a parameter decoded: nobody makes it costly."""
 _AS_THEY_ARE = frozenset({bool, type(None), float, datetime, date, time, timedelta, UUID, complex})
 _ADDRESSES = frozenset({"url.full", "http.url", "url", "uri", "referer", "location", "http.target", "origin"})
 _BEFORE_TOKENS = frozenset(
@@ -42,6 +44,7 @@ _BEFORE_TOKENS = frozenset(
 _STATEMENTS = frozenset({"db.statement", "db.query.text", "sql", "statement"})
 
 
+_GIVEN = frozenset({"value", "values", "input", "ctx"})
 _OPTIONS = frozenset({"--", "'-", '"-'})
 _QUOTED = re.compile(r"([\w.]{0,80}\(?)(['\"])(.*)\2(,?\)?)\Z", re.DOTALL)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>\\]{4,4096}", re.IGNORECASE)
@@ -207,6 +210,8 @@ class Redactor:
             return text
         if spaced:
             text = patterns.phrases(text, self.secret, self.mask)
+        if "</" in text or "input_value=" in text:
+            text = patterns.elements(text, self.secret, self.mask)
         if "'" in text or '"' in text:
             text = patterns.couples(text, self.secret, self.mask)
         return patterns.pairs(text, self.secret, self.mask) if "=" in text or ":" in text else text
@@ -226,12 +231,15 @@ class Redactor:
         shown = _Walk(self).value(parsed, "")
         return text if shown == parsed else orjson.dumps(shown, option=orjson.OPT_NON_STR_KEYS).decode()
 
-    def _url(self, url: str) -> str:
+    def _url(self, url: str, depth: int = 0) -> str:
         url = url[: self._text_max + _LOOK_AHEAD]
+        if depth > _NESTED_MAX:
+            return self._flat(patterns.user_information(url, self.mask))
         address, hash_mark, fragment = url.partition("#")
         address, mark, query = address.partition("?")
         address = self._flat(self._path(patterns.user_information(address, self.mask)))
-        return f"{address}{mark}{self._query(query)}{hash_mark}{self._query(fragment)}"[: self._text_max]
+        shown = f"{address}{mark}{self._query(query, depth)}{hash_mark}{self._query(fragment, depth)}"
+        return shown[: self._text_max]
 
     def _path(self, address: str) -> str:
         """Without what follows a secret's name: `/password-reset/9f8c2a…`."""
@@ -242,26 +250,30 @@ class Redactor:
                 parts[i] = self.mask
         return "/".join(parts)
 
-    def _query(self, query: str) -> str:
+    def _query(self, query: str, depth: int = 0) -> str:
         if not query:
             return query
         names = {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True, max_num_fields=1000)}
         code = "code" in names and "state" in names
-        return "&".join(self._parameter(part, code) for part in self._flat(query).split("&"))
+        return "&".join(self._parameter(part, code, depth) for part in self._flat(query).split("&"))
 
-    def _parameter(self, part: str, code: bool) -> str:
+    def _parameter(self, part: str, code: bool, depth: int) -> str:
         name, mark, value = part.partition("=")
         plain = unquote_plus(name)
         if mark and value and (self.secret(plain) or (code and plain in ("code", "state"))):
             return f"{name}={self.mask}"
         if "%" not in part and "+" not in part and "://" not in part:
             return part
-        decoded = unquote_plus(value if mark else name)
-        shown = self._url(decoded) if "://" in decoded else self._text(decoded)
-        if shown == decoded:
-            return part
-        shown = quote(shown, safe="[]/:?=@…, ") if decoded != (value if mark else name) else shown
-        return f"{self._text(name)}{mark}{shown}" if mark else shown
+        written = decoded = value if mark else name
+        while depth <= _NESTED_MAX:
+            before, decoded, depth = decoded, unquote_plus(decoded), depth + 1
+            shown = self._url(decoded, depth) if "://" in decoded else self._text(decoded)
+            if shown != decoded:
+                shown = quote(shown, safe="[]/:?=@…, ") if decoded != written else shown
+                return f"{self._text(name)}{mark}{shown}" if mark else shown
+            if decoded == before or "%" not in decoded:
+                break
+        return part
 
 
 class _Walk:
@@ -362,7 +374,7 @@ class _Walk:
                 shown[CUT] = len(items) - len(shown)
                 break
             if isinstance(name, str):
-                under = named if named and name in ("value", "values") else str.__str__(name)
+                under = named if named and name.lower() in _GIVEN else str.__str__(name)
                 shown[self.of.text(name) if len(name) > 5 else name] = self.value(value, under)
             else:
                 under = _as_text(name) if isinstance(name, bytes) else ""
@@ -391,10 +403,15 @@ def _tells_nothing(value: Any, key: str) -> bool:
 
 
 def _named(items: Mapping[Any, Any]) -> str:
-    """The name that `{"name": "password", "value": …}` gives to its value."""
-    if "value" not in items and "values" not in items:
+    """The name that `{"name": "password", "value": …}` gives to its value, and the `loc` of pydantic to its `input`."""
+    if "input" in items and isinstance(place := items.get("loc"), (list, tuple)):
+        return ".".join(str(part) for part in place[:8])
+    if "value" in items or "values" in items:
+        name = items.get("name") or items.get("key") or items.get("header")
+    elif "Value" in items:
+        name = items.get("Name") or items.get("Key")
+    else:
         return ""
-    name = items.get("name") or items.get("key") or items.get("header")
     return _as_text(name) if isinstance(name, (str, bytes)) else ""
 
 

@@ -62,15 +62,14 @@ def _is_of_network(digits: str) -> bool:
 def is_iban(text: str) -> int:
     """How many characters of it are an IBAN: its country's length, and 1 modulo 97 (ISO 13616)."""
     wanted = _IBAN_LENGTHS.get(text[:2].upper(), 0)
-    end = next((i for i in range(wanted, len(text) + 1) if _size(text[:i]) == wanted), 0) if wanted else 0
-    plain = "".join(c for c in text[:end] if c.isalnum()).upper()
-    if not plain or text[end : end + 1].isalnum():
+    places = [i for i, c in enumerate(text) if c.isalnum()]
+    if not wanted or len(places) < wanted:
+        return 0
+    end = places[wanted - 1] + 1
+    plain = "".join(text[i] for i in places[:wanted]).upper()
+    if text[end : end + 1].isalnum():
         return 0
     return end if int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1 else 0
-
-
-def _size(text: str) -> int:
-    return sum(c.isalnum() for c in text)
 
 
 def is_clabe(text: str) -> int:

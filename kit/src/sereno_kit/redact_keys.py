@@ -71,6 +71,8 @@ def words_of(name: str) -> list[str]:
 def is_secret_name(name: str) -> bool:
     """Whether what stands under `name` is a secret or tells who somebody is, by its words alone."""
     words = [word for word in words_of(name[:_NAME_LENGTH_MAX]) if word not in _FILLERS]
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()  # `email_2` is another e-mail address.
     if not words:
         return False
     if len(words) == 1 and words[0] in WHOLE_NAMES:

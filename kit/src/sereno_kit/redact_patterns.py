@@ -69,12 +69,12 @@ _LONG = (
         "card",
         (),
         re.compile(
-            rf"(?<![\w.,])(?:\d{{13,19}}|\d{{4}}({_SEPARATOR})\d{{4}}\1\d{{4}}\1\d{{1,7}}"
-            rf"|\d{{4}}({_SEPARATOR})\d{{6}}\2\d{{4,5}})(?!\w|[.,]\d)"
+            rf"(?<![\w.])(?:\d{{13,19}}|\d{{4}}({_SEPARATOR})\d{{4}}\1\d{{4}}\1\d{{1,7}}"
+            rf"|\d{{4}}({_SEPARATOR})\d{{6}}\2\d{{4,5}})(?!\w|\.\d)"
         ),
         is_card,
     ),
-    Shape("clabe", (), re.compile(r"(?<![\w.,])(?:\d{18}|\d{3}[ -]\d{3}[ -]\d{11}[ -]\d)(?!\w|[.,]\d)"), is_clabe),
+    Shape("clabe", (), re.compile(r"(?<![\w.])(?:\d{18}|\d{3}[ -]\d{3}[ -]\d{11}[ -]\d)(?!\w|\.\d)"), is_clabe),
 )
 _CODED = (
     Shape(
@@ -148,11 +148,29 @@ _OPTION_IN_LIST = re.compile(
 )
 _NAMED_VALUE = re.compile(
     r"""
-    (?P<open>["'](?:name|key|header)\\{0,8}["']\s{0,2}:\s{0,2}\\{0,8}["'](?P<name>[\w.\- ]{2,80}+)
-    \\{0,8}["']\s{0,2},\s{0,2}\\{0,8}["']values?\\{0,8}["']\s{0,2}:\s{0,2})
+    (?P<open>["'](?i:name|key|header)\\{0,8}["']\s{0,2}:\s{0,2}\\{0,8}["'](?P<name>[\w.\- ]{2,80}+)
+    \\{0,8}["']\s{0,2},\s{0,2}\\{0,8}["'](?i:values?)\\{0,8}["']\s{0,2}:\s{0,2})
     (?P<value>\\{1,8}"[^"]*+"|"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')
     """,
     re.VERBOSE,
+)
+_PART_OF_FORM = re.compile(
+    r"""
+    (?P<open>;\s?name="(?P<name>[\w.\-\[\]]{2,80})"[^\r\n\\]{0,200}(?:(?:\r?\n|\\r\\n)[\w-]{1,40}:[^\r\n\\]{0,200}){0,4}
+    (?:\r?\n|\\r\\n){2})
+    (?P<value>[^\r\n\\]+)
+    """,
+    re.VERBOSE,
+)
+_INPUT_IN_REPR = re.compile(
+    r"""(?P<open>["']loc["']:\s?[(\[](?P<name>[^()\[\]\n]{1,200})[)\]][^{}\n]{0,400}?["']input["']:\s?)(?P<value>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')"""
+)
+_INPUT = re.compile(
+    r"(?m)^(?P<name>\S{1,200}+)(?P<open>\n  [^\n]{0,400}?input_value=)(?P<value>[^\n]{1,400}?)(?=, input_type=|$)"
+)
+"""As pydantic writes its errors: the place on one line, what was given there on the next."""
+_ELEMENT = re.compile(
+    r"(?P<open><(?P<name>[\w:.-]{2,80}+)(?:\s[^<>]{0,300}+)?>)(?P<value><!\[CDATA\[(?:[^\]]|\](?!\]>))*+\]\]>|[^<]{1,4096}+)(?=</)"
 )
 _LINE_NAMES = re.compile(
     r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s{0,3}[:=]\s{0,3}+)(?![bru]{1,2}[\"'])([^\r\n\"'\\{}\[\]]++)"
@@ -247,7 +265,21 @@ def couples(text: str, secret: Judge, mask: str) -> str:
 
     for shape in (_COUPLE, _OPTION_IN_LIST, _NAMED_VALUE):
         text = shape.sub(masked, text)
-    return text
+    if "loc" in text:
+        text = _INPUT_IN_REPR.sub(masked, text)
+    return _PART_OF_FORM.sub(masked, text) if "name=" in text else text
+
+
+def elements(text: str, secret: Judge, mask: str) -> str:
+    """`<password>…</password>`, and what pydantic's errors say was given for a secret."""
+
+    def masked(found: re.Match[str]) -> str:
+        if not secret(found["name"]) or not found["value"].strip():
+            return found[0]
+        name = found["name"] if found.re is _INPUT else ""
+        return f"{name}{found['open']}{mask}"
+
+    return _INPUT.sub(masked, _ELEMENT.sub(masked, text))
 
 
 def _end_of_group(text: str, at: int) -> int:
