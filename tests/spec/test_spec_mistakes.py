@@ -262,6 +262,13 @@ MISTAKES: list[tuple[str, str]] = [
     ("SER012", "flags: f\ndefine: [{name: a, type: number, default: 1}, {name: »a, type: number, default: 2}]\n"),
     ("SER038", "readiness: r\nitems: [{name: a, title: A, check: »runbook}]\n"),
     ("SER114", "readiness: r\nservices: [»wbe]\nitems: [{name: a, title: A}]\n"),
+    # Kits
+    ("SER143", SERVICE + "alerts: []\nkit: {admin: »http://8.8.8.8/-/kit}\n"),
+    ("SER143", SERVICE + "alerts: []\nkit: {admin: [»'https://pay.example/-/kit?x=1']}\n"),
+    ("SER143", SERVICE + "alerts: []\nkit: {admin: »scrape}\n"),
+    ("SER012", SERVICE + "alerts: []\nkit: {admin: [http://10.0.0.1, »http://10.0.0.1/-/kit/]}\n"),
+    ("SER144", SERVICE + "alerts: []\nkit: {admin: http://10.0.0.1:9104, token: »SERENO_SECRET}\n"),
+    ("SER022", SERVICE + "alerts: []\nkit: »{token: KIT_TOKEN}\n"),
     # Read otherwise by others
     ("SER135", SERVICE + "alerts: []\ntitle: »no\n"),
     ("SER135", SERVICE + "alerts: []\ntitle: »Off\n"),
@@ -313,4 +320,5 @@ def test_enough_mistakes_are_tried() -> None:
     beyond_a_text = {"SER112", "SER001", "SER002", "SER007", "SER093", "SER099", "SER124"}
     of_others = {code for code in CODES if code.startswith("SER10") or code >= "SER150"}
     of_others |= {"SER127", "SER128", "SER129", "SER130", "SER132", "SER133", "SER134", "SER137"}  # test_spec_expanding
+    of_others |= {"SER139", "SER142"}  # tests/delivery
     assert set(CODES) - {code for code, _ in MISTAKES} - of_others - beyond_a_text == set()

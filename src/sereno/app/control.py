@@ -26,6 +26,7 @@ from sereno.kernel.errors import Conflict, SpecError, UsageError
 from sereno.spec.model import Spec
 
 if TYPE_CHECKING:
+    from sereno.adapters.kit_admin import KitAdmins
     from sereno.adapters.notify.egress import Policy
     from sereno.adapters.samples.scraper import Scraper
     from sereno.adapters.samples.source import SampleSource
@@ -160,6 +161,13 @@ class Control:
         return FlagBoard(self)
 
     @cached_property
+    def kits(self) -> KitAdmins:
+        """What asks the admin endpoints of kits."""
+        from sereno.adapters.kit_admin import KitAdmins
+
+        return KitAdmins(self.settings.allowed_hosts)
+
+    @cached_property
     def rule_files(self) -> RuleFiles:
         """The rule files that the settings name."""
         from sereno.app.rule_files import RuleFiles
@@ -206,6 +214,8 @@ class Control:
                 last_first.callback(self.store.close)
             if self.recorded and self.recorded is not self.store:
                 last_first.callback(self.recorded.close)
+            if "kits" in self.__dict__:
+                last_first.push_async_callback(self.kits.aclose)
             if self.http:
                 last_first.push_async_callback(self.http.aclose)
             if self.scraper:

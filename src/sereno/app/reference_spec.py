@@ -18,7 +18,7 @@ from sereno.app.reference_objectives import EXTENDS, NAME, TITLE, ZONE
 
 MODULES = (
     "service", "objectives", "sli", "templates", "templates_work", "templates_business", "tiers",
-    "saturation", "policies", "people", "public", "workspace", "raw", "readiness", "expanding", "variables",
+    "saturation", "policies", "people", "public", "workspace", "raw", "readiness", "kit", "expanding", "variables",
     *delivery.MODULES,
     *monitoring.MODULES,
     *dashboards.MODULES,
@@ -57,6 +57,7 @@ HEADINGS = {
     "the addresses": "workspace · addresses",
     "what is kept raw": "service · raw",
     "what the workspace keeps raw": "workspace · raw",
+    "a kit": "service · kit",
     "a readiness": "readiness",
     "an item of readiness": "readiness · items[]",
     "the flags": "flags",
@@ -100,6 +101,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "status": "where the public sees it",
         "backtest": "what `sereno backtest` holds it to; by default what the workspace demands",
         "saturation": "what may fill up",
+        "kit": "where the kits of its replicas are looked at and overridden",
         "raw": "rules kept as they were found, passed through by `sereno build`",
         **delivery.SERVICE,
         **monitoring.SERVICE,
@@ -159,6 +161,12 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "prometheus": "Prometheus",
         "alertmanager": "Alertmanager",
         "runbooks": "where the spec's folder is read by people: a runbook's path is put behind it",
+    },
+    "a kit": {
+        "admin": "the admin endpoint of each replica, one address or a list; `scrape`: `/-/kit` where `scrape` has its "
+        "targets",
+        "token": "the environment variable of Sereno's process that has their token, with `KIT_TOKEN` in its name; "
+        "`SERENO_KIT_TOKEN` by default",
     },
     "a readiness": {
         "readiness": NAME,
@@ -393,6 +401,7 @@ TITLES = {
     "workspace": "The workspace",
     "raw": "What is kept raw",
     "readiness": "Readiness and flags",
+    "kit": "Kits",
     "expanding": "Environments, templates, defaults",
     "variables": "Variables",
     "people": "Teams, people, schedules, escalations",

@@ -43,6 +43,7 @@ LEAVES = frozenset((
     "recurrence.rrule", "templates_parts.bare", "templates_parts.statuses", "policies.somebody", "tiers._factor",
     "readiness._value", "readiness._when", "readiness._share",
     "workspace._share", "workspace._number", "service._links", "service.planned",
+    "kit._admin", "kit._variable",
 ))  # fmt: skip
 """Readers of single values that the schema knows by name."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sereno.app.words_explore import EXPLORE
 from sereno.app.words_flags import FLAGS
+from sereno.app.words_kits import KITS
 from sereno.app.words_places import PLACES
 from sereno.incidents.words import VOCABULARY
 from sereno.kernel.language import Phrases
@@ -191,4 +192,4 @@ _CONSOLE: Phrases = {
 _INCIDENTS: Phrases = {
     f"{kind}.{name}": phrase for kind in ("phase", "role") for name, phrase in VOCABULARY[kind].items()
 }
-PHRASES: Phrases = {**_CONSOLE, **_INCIDENTS, **EXPLORE, **FLAGS, **PLACES}
+PHRASES: Phrases = {**_CONSOLE, **_INCIDENTS, **EXPLORE, **FLAGS, **KITS, **PLACES}

@@ -322,6 +322,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class KitAdmin:
+    """Where the kits of a service's replicas answer operators, and the environment variable that has their token."""
+
+    addresses: tuple[str, ...]
+    token: str = "SERENO_KIT_TOKEN"  # noqa: S105 - a variable's name, not a secret
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """What is run."""
 
@@ -344,6 +352,7 @@ class Service:
     traces: Traces | None = None
     probes: tuple[Probe, ...] = ()
     raw: Raw = field(default_factory=Raw)
+    kit: KitAdmin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ alerts:
     runbook: runbooks/payments-down.md
     labels: {area: money}
 status: {page: public, component: Pagos}
+kit: {admin: scrape}         # see Kits below
 backtest: {recall: 99%}      # as in the workspace document, for this service alone
 ```
 """
@@ -71,7 +72,7 @@ def service(reading: Reading, node: Node) -> Service:
         required=("service", "team"),
         optional=("extends", "title", "description", "links", "scrape", "slos", "alerts", "status", "backtest",
                   "saturation", "deployment", "dashboards", "logs", "traces", "raw",
-                  "probes"),
+                  "probes", "kit"),
         planned=("runbooks", "experiments", "readiness", "flags"),
     )  # fmt: skip
     name = fields.read("service", values.name) or ""
@@ -88,13 +89,14 @@ def service(reading: Reading, node: Node) -> Service:
     if isinstance(node, Mapping) and not fields.has("slos") and not fields.has("alerts"):
         reading.complain("SER092", node, f"the service `{name}` has neither objectives nor alerts")
     slos = _objectives(reading, fields, name)
+    scrape = fields.read("scrape", values.items(_scrape, what="jobs", empty=True)) or ()
     return Service(
         name=name,
         team=team,
         description=fields.read("description", values.text) or "",
         title=fields.read("title", values.text) or name,
         links=fields.read("links", _links) or (),
-        scrape=fields.read("scrape", values.items(_scrape, what="jobs", empty=True)) or (),
+        scrape=scrape,
         slos=slos,
         alerts=fields.read("alerts", values.items(alert, what="alerts", empty=True)) or (),
         status_page=page,
@@ -106,7 +108,17 @@ def service(reading: Reading, node: Node) -> Service:
         dashboards=fields.read("dashboards", values.items(dashboard_named, what="dashboards", empty=True)) or (),
         saturation=fields.read("saturation", values.items(saturation, what="things that fill up", empty=True)) or (),
         **_delivery(fields, name, slos),
+        **_kit(fields, scrape),
     )
+
+
+def _kit(fields: Fields, scrape: tuple[ScrapeJob, ...]) -> dict[str, Any]:
+    """Where its kits answer operators; read by few, so imported only then."""
+    if not fields.has("kit"):
+        return {}
+    from sereno.spec.kit import kit
+
+    return {"kit": fields.read("kit", lambda r, n: kit(r, n, scrape))}
 
 
 def _objectives(reading: Reading, fields: Fields, service: str) -> tuple[Slo, ...]:

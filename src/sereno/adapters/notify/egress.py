@@ -42,7 +42,8 @@ class Refused(DeliveryError):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Public addresses are allowed; others only by name (`hosts`), by range (`networks`) or all (`allow_private`).
+    """Public addresses are allowed, unless `public` is off; others only by name (`hosts`), by range (`networks`) or
+    all (`allow_private`).
 
     Link-local addresses and the others where clouds keep their metadata are never allowed by `allow_private` alone.
     """
@@ -50,9 +51,10 @@ class Policy:
     hosts: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
     allow_private: bool = False
+    public: bool = True
 
     @staticmethod
-    def of(allowed: Iterable[str], *, allow_private: bool = False) -> Policy:
+    def of(allowed: Iterable[str], *, allow_private: bool = False, public: bool = True) -> Policy:
         """The policy that allows these host names, addresses and CIDR ranges beside what is public."""
         hosts, networks = set(), []
         for entry in allowed:
@@ -60,7 +62,7 @@ class Policy:
                 networks.append(ipaddress.ip_network(entry, strict=False))
             except ValueError:
                 hosts.add(entry.lower().rstrip("."))
-        return Policy(frozenset(hosts), tuple(networks), allow_private)
+        return Policy(frozenset(hosts), tuple(networks), allow_private, public)
 
     def allows(self, host: str, address: str) -> bool:
         """Whether `host`, having resolved to `address`, may be called."""
@@ -76,7 +78,7 @@ class Policy:
             return False
         if found in _METADATA or found in _NAT64_LOCAL:
             return False
-        return found.is_global or self.allow_private
+        return self.public if found.is_global else self.allow_private
 
 
 def _embedded(address: Address) -> Address:

@@ -36,6 +36,7 @@ COMMANDS = {
     "token": ("token:app", "Make and withdraw tokens of programs."),
     "page": ("page:app", "List, acknowledge and close pages."),
     "flags": ("flags:app", "Switches: see, turn on, off or up, explain."),
+    "kit": ("kit:app", "Running services: see and override breakers, features."),
     "incident": ("incident:app", "Declare, note, resolve and learn from incidents."),
 }
 

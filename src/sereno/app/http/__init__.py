@@ -39,6 +39,8 @@ def create_app(control: Control) -> FastAPI:
         flags,
         flags_api,
         health,
+        kits,
+        kits_api,
         prometheus,
         receive,
         signin,
@@ -54,7 +56,8 @@ def create_app(control: Control) -> FastAPI:
     )  # fmt: skip
     app.state.control = control
     # Routes are tried in order, and the public page is asked for most when the most depends on it.
-    parts = (status, health, signin, ack, api, tokens, prometheus, receive, actions, console, explore, flags, flags_api)
+    parts = (status, health, signin, ack, api, tokens, prometheus, receive, actions, console, explore, flags, flags_api,
+             kits, kits_api)  # fmt: skip
     for part in parts:
         app.include_router(part.router(control))
     app.include_router(flags_api.ofrep(control))

@@ -30,6 +30,8 @@ _PATHS = {
     "link": '<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1'
     'M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1"/>',
     "flags": '<rect x="3" y="7" width="18" height="10" rx="5"/><circle cx="16" cy="12" r="2.6"/>',
+    "kits": '<path d="M2.5 16h3.9M17.6 16h3.9M9.1 14.8l6.1-7"/>'
+    '<circle cx="8" cy="16" r="1.6"/><circle cx="16" cy="16" r="1.6"/>',
     "status": '<path d="M4 20V10M9.3 20V4M14.6 20v-8M20 20V7"/>',
 }  # fmt: skip
 

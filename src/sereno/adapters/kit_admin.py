@@ -1,0 +1,197 @@
+"""Asks the admin endpoints of kits how their programs stand, and passes on what operators command.
+
+They are asked where the spec says, and nowhere else: redirects are not followed, bodies are bounded, all of an answer
+must come in time. Plain http goes to private addresses only, for the token travels in it. A replica that does not
+answer, or says something else than a kit would, is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx
+
+from sereno import __version__
+from sereno.adapters.kit_view import KitView, Unreadable, kit_view, parse
+from sereno.adapters.notify.egress import Policy, Refused, Resolve, guarded_client, resolve_host
+
+SECONDS_MAX = 4.0
+"""For one answer, from the first byte sent to the last one read."""
+BODY_BYTES_MAX = 512 * 1024
+AT_ONCE = 32
+"""Replicas that are asked at the same time."""
+Outcome = Literal["obeyed", "refused", "unreached", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a replica said of itself: `view`, or `trouble`, why nothing is known of it."""
+
+    address: str
+    view: KitView | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a command at one replica.
+
+    `obeyed`: it said so, and `answer` how it stands now. `refused`: it said no, and is as it was. `unreached`: nothing
+    was sent. `unknown`: it was sent, and whether it is obeyed nobody knows.
+    """
+
+    address: str
+    outcome: Outcome
+    said: str = ""
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is commanded: the words of the path below the endpoint, and the body."""
+
+    path: tuple[str, ...]
+    operator: str
+    reason: str
+    seconds: float | None = None
+    more: Mapping[str, str] | None = None
+
+
+class KitAdmins:
+    """Talks to admin endpoints.
+
+    Args:
+        allowed: hosts and ranges that policy allows besides private ones, as the setting `allowed_hosts` has them.
+        seconds: how long one replica may take for one answer.
+    """
+
+    def __init__(
+        self, allowed: Iterable[str] = (), *, seconds: float = SECONDS_MAX, resolve: Resolve = resolve_host
+    ) -> None:
+        self._seconds = seconds
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._allowed = tuple(allowed)
+        self._resolve = resolve
+        self._clients: dict[str, httpx.AsyncClient] = {}
+
+    async def look(self, address: str, token: str) -> Look:
+        """How the replica at `address` stands. Never raises for what a replica may do."""
+        try:
+            status, body = await self._asked("GET", address + "/", token, {})
+            if status != 200:
+                return Look(address, trouble=_meaning(status))
+            return Look(address, kit_view(parse(body)))
+        except _Trouble as trouble:
+            return Look(address, trouble=trouble.said)
+        except Unreadable as error:
+            return Look(address, trouble=str(error))
+
+    async def command(self, address: str, token: str, order: Order) -> Told:
+        """Pass `order` on to the replica at `address`. Never raises for what a replica may do.
+
+        Raises ValueError for a path that would lead out of the endpoint.
+        """
+        if any(word in ("", ".", "..") for word in "/".join(order.path).split("/")):
+            raise ValueError("there is no such name")
+        url = "/".join((address, *(quote(word, safe="") for word in order.path)))
+        body: dict[str, Any] = {"reason": order.reason, **(order.more or {})}
+        if order.seconds is not None:
+            body["seconds"] = order.seconds
+        try:
+            status, said = await self._asked("POST", url, token, {"X-Operator": order.operator}, body)
+        except _Trouble as trouble:
+            return Told(address, "unknown" if trouble.sent else "unreached", trouble.said)
+        if status >= 500 or 300 <= status < 400 or status < 200:
+            return Told(address, "unknown", _meaning(status))
+        if status != 200:
+            return Told(address, "refused", _title(said) or _meaning(status))
+        try:
+            return Told(address, "obeyed", answer=parse(said))
+        except Unreadable as error:
+            return Told(address, "unknown", str(error))
+
+    async def aclose(self) -> None:
+        """Close idle connections."""
+        for client in self._clients.values():
+            await client.aclose()
+
+    def _client(self, scheme: str) -> httpx.AsyncClient:
+        """The client of that scheme, made when first needed: reading the certificates of the world takes a while."""
+        if scheme not in self._clients:
+            policy = Policy.of(self._allowed, allow_private=True, public=scheme == "https")
+            self._clients[scheme] = guarded_client(policy, timeout_seconds=self._seconds, resolve=self._resolve)
+        return self._clients[scheme]
+
+    async def _asked(
+        self, method: str, url: str, token: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
+    ) -> tuple[int, bytes]:
+        every = {
+            "Accept": "application/json", "Accept-Encoding": "identity", "Authorization": f"Bearer {token}",
+            "User-Agent": f"sereno/{__version__}", "Connection": "close", **headers,
+        }  # fmt: skip
+        async with self._places:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    client = self._client("https" if url.startswith("https://") else "http")
+                    wait = httpx.Timeout(self._seconds, connect=self._seconds / 2)
+                    async with client.stream(method, url, headers=every, json=body, timeout=wait) as response:
+                        return response.status_code, await _whole(response)
+            except TimeoutError:
+                raise _Trouble(f"no complete answer within {self._seconds:g} s") from None
+            except Refused:
+                raise _Trouble("policy does not allow calling this address", sent=False) from None
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                raise _Trouble(f"it cannot be reached ({type(error).__name__})", sent=False) from None
+            except httpx.TimeoutException:
+                raise _Trouble(f"no complete answer within {self._seconds:g} s") from None
+            except httpx.HTTPError as error:
+                raise _Trouble(f"the connection failed ({type(error).__name__})") from None
+            except (httpx.InvalidURL, UnicodeError, ValueError):
+                raise _Trouble("the address or the token cannot be used", sent=False) from None
+
+
+class _Trouble(Exception):
+    """No answer; `sent` says whether the question may have arrived."""
+
+    def __init__(self, said: str, *, sent: bool = True) -> None:
+        super().__init__(said)
+        self.said = said
+        self.sent = sent
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    """The body, as it is and not unpacked. Raises _Trouble for one that is larger than any kit's."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _Trouble("its answer is packed, which was not asked for")
+    found = bytearray()
+    async for chunk in response.aiter_raw():
+        found += chunk
+        if len(found) > BODY_BYTES_MAX:
+            raise _Trouble(f"it says more than {BODY_BYTES_MAX // 1024} KiB")
+    return bytes(found)
+
+
+def _meaning(status: int) -> str:
+    if 300 <= status < 400:
+        return f"it answers {status}; redirects are not followed"
+    known = {
+        401: "it does not take our token (401)",
+        404: "there is no admin endpoint here (404): the kit there has no token, or another path",
+        429: "it has had too many wrong tokens from us (429)",
+    }
+    return known.get(status, f"it answers {status}")
+
+
+def _title(body: bytes) -> str:
+    """What a problem (RFC 9457) is called, in one line."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    title = found.get("title") if isinstance(found, dict) else None
+    return " ".join(title.split())[:200] if isinstance(title, str) else ""
