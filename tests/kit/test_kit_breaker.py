@@ -307,6 +307,24 @@ class TestHalfOpen:
         lost.raises(Transient())
         assert breaker.state == "closed"
 
+    def test_where_calls_are_rare_it_closes_all_the_same(self) -> None:
+        clock = FakeClock()
+        made, breaker = opened(clock, probes=3, half_open_max=60.0)
+        for _ in range(3):
+            clock.advance(3600)
+            succeed(made)
+        assert breaker.state == "closed"
+
+    def test_where_probes_say_nothing_it_goes_on_asking(self) -> None:
+        clock = FakeClock()
+        made, breaker = opened(clock, probes=1, half_open_max=60.0)
+        for _ in range(10):
+            clock.advance(50)
+            fail(made, error=ClientError())
+        assert breaker.state == "half_open"
+        succeed(made)
+        assert breaker.state == "closed"
+
     def test_slow_probes_open_it_again(self) -> None:
         clock = FakeClock()
         made, breaker = opened(clock, probes=1, slow_call=1.0)

@@ -55,10 +55,11 @@ class Breaker(RuleBasedStateMachine):
     def admits(self, now: float) -> bool:
         if self.state == "open" and now >= self.until:
             self.turn("half_open", until=now + HALF_OPEN_MAX)
-        elif self.state == "half_open" and now >= self.until:
+        elif self.state == "half_open" and now >= self.until and self.permits + len(self.ended) < PROBES:
             self.turn("open", until=now + OPEN_FOR)
         if self.state == "half_open" and self.permits:
             self.permits -= 1
+            self.until = now + HALF_OPEN_MAX
             return True
         return self.state in ("closed", "forced_closed")
 

@@ -15,6 +15,7 @@ from sereno_kit.errors import Transient
 from sereno_kit.metrics.registry import Registry, use
 from sereno_kit.resilience.hedge import Hedge
 from sereno_kit.resilience.pipeline import Pipeline
+from sereno_kit.resilience.rate_limit import RateLimit
 from sereno_kit.testing.clock import FakeClock
 
 
@@ -108,6 +109,14 @@ async def test_a_failure_while_another_is_under_way_waits_for_that_one() -> None
     assert await piped(eager()).acall(attempts) == "second"
     attempts = Attempts((0.03, Response()), (0.05, "second"))
     assert await piped(eager()).acall(attempts) == "second", "a response that says 503 is not one to prefer"
+
+
+async def test_a_second_attempt_that_is_refused_within_does_not_end_the_first() -> None:
+    made = Pipeline("search", (eager(), RateLimit.token_bucket(rate=0.001, burst=1)), SYSTEM)
+    made.bind()
+    attempts = Attempts((0.05, "answer"), "never")
+    assert await made.acall(attempts) == "answer"
+    assert (attempts.begun, attempts.cancelled) == (1, 0)
 
 
 async def test_where_all_fail_the_first_failure_is_raised() -> None:

@@ -376,6 +376,20 @@ def test_configured_twice_is_written_once(program: Program) -> None:
     assert len(program.lines) == 3
 
 
+def test_lines_need_no_lock_of_loggings(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(self: logging.Handler, record: logging.LogRecord) -> bool:  # as Python 3.13 has it
+        passed = self.filter(record)
+        if passed:
+            with self.lock:  # type: ignore[union-attr]
+                self.emit(record)
+        return bool(passed)
+
+    program.configure()
+    monkeypatch.setattr(logging.Handler, "handle", handle)
+    logging.getLogger("shop").warning("still here")
+    assert [line["message"] for line in program.lines] == ["still here"]
+
+
 def test_closing_gives_back(program: Program) -> None:
     terminal, root = logging.StreamHandler(sys.stderr), logging.getLogger()
     root.addHandler(terminal)

@@ -47,6 +47,14 @@ def piped(clock: FakeClock, *policies: Policy) -> Pipeline:
     return made
 
 
+def test_users_may_be_numbers(clock: FakeClock) -> None:
+    pipe = piped(clock, RateLimit.token_bucket(rate=1, burst=1, key=lambda user: user))
+    for user in (0, 7):
+        assert pipe.call(lambda user: user, user) == user
+        with pytest.raises(RateLimited):
+            pipe.call(lambda user: user, user)
+
+
 def test_what_comes_faster_than_the_rule_is_refused_and_told_when_to_come_back(
     clock: FakeClock, registry: Registry
 ) -> None:

@@ -164,6 +164,20 @@ class TestThreads:
         assert not thread.is_alive()
         assert made.call(threading.current_thread) is not thread
 
+    def test_where_no_thread_is_to_be_had_nothing_leaks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        policy = Timeout(5.0, thread=True, threads=1)
+        made = guard(policy, clock=SYSTEM)
+
+        def none_left(self: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(BulkheadFull):
+                made.call(lambda: 7)
+        assert policy.view()["busy"] == 0
+        assert made.call(lambda: 8) == 8
+
     def test_threads_are_used_again(self) -> None:
         made = guard(Timeout(5.0, thread=True), clock=SYSTEM)
         seen = set()

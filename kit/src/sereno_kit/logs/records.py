@@ -63,6 +63,13 @@ class Lines(logging.Handler):
         except Exception as error:
             _count(error)
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As `logging` does, without its lock, which Python 3.13 takes whether or not there is one."""
+        passed: Any = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
+
     def createLock(self) -> None:  # noqa: N802 - logging's name
         """None is needed: the sink has its own, and everything before it belongs to the line."""
         self.lock = None

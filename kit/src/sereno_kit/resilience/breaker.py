@@ -54,7 +54,7 @@ class CircuitBreaker(Policy):
         open_growth: by what `open_for` is multiplied each time the probes fail again.
         open_for_max: the most that it grows to, in seconds.
         probes: calls admitted to judge whether the dependency is well again.
-        half_open_max: seconds after which probes that have not come back are taken for failed.
+        half_open_max: seconds after the latest probe at which those that have not come back are taken for failed.
         failures: which errors count, instead of the above.
         failed: which results count as failures, instead of the above.
 
@@ -205,12 +205,13 @@ class CircuitBreaker(Policy):
             if era.state == "open" and now >= era.until:
                 era = self._era = _Era("half_open", permits=self.probes, until=now + self.half_open_max)
                 note = "half_opened", {"probes": self.probes}
-            elif era.state == "half_open" and now >= era.until:
+            elif era.state == "half_open" and now >= era.until and era.permits + era.done < self.probes:
                 note = self._open(now, "probes did not come back")
                 era = self._era
             admitted = era.admits or era.permits > 0
             if era.permits > 0:
                 era.permits -= 1
+                era.until = now + self.half_open_max  # calls may be rare: it is this probe's time, not all probes'
             wait = max(0.0, era.until - now) if era.state == "open" else self.open_for
         if note is not None:
             self._tell(*note)

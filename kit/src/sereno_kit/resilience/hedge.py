@@ -86,7 +86,7 @@ class Hedge(Policy):
             if delay is None:
                 result = await inner(function, args, kwargs)
             else:
-                result = await self._race(lambda: asyncio.ensure_future(inner(function, args, kwargs)), delay)
+                result = await self._race(lambda: asyncio.ensure_future(_tried(inner, function, args, kwargs)), delay)
             self._seen(begun)
             return result
 
@@ -241,6 +241,11 @@ class _Recent:
         if self._count >= self._LEAST and (self.value is None or self._count % self._EVERY == 0):
             ordered = sorted(self._values)
             self.value = ordered[min(len(ordered) - 1, int(self._quantile * len(ordered)))]
+
+
+async def _tried(inner: AsyncCall, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """An attempt as a task of its own, also where a policy within refuses it before there is anything to await."""
+    return await inner(function, args, kwargs)
 
 
 def _succeeded(task: asyncio.Future[Any]) -> bool:

@@ -86,7 +86,7 @@ class RateLimit(Policy):
 
         def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             patience = self._patience()
-            wait = take(key(*args, **kwargs) or "" if key else "", 1, patience)
+            wait = take(_text(key(*args, **kwargs)) if key else "", 1, patience)
             if wait > 0:
                 self._judge(wait, patience)
                 sleep(wait)
@@ -109,7 +109,7 @@ class RateLimit(Policy):
             return inner(function, args, kwargs)
 
         def limited_by_key(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            wait = take(key(*args, **kwargs) or "")  # type: ignore[misc]
+            wait = take(_text(key(*args, **kwargs)))  # type: ignore[misc]
             if wait > 0:
                 judge(wait, 0.0)
             return inner(function, args, kwargs)
@@ -122,7 +122,7 @@ class RateLimit(Policy):
 
         async def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             patience = self._patience()
-            mine = key(*args, **kwargs) or "" if key else ""
+            mine = _text(key(*args, **kwargs)) if key else ""
             wait = await take(mine, 1, patience)
             if wait > 0:
                 self._judge(wait, patience)
@@ -143,7 +143,7 @@ class RateLimit(Policy):
     @contextmanager
     def _block(self) -> Iterator[None]:
         patience = self._patience()
-        wait = self._bound.take(self._key() or "" if self._key else "", 1, patience)
+        wait = self._bound.take(_text(self._key()) if self._key else "", 1, patience)
         if wait > 0:
             self._judge(wait, patience)
             self._clock.sleep(wait)
@@ -177,3 +177,8 @@ class RateLimit(Policy):
         self._refused += 1
         self._count_rejected()
         raise RateLimited(f"more than {self.rule.quota} in {self.rule.window_seconds:g} s", retry_after=wait)
+
+
+def _text(key: object) -> str:
+    """Of a key: users are numbers as often as texts."""
+    return key if type(key) is str else "" if key is None else str(key)

@@ -69,10 +69,19 @@ class Workers:
             self.busy += 1
             new = self._threads < self.busy
             self._threads += new
-        self._jobs.put(job)
         if new:
-            Thread(target=self._serve, args=(self._jobs,), name="sereno-timeout", daemon=True).start()
+            self._begin()
+        self._jobs.put(job)
         return job
+
+    def _begin(self) -> None:
+        try:
+            Thread(target=self._serve, args=(self._jobs,), name="sereno-timeout", daemon=True).start()
+        except RuntimeError as error:
+            with self._lock:
+                self.busy -= 1
+                self._threads -= 1
+            raise BulkheadFull("no more threads are to be had") from error
 
     def _serve(self, jobs: SimpleQueue[Job]) -> None:
         from queue import Empty
