@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Callable, Iterator, Set
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
@@ -109,3 +112,46 @@ def test_secrets_some_addresses_deep_are_found_and_depths_beyond_do_no_harm() ->
     assert isinstance(redactor.url(deep), str)
     assert redactor.failures == 0
     assert redactor.url(f"https://h/?a=https://h/?b=https://h/?password={SECRET}").endswith(MASK)
+
+
+class Endless(Set[int]):
+    def __contains__(self, one: object) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()
+
+
+class EndlessList(list[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.repeat("again")
+
+    def __getitem__(self, index: Any) -> Any:
+        return self
+
+
+class Liar:
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError("guess")
+
+
+@pytest.mark.parametrize("hostile", [Endless, lambda: EndlessList([1]), Liar], ids=["set", "list", "class"])
+def test_objects_without_end_or_class_cost_little_and_what_is_beside_them_stays(hostile: Callable[[], object]) -> None:
+    shown = Redactor(items_max=100).redact({"hostile": hostile(), "password": SECRET, "order": 7})
+    if hostile is Liar:
+        assert shown == {"hostile": "[unredactable]", "password": MASK, "order": 7}
+    else:
+        assert len(shown["hostile"]) <= 101
+        assert SECRET not in repr(shown)
+
+
+def test_one_call_looks_at_a_bounded_number_of_characters() -> None:
+    redactor = Counted()
+    shown = redactor.redact([f"{number} password={SECRET} {'x' * 16_000}" for number in range(1_000)])
+    assert redactor.looked_at < 20 * 16_384
+    assert SECRET not in repr(shown)
+    assert shown[-1] == "[cut]"

@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_plus
 from uuid import UUID
@@ -30,6 +31,8 @@ UNREDACTABLE = "[unredactable]"
 CYCLE, TOO_DEEP, CUT = "[cycle]", "[too deep]", "[cut]"
 _CLEAN_TEXTS_KEPT, _CLEAN_TEXT_MAX = 4096, 96
 _LOOK_AHEAD = 1024
+_TEXTS_OF_A_CALL = 16
+"""Texts of full length that one call looks at; a line of the log could hold no more of them."""
 _NESTED_MAX = 3
 """How often an address is looked for within a parameter of another, or a parameter decoded: nobody makes it costly."""
 _AS_THEY_ARE = frozenset({bool, type(None), float, datetime, date, time, timedelta, UUID, complex})
@@ -279,12 +282,13 @@ class Redactor:
 class _Walk:
     """One value's way through: what it is inside of, and how much it may still show."""
 
-    __slots__ = ("inside", "left", "of")
+    __slots__ = ("characters", "inside", "left", "of")
 
     def __init__(self, of: Redactor) -> None:
         self.of = of
         self.inside: set[int] = set()
         self.left = of._items_max
+        self.characters = _TEXTS_OF_A_CALL * of._text_max
 
     def value(self, value: Any, key: str) -> Any:
         kind = type(value)
@@ -304,6 +308,9 @@ class _Walk:
     def _text(self, text: str, key: str) -> str:
         if text in self.of._clean:
             return text
+        self.characters -= min(len(text), self.of._text_max)
+        if self.characters < 0:
+            return CUT
         low = key.lower() if key else ""
         if low in _STATEMENTS or low.endswith((".statement", ".query.text")):
             return self.of.sql(text)
@@ -321,18 +328,18 @@ class _Walk:
         return number if patterns.numbers(text, self.of.mask) == text else self.of.mask
 
     def _other(self, value: Any, key: str) -> Any:
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return self._bytes(bytes(value), key)
-        if isinstance(value, str):
-            return self._text(str.__str__(value), key)
-        if isinstance(value, (int, float, Decimal, Enum)):
-            return self._scalar(value, key)
         if id(value) in self.inside:
             return CYCLE
         if len(self.inside) >= self.of._depth_max:
             return TOO_DEEP
         self.inside.add(id(value))
         try:
+            if isinstance(value, (bytes, bytearray, memoryview)):
+                return self._bytes(bytes(value), key)
+            if isinstance(value, str):
+                return self._text(str.__str__(value), key)
+            if isinstance(value, (int, float, Decimal, Enum)):
+                return self._scalar(value, key)
             return self._container(value, key)
         except Exception:
             return self.of._gave_up()  # Only of this one; what stands beside it stays.
@@ -360,7 +367,7 @@ class _Walk:
         if isinstance(value, (list, tuple)):
             return self._sequence(value, key)
         if isinstance(value, (AbstractSet, deque)):
-            return [self.value(one, key) for one in list(value)[: self.left + 1]]
+            return [self.value(one, key) for one in islice(value, max(0, self.left) + 1)]
         if isinstance(value, BaseException):
             return self.of._text(f"{type(value).__qualname__}: {value}")
         parts = _parts_of(value)
@@ -386,7 +393,7 @@ class _Walk:
             name = _as_text(items[0])
             if _NAME.fullmatch(name) and self.of.secret(name) and not _tells_nothing(items[1], name):
                 return [items[0], self.of.mask] if isinstance(items, list) else (items[0], self.of.mask)
-        shown = [self.value(one, key) for one in items[: self.left + 1]]
+        shown = [self.value(one, key) for one in islice(items, max(0, self.left) + 1)]
         for i in range(1, len(shown)):
             option = items[i - 1]
             if type(option) is str and option[:2] in _OPTIONS and len(option) <= 64 and self.of.secret(option):
