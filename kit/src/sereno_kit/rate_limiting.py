@@ -85,6 +85,7 @@ class Limits:
             for name, limiter in self._limiters
         )
         self._count: Callable[..., None] | None = None
+        self._declare()
 
     def exempt(self, path: str) -> bool:
         """Whether `path` is not limited."""
@@ -156,19 +157,23 @@ class Limits:
             ]
         return headers
 
-    def _counted(self, name: str) -> None:
-        if self._count is None:
+    def _declare(self) -> None:
+        """Each limit at zero, before anybody meets it: a rate cannot see a count that begins at one."""
+        try:
             from sereno_kit.metrics.registry import current
 
-            names = [name for name, _ in self._limiters]
-            self._count = (
-                current()
-                .counter("http_requests_rate_limited_total", "Requests answered 429, by the limit they met", limit=None)
-                .inc
+            count = current().counter(
+                "http_requests_rate_limited_total", "Requests answered 429, by the limit they met", limit=None
             )
-            for one in names:
-                self._count(0, limit=one)
-        self._count(limit=name)
+            for name, _ in self._limiters:
+                count.inc(0, limit=name)
+            self._count = count.inc
+        except Exception as error:
+            failed("rate_limiting", error)
+
+    def _counted(self, name: str) -> None:
+        if self._count is not None:
+            self._count(limit=name)
 
 
 class RateLimiting:
