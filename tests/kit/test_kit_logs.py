@@ -184,7 +184,7 @@ def test_a_cycle_and_a_tower(program: Program) -> None:
 
 def test_a_line_has_an_end(program: Program) -> None:
     program.configure()
-    logs.get_logger("a").info("x", **{f"f{i}": "y" * 16_000 for i in range(100)})
+    logs.get_logger("a").info("x", **{f"f{i}": "é" * 16_000 for i in range(100)})
     assert len(program.text) <= LINE_BYTES_MAX
     assert program.line["message"] == "x"
     assert program.line["line_cut"] is True
