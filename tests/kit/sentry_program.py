@@ -35,8 +35,7 @@ def start(dsn: str, redactor: Redactor | None = None, **options: Any) -> sentry.
 def one_error(dsn: str) -> None:
     """What an unhandled error of a request looks like."""
     start(dsn)
-    context.request_id.set("req-12345678")
-    context.trace.set(Trace("a" * 32, "b" * 16))
+    request, trace = context.request_id.set("req-12345678"), context.trace.set(Trace("a" * 32, "b" * 16))
     with sentry.scope():
         sentry_sdk.set_user({"id": "u-7", "email": "ana@example.com", "ip_address": "10.0.0.7"})
         sentry_sdk.add_breadcrumb(message=f"password={VALUE}", category="auth", data={"token": VALUE})
@@ -46,6 +45,8 @@ def one_error(dsn: str) -> None:
             raise ValueError(f"could not pay {order}")
         except ValueError as error:
             sentry.capture(error, route="/orders/{id}", request_id="req-12345678")
+    context.request_id.reset(request)
+    context.trace.reset(trace)
     sentry_sdk.capture_message("after")
     sentry.close()
 

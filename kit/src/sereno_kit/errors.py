@@ -15,6 +15,7 @@ KitError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
@@ -133,6 +134,27 @@ class DeadlineExceeded(Transient):
 
     status = 504
     title = "Took too long"
+
+
+_GIVEN_UP = "__sereno_given_up__"
+_CAUSES_MAX = 10
+
+
+def give_up(error: BaseException) -> None:
+    """Remember on `error` that this program has tried again already, in vain: its callers are asked not to."""
+    with suppress(Exception):  # one that takes no attributes; its callers may then try again
+        setattr(error, _GIVEN_UP, True)
+
+
+def given_up(error: BaseException | None) -> bool:
+    """Whether `error`, or what it was raised from, was tried again already, in vain."""
+    for _ in range(_CAUSES_MAX):
+        if error is None:
+            return False
+        if getattr(error, _GIVEN_UP, False) is True:
+            return True
+        error = error.__cause__
+    return False
 
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from sereno_kit.asgi import App, KitMiddleware
-from sereno_kit.routes import SAID
 
 if TYPE_CHECKING:
     from sereno_kit.kit import Kit
@@ -20,9 +19,14 @@ def wrap(app: Any, kit: Kit) -> Any:
         install(app, kit)
         return app
     if _is_a(app, "litestar.app.Litestar"):
-        return _litestar(app, kit)
+        from sereno_kit import litestar
+
+        litestar.install(app, kit)
+        return app
     if _is_a(app, "django.core.handlers.asgi.ASGIHandler"):
-        _django_routes(app)
+        from sereno_kit import django
+
+        kit.at_close.append(django.attach(app, kit))
         return _around(app, kit)
     if _is_asgi(app):
         return _around(app, kit)
@@ -47,30 +51,6 @@ def traced(middleware: KitMiddleware, kit: Kit) -> Any:
 
 def _around(app: App, kit: Kit) -> Any:
     return traced(KitMiddleware(app, kit), kit)
-
-
-def _litestar(app: Any, kit: Kit) -> Any:
-    """Litestar's lifespan does not pass its handler, so that it is heard by its hooks."""
-    original = app.asgi_handler
-    app.asgi_handler = traced(KitMiddleware(original, kit, app), kit)
-    app.on_startup.append(kit.start)
-    app.on_shutdown.append(kit.aflush)
-    kit.at_close.append(lambda: setattr(app, "asgi_handler", original))
-    return app
-
-
-def _django_routes(handler: Any) -> None:
-    """Let Django say in the scope which route it has found."""
-    original = handler.resolve_request
-
-    def resolve_request(request: Any) -> Any:
-        match = original(request)
-        scope = getattr(request, "scope", None)
-        if scope is not None:
-            scope[SAID] = "/" + match.route.lstrip("^").removeprefix("/")
-        return match
-
-    handler.resolve_request = resolve_request
 
 
 def _is_a(app: Any, name: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import Token
 from sys import modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sereno_kit import context, traces
 from sereno_kit.clock import new_id, new_span_id
@@ -34,6 +35,7 @@ class Observer:
         http: where requests are counted; nowhere, if not given.
         access: where each leaves a line; nowhere, if not given.
         capture: what errors that nobody handled are told to (Sentry).
+        isolated: what each request runs inside of, so that what one tells Sentry of itself is not seen in another.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Observer:
         http: HttpMetrics | None = None,
         access: AccessLog | None = None,
         capture: Callable[..., None] | None = None,
+        isolated: Callable[[], AbstractContextManager[Any]] | None = None,
     ) -> None:
         self.monotonic = clock.monotonic
         self.http = http
         self.access = access
         self.capture = capture
+        self.isolated = isolated
         self.otel = False
         """Whether OpenTelemetry runs, although its SDK is not imported: another one behind its API."""
 
@@ -84,6 +88,7 @@ class Observation:
     __slots__ = (
         "_deadline_token",
         "_id_token",
+        "_isolation",
         "_trace_token",
         "answered",
         "client",
@@ -131,6 +136,7 @@ class Observation:
         self.trace: Trace | None = None
         self._trace_token: Token[Trace | None] | None = None
         self._deadline_token: Token[float | None] | None = None
+        self._isolation: AbstractContextManager[Any] | None = None
         self.request_id = new_id() if request_id is None else context.accept_request_id(request_id)
         self._id_token = context.request_id.set(self.request_id)
         try:
@@ -144,6 +150,10 @@ class Observation:
             if counted and observer.http is not None:
                 self.counted = True
                 observer.http.begin(method)
+            if observer.isolated is not None:
+                isolation = observer.isolated()
+                isolation.__enter__()
+                self._isolation = isolation
         except Exception as error:
             failed("middleware", error)
 
@@ -166,7 +176,7 @@ class Observation:
         observer, trace = self.observer, self.trace
         duration = observer.monotonic() - self.started_at
         status, fault = self.status, None
-        if not complete or self.error is not None:
+        if not complete or self.error is not None or not status:
             status, fault = self._verdict(complete)
         if self.counted and observer.http is not None:
             observer.http.end(self.method, route, status, duration, fault, trace)
@@ -191,6 +201,12 @@ class Observation:
 
     def leave(self) -> None:
         """Nobody below knows of this request any more."""
+        if self._isolation is not None:
+            isolation, self._isolation = self._isolation, None
+            try:
+                isolation.__exit__(None, None, None)
+            except Exception as error:
+                failed("sentry", error)
         try:
             context.request_id.reset(self._id_token)
             if self._trace_token is not None:
@@ -231,8 +247,8 @@ def category(error: BaseException) -> str:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether somebody of ours must look: not what was refused on purpose, nor the caller's own fault."""
-    return not (isinstance(error, KitError) and error.category in (Category.CLIENT, Category.REJECTED))
+    """Whether somebody of ours must look: the kit's own errors are answers, unless they say that we are at fault."""
+    return not isinstance(error, KitError) or error.category is Category.INTERNAL
 
 
 def _next_span(traceparent: str) -> Trace | None:

@@ -169,7 +169,9 @@ def sentry(kit: Kit, options: Sentry | None) -> None:
         return
     from sereno_kit import sentry
 
-    sentry.configure(options, kit.redactor, kit.service, kit.environment, kit.version)
+    reporting = sentry.configure(options, kit.redactor, kit.service, kit.environment, kit.version)
+    kit.at_flush.append(reporting.flush)
+    kit.at_close.append(reporting.close)
 
 
 def problems(kit: Kit, options: Problems | None) -> None:
@@ -188,13 +190,13 @@ def observer(kit: Kit, options: Metrics | None, *, sentry: bool) -> None:
         from sereno_kit.metrics.http import HttpMetrics
 
         http = HttpMetrics(kit.metrics, options, kit.slo_latency)
-    capture = None
+    capture = isolated = None
     if sentry:
         from sereno_kit import sentry as errors
 
-        capture = errors.capture
+        capture, isolated = errors.capture, errors.scope
     access = kit.logging.access if kit.logging is not None else None
-    kit.observer = Observer(clock=kit.clock, http=http, access=access, capture=capture)
+    kit.observer = Observer(clock=kit.clock, http=http, access=access, capture=capture, isolated=isolated)
     kit.at_start.append(lambda: _look_for_traces(kit.observer))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sereno_kit.errors import Category, KitError, classify
+from sereno_kit.errors import Category, KitError, classify, given_up
 
 if TYPE_CHECKING:
     from sereno_kit.options import Problems
@@ -97,6 +97,7 @@ def problem(
         language=language,
         types=types,
         html=html,
+        final=given_up(error),
     )
 
 
@@ -179,9 +180,13 @@ def rendered(
     language: str = "en",
     types: str = "",
     html: bool = False,
+    final: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A problem of which everything is known; for those that are not exceptions."""
+    """A problem of which everything is known; for those that are not exceptions.
+
+    `final` says that this program has tried again itself, so that layers of callers do not multiply.
+    """
     seconds = retry_seconds(retry_after)
     headers: Headers = [
         ("content-type", "text/html; charset=utf-8" if html else JSON),
@@ -191,6 +196,8 @@ def rendered(
     ]
     if seconds is not None:
         headers.append(("retry-after", str(seconds)))
+    if final:
+        headers.append(("x-no-retry", "1"))
     if html:
         body = _page(status, title, detail, seconds, request_id, language)
     else:

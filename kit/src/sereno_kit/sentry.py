@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import mmh3
 
-from sereno_kit import context
+from sereno_kit import context, traces
 from sereno_kit.options import Sentry
 from sereno_kit.redact import UNREDACTABLE, Redactor
 
@@ -48,6 +48,7 @@ class Reporting:
 
     def before_send(self, event: Event, hint: Any = None) -> Event | None:
         """The event without secrets; None for those beyond the share, the same for a whole trace."""
+        _identify(event)
         if not kept(self.options.share, event):
             return None
         return self._cleaned(event)
@@ -75,6 +76,13 @@ class Reporting:
             _count(error)
             log.update({name: UNREDACTABLE if name == "body" else {} for name in ("body", "attributes") if name in log})
         return log
+
+    def flush(self, timeout_seconds: float = FLUSH_SECONDS) -> None:
+        """Send what waits, for at most `timeout_seconds`."""
+        import sentry_sdk
+
+        if _current is self:
+            sentry_sdk.flush(timeout=timeout_seconds)
 
     def close(self, timeout_seconds: float = FLUSH_SECONDS) -> None:
         """Send what waits, for at most `timeout_seconds`, and no more after it."""
@@ -181,7 +189,9 @@ def _arguments(made: Reporting, service: str, environment: str, version: str) ->
 def _init(given: dict[str, Any]) -> None:
     """Start the SDK, without the options that its version does not know."""
     import sentry_sdk
+    from sentry_sdk.integrations.logging import ignore_logger
 
+    ignore_logger("django.request")  # It tells of every 5xx by its path, with or without the error that is captured.
     start: Callable[..., Any] = sentry_sdk.init
     try:
         start(**given)
@@ -221,8 +231,6 @@ def capture(error: BaseException, *, route: str = "", request_id: str = "") -> N
 def _capture(error: BaseException, route: str, request_id: str) -> None:
     import sentry_sdk
 
-    from sereno_kit import traces
-
     trace = traces.current()
     with sentry_sdk.new_scope() as own:
         if route:
@@ -234,6 +242,18 @@ def _capture(error: BaseException, route: str, request_id: str) -> None:
             own.set_tag("trace_id", trace.trace_id)
             own.set_context("trace", {"trace_id": trace.trace_id, "span_id": trace.span_id})
         sentry_sdk.capture_exception(error)
+
+
+def _identify(event: Event) -> None:
+    """Say of which request an event is that the program, or its log, has sent by itself."""
+    try:
+        trace, request_id = traces.current(), context.request_id.get()
+        tags = event.setdefault("tags", {})
+        for name, value in (("request_id", request_id), ("trace_id", trace.trace_id if trace else "")):
+            if value and isinstance(tags, dict):
+                tags.setdefault(name, value)
+    except Exception as error:
+        _count(error)
 
 
 def close(timeout_seconds: float = FLUSH_SECONDS) -> None:

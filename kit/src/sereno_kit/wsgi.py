@@ -163,6 +163,8 @@ class Exchange:
                 self._complete = False
                 self._close_quietly()
                 self._finish()
+                self._closed = True
+                self._observation.leave()
                 raise
             self._result, self._pieces, self._left = (), iter((piece,)), 1
         return self
@@ -222,6 +224,7 @@ class Exchange:
             raise
         finally:
             self._context.run(self._finish)
+            self._context.run(self._observation.leave)
 
     def __del__(self) -> None:
         if not self._closed:  # A server that does not close what it was given.
@@ -322,10 +325,10 @@ def attach(app: Any, kit: Kit) -> Any:
             kit.at_close.append(wsgi_flask.answer_errors(app, kit))
         return app
     if _is_a("django.core.handlers.base", "BaseHandler", app):
-        from sereno_kit import wsgi_django
+        from sereno_kit import django
 
-        kit.at_close.append(wsgi_django.attach(app, kit))
-        return _traced(KitWsgi(app, kit, wsgi_django.debugs), kit)
+        kit.at_close.append(django.attach(app, kit))
+        return _traced(KitWsgi(app, kit, django.debugs), kit)
     return _traced(KitWsgi(app, kit), kit)
 
 

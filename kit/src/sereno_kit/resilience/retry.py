@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from sereno_kit import context
 from sereno_kit.clock import SYSTEM, Clock, new_id, uniform
-from sereno_kit.errors import Category, KitError, Transient
+from sereno_kit.errors import Category, KitError, Transient, give_up
 from sereno_kit.resilience.budget import RetryBudget
 from sereno_kit.resilience.matching import Errors, fault_of, header_of, known, matcher, safely
 from sereno_kit.resilience.policy import AsyncCall, Call, Policy, Reporter
@@ -19,7 +19,8 @@ from sereno_kit.resilience.policy import AsyncCall, Call, Policy, Reporter
 F = TypeVar("F", bound=Callable[..., Any])
 
 NO_RETRY = "x-no-retry"
-"""The header by which a service that has retried itself asks its callers not to."""
+"""The header by which a service that has retried itself asks its callers not to; problems carry it."""
+_IN_VAIN = frozenset({"exhausted", "out_of_budget", "out_of_time", "asked_not_to"})
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _HTTP_CLIENTS = frozenset({"httpx", "requests", "aiohttp", "urllib3"})
 _SENDERS = _HTTP_CLIENTS | {"httpcore"}
@@ -256,6 +257,8 @@ class Retry(Policy):
         if isinstance(outcome, Exception) and not self._on(outcome):
             return None
         wait, why = self._decide(attempt, outcome, begun, mark, blocking)
+        if why in _IN_VAIN and self.attempts > 1 and isinstance(outcome, Exception):
+            give_up(outcome)
         reporter = self._reporter
         if reporter is not None:
             reporter.note(

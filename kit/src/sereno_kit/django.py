@@ -1,4 +1,4 @@
-"""What the kit hooks into Django's WSGI handler: where it resolves the route, and where views fail."""
+"""What the kit hooks into Django's handlers, of WSGI and ASGI: where they resolve the route, and where views fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sereno_kit.errors import KitError
-from sereno_kit.routes import SAID
+from sereno_kit.routes import REQUEST, SAID
 from sereno_kit.wsgi import problem
 from sereno_kit.wsgi_routes import OBSERVATION
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sereno_kit.kit import Kit
+    from sereno_kit.observing import Observation
 
 
 def attach(handler: Any, kit: Kit) -> Callable[[], None]:
@@ -23,7 +24,7 @@ def attach(handler: Any, kit: Kit) -> Callable[[], None]:
     In `DEBUG`, and where the project has a `handler500` of its own, only the kit's own errors become problems.
 
     Args:
-        handler: what `get_wsgi_application()` gave.
+        handler: what `get_wsgi_application()` or `get_asgi_application()` gave.
         kit: what hears of them.
 
     Returns:
@@ -36,7 +37,7 @@ def attach(handler: Any, kit: Kit) -> Callable[[], None]:
 
     def resolve_request(request: Any) -> Any:
         match = original(request)
-        request.environ[SAID] = "/" + match.route.removeprefix("^").removeprefix("/")
+        _place(request)[SAID] = "/" + match.route.removeprefix("^").removeprefix("/")
         return match
 
     def detach() -> None:
@@ -56,23 +57,41 @@ def debugs() -> bool:
     return bool(settings.DEBUG or settings.DEBUG_PROPAGATE_EXCEPTIONS)
 
 
+def _place(request: Any) -> Any:
+    """Where a request of either kind keeps what others know of it: WSGI's environment, ASGI's scope."""
+    return request.environ if hasattr(request, "environ") else getattr(request, "scope", {})
+
+
+def _observation(request: Any) -> Observation | None:
+    place = _place(request)
+    found: Observation | None = place.get(OBSERVATION) or place.get(REQUEST)
+    return found
+
+
 def _note(sender: Any, request: Any = None, **_: Any) -> None:
     """Django's signal for exceptions that become a 500."""
-    observation = getattr(request, "environ", {}).get(OBSERVATION)
-    error = sys.exc_info()[1]
+    observation, error = _observation(request), sys.exc_info()[1]
     if observation is not None and error is not None:
-        observation.failed_with(error)
+        _tell(observation, request, error)
+
+
+def _tell(observation: Observation, request: Any, error: BaseException) -> None:
+    """Of `error`; under ASGI also Sentry, which under WSGI is told at the end of the answer."""
+    new = observation.error is not error
+    observation.failed_with(error)
+    if new and not hasattr(request, "environ"):
+        observation.capture(str(_place(request).get(SAID, "")))
 
 
 def _answering(kit: Kit) -> Callable[[Any, Exception], Any]:
     def process_exception(request: Any, error: Exception) -> Any:
-        observation = request.environ.get(OBSERVATION)
+        observation = _observation(request)
         if observation is None or not (isinstance(error, KitError) or _is_left_to_us(error)):
             return None
-        observation.failed_with(error)
+        _tell(observation, request, error)
         if not isinstance(error, KitError):  # Others listen, too, such as Django's test client.
             _django("core.signals").got_request_exception.send(sender=None, request=request)
-        found = problem(kit, error, request.environ)
+        found = problem(kit, error, {**request.META, OBSERVATION: observation})
         if found is None:
             return None
         status, headers, body = found
