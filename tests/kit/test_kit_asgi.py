@@ -174,8 +174,23 @@ async def test_an_application_that_answers_nothing_or_half_is_a_500() -> None:
 
     with instrumented(nothing) as kit:
         await ask(kit.app, "/half")
-        await ask(kit.app, "/none")
+        answered = await ask(kit.app, "/none")
         assert counted(kit) == {("GET", "__unmatched__", "500"): 2}
+        assert answered.sent[0]["status"] == 500
+        assert [name for name, _ in answered.sent[0]["headers"]].count(b"x-request-id") == 1
+        assert not hasattr(answered, "error")
+
+
+async def test_messages_that_are_constants_of_the_application_stay_as_they_are() -> None:
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start)
+        await send({"type": "http.response.body", "body": b"x"})
+
+    with instrumented(app) as kit:
+        await ask(kit.app, "/")
+        assert start["headers"] == [(b"a", b"b")]
 
 
 async def test_trailers_and_files_sent_by_the_server_end_a_request() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sereno_kit import chaos, chaos_requests
 from sereno_kit.endpoints import Answer, Ask, Endpoint
-from sereno_kit.errors import KitError
+from sereno_kit.errors import InternalError, KitError
 from sereno_kit.metrics.faults import failed
 from sereno_kit.observing import Observation
 from sereno_kit.routes import METHODS, OTHER_METHOD, REQUEST, SAID, UNMATCHED, Routes
@@ -64,6 +64,8 @@ class KitMiddleware:
             else:
                 app = chaos_requests.asgi(self.app) if chaos.active else self.app
                 await app(scope, exchange.receive, exchange.send)
+            if not exchange.begun and not exchange.disconnected:  # Servers would answer, but without an id.
+                raise InternalError("the application ended without an answer")
         except BaseException as error:
             if not await exchange.broken_off(error):
                 raise
@@ -116,7 +118,7 @@ class KitMiddleware:
 class Exchange(Observation):
     """A request and its answer, listened to as they go to and fro."""
 
-    __slots__ = ("_receive", "_send", "_started", "_trailers", "middleware", "root", "scope")
+    __slots__ = ("_receive", "_send", "_trailers", "begun", "middleware", "root", "scope")
 
     def __init__(
         self, middleware: KitMiddleware, scope: Scope, receive: Receive, send: Send, *, counted: bool, method: str = ""
@@ -126,7 +128,7 @@ class Exchange(Observation):
         self.root = scope.get("root_path", "")
         self._receive = receive
         self._send = send
-        self._started = self._trailers = False
+        self.begun = self._trailers = False
         headers, client = dict(scope["headers"]), scope.get("client")
         given, parent = headers.get(b"x-request-id"), headers.get(b"traceparent")
         timeout = headers.get(middleware.timeout_header) if middleware.timeout_header else None
@@ -169,10 +171,11 @@ class Exchange(Observation):
         """Hand on what goes, with exactly one X-Request-ID; the last piece ends the request."""
         kind = message["type"]
         if kind == "http.response.start":
-            self._started = True
+            self.begun = True
             if message.get("trailers"):
                 self._trailers = True
-            message["headers"] = headers = with_id(message.get("headers") or (), self.request_id)
+            headers = with_id(message.get("headers") or (), self.request_id)
+            message = {**message, "headers": headers}  # The application's own one may be a constant.
             if self.middleware.health.draining and self.scope.get("http_version", "").startswith("1"):
                 headers.append((b"connection", b"close"))
         try:
@@ -217,7 +220,7 @@ class Exchange(Observation):
 
     async def _answer(self, error: BaseException) -> None:
         """Send the problem that `error` is, if nothing was sent."""
-        found = None if self._started else self.problem(error)
+        found = None if self.begun else self.problem(error)
         if found is not None:
             status, headers, body = found
             raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -48,10 +48,10 @@ async def observed(middleware: KitMiddleware, scope: Scope, receive: Receive, se
         kind = message["type"]
         if kind == "websocket.accept":
             exchange.status = 101
-            message["headers"] = with_id(message.get("headers") or (), exchange.request_id)
+            message = {**message, "headers": with_id(message.get("headers") or (), exchange.request_id)}
         elif kind == "websocket.http.response.start":
             exchange.status = message["status"]
-            message["headers"] = with_id(message.get("headers") or (), exchange.request_id)
+            message = {**message, "headers": with_id(message.get("headers") or (), exchange.request_id)}
         elif kind == "websocket.close" and not exchange.status:
             exchange.status = 403
         await send(message)
