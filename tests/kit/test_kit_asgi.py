@@ -139,6 +139,20 @@ async def test_a_client_that_is_known_to_have_left_before_the_answer_is_a_499() 
         assert counted(kit) == {("GET", "__unmatched__", "499"): 1}
 
 
+async def test_an_answer_to_a_client_that_had_left_before_it_began_is_a_499_too() -> None:
+    """uvicorn says of the client that it has left, and takes the whole answer without a word."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        assert (await receive())["type"] == "http.disconnect"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"nobody reads this"})
+
+    with instrumented(app) as kit:
+        await ask(kit.app, "/", caller=Caller(leaves_at_once=True))
+        assert counted(kit) == {("GET", "__unmatched__", "499"): 1}
+
+
 async def test_the_kit_reads_nothing_that_the_application_does_not_ask_for() -> None:
     app = shop()
     with instrumented(app):
