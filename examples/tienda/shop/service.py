@@ -7,164 +7,117 @@ A service can be broken on purpose: `POST /_fault {"mode": "down"}` makes it ans
 from __future__ import annotations
 
 import argparse
-import asyncio
+import os
 import random
-import sqlite3
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .metrics import CountRequests, ShopMetrics
+from sereno_kit import Drain, Flags, Health, Logs, instrument
+from sereno_kit.callers import by_client
+from sereno_kit.limits import TokenBucket
+from sereno_kit.rate_limiting import RateLimiting
 
-PRODUCTS = ("Manta de alpaca", "Café de Jaén", "Chullo", "Cerámica de Chulucanas", "Quinua", "Sombrero de paja")
-Handler = Callable[[Request], Awaitable[Response]]
+from .cart import Cart
+from .catalogue import Catalogue
+from .database import Database
+from .faults import Faults
+from .payments import Payments
+from .process import Process, Service
+from .storefront import Storefront
 
-
-class Shop:
-    """One process: its metrics, its fault, its neighbours and its part of the database."""
-
-    def __init__(self, name: str, neighbours: dict[str, str], database: str) -> None:
-        self.name = name
-        self.metrics = ShopMetrics()
-        self.fault = ""
-        self.client = httpx.AsyncClient(timeout=5)
-        self.neighbours = neighbours
-        self.database = sqlite3.connect(database, check_same_thread=False, timeout=5)
-        self.database.execute("pragma journal_mode=wal")
-        self.database.execute("create table if not exists orders (id integer primary key, status text, at real)")
-        self.random = random.Random(name)
-
-    def query(self, table: str, operation: str, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """Run and time one statement."""
-        with self.metrics.query.labels(table, operation).time():
-            rows = self.database.execute(sql, values).fetchall()
-            self.database.commit()
-        return rows
-
-    async def misbehave(self) -> Response | None:
-        """The answer that the fault gives instead of the service's own, if it gives one."""
-        if self.fault == "down":
-            return JSONResponse({"error": "gateway unavailable"}, status_code=503)
-        if self.fault in ("slow", "hang"):
-            await asyncio.sleep(2 if self.fault == "slow" else 30)
-        return None
-
-    async def work(self, median_seconds: float) -> None:
-        """Take about as long as such a request takes."""
-        await asyncio.sleep(self.random.lognormvariate(0, 0.4) * median_seconds)
-
-    # What customers ask for. ------------------------------------------------------------------------------
-
-    async def home(self, request: Request) -> Response:
-        """The shop window."""
-        await self.work(0.03)
-        self.metrics.page_load.observe(self.random.lognormvariate(-0.6, 0.35))
-        return HTMLResponse("<!doctype html><title>Tienda</title><h1>Tienda</h1>" + "".join(PRODUCTS))
-
-    async def products(self, request: Request) -> Response:
-        """The catalogue."""
-        await self.work(0.02)
-        self.query("products", "select", "select 1")
-        return JSONResponse(PRODUCTS)
-
-    async def search(self, request: Request) -> Response:
-        """Products whose name holds the words."""
-        with self.metrics.search.time():
-            await self.work(0.06)
-            words = request.query_params.get("q", "").lower()
-            found = [name for name in PRODUCTS if words in name.lower()]
-        return JSONResponse(found)
-
-    async def cart(self, request: Request) -> Response:
-        """Put something into the cart."""
-        await self.work(0.015)
-        return JSONResponse({"items": 1})
-
-    async def pay(self, request: Request) -> Response:
-        """Charge the customer."""
-        await self.work(0.08)
-        self.metrics.payments.labels("culqi", "paid").inc()
-        return JSONResponse({"status": "paid"})
-
-    async def checkout(self, request: Request) -> Response:
-        """Take the order; if it cannot be paid now it is kept and paid later, so the customer is not sent away."""
-        try:
-            answer = await self.client.post(f"{self.neighbours['pagos']}/pagos")
-            paid = answer.status_code == 200
-        except httpx.HTTPError:
-            paid = False
-        status = "paid" if paid else "payment_pending"
-        self.query("orders", "insert", "insert into orders (status, at) values (?, ?)", status, time.time())
-        self.metrics.orders.labels(status).inc()
-        return JSONResponse({"status": status}, status_code=200 if paid else 202)
-
-    # What operators ask for. ------------------------------------------------------------------------------
-
-    async def health(self, request: Request) -> Response:
-        """Whether this process can do its work."""
-        return JSONResponse({"service": self.name, "fault": self.fault})
-
-    async def scrape(self, request: Request) -> Response:
-        """Metrics; the database is asked first."""
-        try:
-            self.database.execute("select 1").fetchone()
-            self.metrics.database_up.set(1)
-        except sqlite3.Error:
-            self.metrics.database_up.set(0)
-        return self.metrics.expose(request)
-
-    async def break_it(self, request: Request) -> Response:
-        """Break or mend this service."""
-        self.fault = "" if request.method == "DELETE" else (await request.json())["mode"]
-        return JSONResponse({"fault": self.fault})
+SERVICES: Mapping[str, type[Service]] = {
+    "api": Storefront,
+    "catalogo": Catalogue,
+    "carrito": Cart,
+    "pagos": Payments,
+}
+VERSION = "4.12.0"
+FLAGS = Path(__file__).resolve().parents[1] / "reliability" / "banderas.yaml"
+LATENCY_SECONDS = (0.5, 1.0)
+"""What is promised of the API, and where its alert is: bounds of the histogram, so that both are exact."""
+EACH_CLIENT = TokenBucket(rate=100, burst=400)
+UNWRITTEN = ("/health", "/health/live", "/health/ready", "/metrics", "/_fault")
 
 
-def routes_of(shop: Shop) -> list[Route]:
-    """The endpoints of the service by its name."""
-    served: dict[str, list[tuple[str, Handler, str]]] = {
-        "api": [("/", shop.home, "GET"), ("/productos", shop.products, "GET"), ("/checkout", shop.checkout, "POST")],
-        "catalogo": [("/productos", shop.products, "GET"), ("/buscar", shop.search, "GET")],
-        "carrito": [("/carrito", shop.cart, "POST")],
-        "pagos": [("/pagos", shop.pay, "POST")],
-    }
+def build(
+    name: str,
+    *,
+    neighbours: Mapping[str, str],
+    database: str = ":memory:",
+    flags: Flags | None = None,
+    drain_seconds: float = 0.0,
+) -> Starlette:
+    """The ASGI application of one service.
 
-    def guarded(handler: Handler) -> Handler:
-        async def endpoint(request: Request) -> Response:
-            return await shop.misbehave() or await handler(request)
+    Args:
+        name: `api`, `catalogo`, `carrito` or `pagos`.
+        neighbours: where the others are.
+        database: the file that all of them share.
+        flags: where feature flags come from; the spec's own file, if not given.
+        drain_seconds: how long the load balancer needs to see that this process ends.
+    """
+    client = httpx.AsyncClient(timeout=5)
 
-        return endpoint
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
 
-    return [
-        *(Route(path, guarded(handler), methods=[method]) for path, handler, method in served[shop.name]),
-        Route("/health", shop.health),
-        Route("/metrics", shop.scrape),
-        Route("/_fault", shop.break_it, methods=["POST", "DELETE"]),
-    ]
+    limits = Middleware(RateLimiting, limits={"each": EACH_CLIENT}, key=by_client(proxies=0), exempt=["/health"])
+    app = Starlette(lifespan=lifespan, middleware=[limits])
+    kit = instrument(
+        app,
+        service=name,
+        environment="demo",
+        version=VERSION,
+        slo_latency=LATENCY_SECONDS,
+        logs=Logs(quiet=UNWRITTEN, levels={"httpx": "WARNING"}),
+        health=Health(timeout_seconds=1.0),
+        drain=Drain(delay_seconds=drain_seconds),
+        flags=flags or Flags.file(FLAGS),
+    )
+    store = Database(database)
+    kit.readiness("database")(store.answers)
+    kit.metrics.read_gauge("pg_up", "Whether the shop's database answers", lambda: float(store.answers()))
+    offers = SERVICES[name](Process(name, kit, store, client, neighbours, random.Random(name))).offers()
+    faults = Faults([path for path, _, _ in offers])
+    kit.endpoints["/_fault"] = faults.endpoint
 
+    async def health(request: Request) -> Response:
+        return JSONResponse({"service": name, "fault": faults.mode})
 
-def build(name: str, neighbours: dict[str, str], database: str) -> Starlette:
-    """The ASGI application of one service."""
-    shop = Shop(name, neighbours, database)
-    return Starlette(routes=routes_of(shop), middleware=[Middleware(CountRequests, metrics=shop.metrics)])
+    app.router.routes += [Route(path, handler, methods=[method]) for path, handler, method in offers]
+    app.router.routes.append(Route("/health", health))
+    return app
 
 
 def main() -> None:
     """Serve one of the shop's services on loopback."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, choices=["api", "catalogo", "carrito", "pagos"])
+    parser.add_argument("--name", required=True, choices=sorted(SERVICES))
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--database", default=":memory:")
     parser.add_argument("--neighbour", action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("--sereno", metavar="URL", help="where flags come from; its token is in SHOP_SERENO_TOKEN")
+    parser.add_argument("--drain-seconds", type=float, default=5.0)
     args = parser.parse_args()
-    neighbours = dict(item.split("=", 1) for item in args.neighbour)
-    app = build(args.name, neighbours, args.database)
+    token = os.environ.get("SHOP_SERENO_TOKEN", "")
+    app = build(
+        args.name,
+        neighbours=dict(item.split("=", 1) for item in args.neighbour),
+        database=args.database,
+        flags=Flags.sereno(args.sereno, token=token, service=args.name) if args.sereno else None,
+        drain_seconds=args.drain_seconds,
+    )
     uvicorn.run(app, host="127.0.0.1", port=args.port, log_level="warning", access_log=False)
 
 

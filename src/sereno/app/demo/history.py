@@ -19,18 +19,31 @@ from sereno.kernel.moment import to_ms
 from sereno.kernel.severity import ComponentState
 from sereno.promql.columns import Float64s, Int64s
 from sereno.status.model import Interval
+from sereno_kit.metrics.database import BOUNDS
+from sereno_kit.options import SECONDS
 
 STEP_SECONDS = 60
 DAYS = 30
 STEADY_HOURS = 8
 """How long before now the history already runs at the live rates."""
 
-DURATION_BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0")
-QUERY_BUCKETS = ("0.001", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0")
-SEARCH_BUCKETS = ("0.1", "0.5", "1.0", "2.0", "5.0")
-PAGE_BUCKETS = ("0.1", "0.25", "0.5", "1.0", "2.0", "4.0", "8.0")
+PAGE_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""The shop's own bounds of `page_load_seconds`; all its other histograms have the kit's."""
 
 Series = tuple[Labels, Int64s, Float64s]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Another counter that tells how the requests of a flow ended."""
+
+    job: str
+    name: str
+    label: str
+    good: str
+    bad: str = ""
+    """The label's value for those that failed; they are not counted at all, if not given."""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,9 @@ class Flow:
     per_second: float
     median_seconds: float
     error_ratio: float
-    extra: tuple[tuple[str, tuple[str, ...], float, float], ...] = ()
-    """Histograms counted beside each request: name, buckets, median, spread."""
+    extra: tuple[tuple[str, tuple[float, ...], float, float], ...] = ()
+    """Histograms counted beside each request: name, bounds, median, spread."""
+    told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +74,26 @@ class PastOutage:
 
 
 FLOWS = (
-    Flow("tienda-api", "GET", "/", 3.0, 0.03, 0.0002, (("page_load_seconds", PAGE_BUCKETS, 0.55, 0.35),)),
+    Flow("tienda-api", "GET", "/", 3.0, 0.03, 0.0002, (("page_load_seconds", PAGE_SECONDS, 0.55, 0.35),)),
     Flow("tienda-api", "GET", "/productos", 2.0, 0.02, 0.0002),
     Flow("tienda-api", "POST", "/checkout", 2.0, 0.09, 0.0002),
+    Flow("tienda-api", "POST", "/entrar", 0.5, 0.01, 0.0001),
     Flow("catalogo", "GET", "/productos", 1.0, 0.02, 0.0001),
-    Flow("catalogo", "GET", "/buscar", 2.0, 0.06, 0.0001, (("search_latency_seconds", SEARCH_BUCKETS, 0.06, 0.4),)),
+    Flow("catalogo", "GET", "/buscar", 2.0, 0.06, 0.0001, (("search_latency_seconds", SECONDS, 0.06, 0.4),)),
     Flow("carrito", "POST", "/carrito", 1.5, 0.015, 0.0001),
-    Flow("pagos", "POST", "/pagos", 2.0, 0.08, 0.00005),
+    Flow("pagos", "POST", "/pagos", 2.0, 0.08, 0.00005, told=(
+        Told("tienda-api", "sereno_pipeline_calls_total", "outcome", "ok", "error", (("pipeline", "pagos"),)),
+        Told("tienda-api", "orders_total", "status", "paid", "payment_pending"),
+        Told("pagos", "payments_total", "status", "paid", labels=(("gateway", "culqi"),)),
+    )),
+)  # fmt: skip
+QUERIES = (
+    ("tienda-api", "products", "select", 2.0),
+    ("tienda-api", "orders", "insert", 2.0),
+    ("tienda-api", "orders", "update", 2.0),
+    ("catalogo", "products", "select", 3.0),
+    ("pagos", "payments", "insert", 2.0),
 )
-QUERIES = (("tienda-api", "products", "select", 2.0), ("tienda-api", "orders", "insert", 2.0))
 OUTAGES = (
     PastOutage("tienda-api", "API", "partial_outage", 23.3, 14, 0.18),
     PastOutage("pagos", "Pagos", "major_outage", 17.6, 5, 1.0),
@@ -90,17 +115,16 @@ def generate(now: datetime, instances: Mapping[str, str], *, days: int = DAYS, s
     for flow in FLOWS:
         if flow.job in instances:
             base = Labels(job=flow.job, instance=instances[flow.job])
-            made += _flow(flow, base, seconds, weights, end, dice)
+            made += _flow(flow, base, instances, seconds, weights, end, dice)
     for job, table, operation, rate in QUERIES:
         if job in instances:
             base = Labels(job=job, instance=instances[job], table=table, operation=operation)
             counts = dice.poisson(rate * STEP_SECONDS * weights)
-            made += _histogram("db_query_duration_seconds", QUERY_BUCKETS, base, seconds, counts, 0.003, 0.9)
+            made += _histogram("db_query_duration_seconds", BOUNDS, base, seconds, counts, 0.003, 0.9)
     for job, instance in instances.items():
-        gauges = ("up", "pg_up") if job == "tienda-api" else ("up",)
         made += [
             (Labels(__name__=name, job=job, instance=instance), seconds * 1000, np.ones(len(seconds)))
-            for name in gauges
+            for name in ("up", "pg_up")
         ]
     return made
 
@@ -130,7 +154,13 @@ def _day_and_night(seconds: Int64s, end: int) -> Float64s:
 
 
 def _flow(
-    flow: Flow, base: Labels, seconds: Int64s, weights: Float64s, end: int, dice: np.random.Generator
+    flow: Flow,
+    base: Labels,
+    instances: Mapping[str, str],
+    seconds: Int64s,
+    weights: Float64s,
+    end: int,
+    dice: np.random.Generator,
 ) -> list[Series]:
     counts = dice.poisson(flow.per_second * STEP_SECONDS * weights)
     ratios = np.full(len(seconds), flow.error_ratio)
@@ -145,11 +175,15 @@ def _flow(
         _counter("http_requests_total", labels.with_(status="200"), seconds, counts - bad),
         _counter("http_requests_total", labels.with_(status="503"), seconds, bad),
     ]
-    made += _histogram(
-        "http_request_duration_seconds", DURATION_BUCKETS, labels, seconds, counts, flow.median_seconds, 0.45
-    )
-    for name, buckets, median, spread in flow.extra:
-        made += _histogram(name, buckets, base, seconds, counts, median, spread)
+    made += _histogram("http_request_duration_seconds", SECONDS, labels, seconds, counts, flow.median_seconds, 0.45)
+    for name, bounds, median, spread in flow.extra:
+        made += _histogram(name, bounds, base, seconds, counts, median, spread)
+    for told in flow.told:
+        if told.job in instances:
+            labels = Labels(job=told.job, instance=instances[told.job]).with_(**dict(told.labels))
+            made.append(_counter(told.name, labels.with_(**{told.label: told.good}), seconds, counts - bad))
+            if told.bad:
+                made.append(_counter(told.name, labels.with_(**{told.label: told.bad}), seconds, bad))
     return made
 
 
@@ -159,7 +193,7 @@ def _counter(name: str, labels: Labels, seconds: Int64s, counts: npt.NDArray[np.
 
 def _histogram(
     name: str,
-    buckets: Sequence[str],
+    bounds: Sequence[float],
     labels: Labels,
     seconds: Int64s,
     counts: npt.NDArray[np.int64],
@@ -169,9 +203,10 @@ def _histogram(
     """A classic histogram of log-normal times: every bucket holds its exact share of all counts, rounded down."""
     total = np.cumsum(counts).astype(np.float64)
     made = []
-    for bound in buckets:
-        share = 0.5 * (1 + math.erf((math.log(float(bound)) - math.log(median)) / (spread * math.sqrt(2))))
-        made.append((labels.with_(__name__=f"{name}_bucket", le=bound), seconds * 1000, np.floor(total * share)))
+    for bound in bounds:
+        share = 0.5 * (1 + math.erf((math.log(bound) - math.log(median)) / (spread * math.sqrt(2))))
+        le = labels.with_(__name__=f"{name}_bucket", le=str(bound))
+        made.append((le, seconds * 1000, np.floor(total * share)))
     mean = median * math.exp(spread * spread / 2)
     return [
         *made,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -21,6 +23,9 @@ from sereno.adapters.sql.unit import Unit
 from sereno.app.demo.history import generate, past_intervals
 from sereno.kernel.errors import UsageError
 from sereno.kernel.moment import iso
+
+if TYPE_CHECKING:
+    from sereno.app.control import Control
 
 SHOP = {"api": 9101, "catalogo": 9102, "carrito": 9103, "pagos": 9104}
 JOBS = {"api": "tienda-api"}
@@ -55,6 +60,8 @@ class Town:
     folder: Path
     ports: dict[str, int] = field(default_factory=dict)
     password: str = ""
+    kit_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    """With it the control plane looks into the shop's pipelines, and overrides them."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @staticmethod
@@ -69,10 +76,21 @@ class Town:
 
     async def open(self) -> None:
         """Start everything, wait until it answers."""
+        from sereno.app.control import open_control
+        from sereno.app.http.auth import add_token, ensure_admin
+        from sereno.app.settings import Settings
+
         self._copy_spec()
-        self._start_shop()
-        await self._answering(*(f"{self.url(name)}/health" for name in SHOP), f"{self.url('mailbox')}/mails.json")
-        await self._remember()
+        os.environ.update(self.environment())
+        control = await open_control(Settings(), clock=SystemClock())
+        try:
+            self.password = await ensure_admin(control) or ""
+            self._start_shop(await add_token(control, name="tienda", role="viewer", kind="api"))
+            await self._answering(*(f"{self.url(name)}/health" for name in SHOP), f"{self.url('mailbox')}/mails.json")
+            self.start_customers()
+            await self._remember(control)
+        finally:
+            await control.close()
         self._start("sereno", [sys.executable, "-m", "sereno", "up"], env=self.environment())
         await self._answering(f"{self.url('control')}/health/ready")
 
@@ -86,6 +104,7 @@ class Town:
             "SERENO_BUDGET_INTERVAL": "20s",
             "SERENO_SETTLE": "15s",
             "SERENO_LANGUAGE": "es",
+            "SERENO_KIT_TOKEN": self.kit_token,
             "SERENO_SMTP_HOST": "127.0.0.1",
             "SERENO_SMTP_PORT": str(self.ports["smtp"]),
             "SERENO_SMTP_SECURITY": "none",
@@ -118,12 +137,15 @@ class Town:
                 text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{self.ports[name]}")
             path.write_text(text)
 
-    def _start_shop(self) -> None:
-        shop = [sys.executable, "-m", "shop.service"]
+    def _start_shop(self, token: str = "") -> None:
+        """Start the shop's services. With a token of the control plane they follow its flags."""
+        shop = [sys.executable, "-m", "shop.service", "--drain-seconds", "0"]
+        shop += ["--sereno", self.url("control")] if token else []
+        environment = {"SERENO_KIT_TOKEN": self.kit_token, "SHOP_SERENO_TOKEN": token}
         for name in SHOP:
             arguments = ["--name", name, "--port", str(self.ports[name]), "--database", str(self.folder / "shop.db")]
             arguments += ["--neighbour", f"pagos={self.url('pagos')}"]
-            self._start(name, shop + arguments, cwd=example_folder("tienda"))
+            self._start(name, shop + arguments, cwd=example_folder("tienda"), env=environment)
         sink = f"from sereno.app.demo.mailsink import main; main({self.ports['smtp']}, {self.ports['mailbox']})"
         self._start("mailbox", [sys.executable, "-c", sink])
 
@@ -154,40 +176,29 @@ class Town:
                         raise UsageError(f"the demo could not start: {url} does not answer")
                     await asyncio.sleep(0.1)
 
-    async def _remember(self) -> None:
-        """Write the generated month into the stores, and make the administrator, before the control plane starts."""
+    async def _remember(self, control: Control) -> None:
+        """Write the generated month into the stores, before the control plane starts."""
         from sereno.adapters.samples.store import SampleStore
-        from sereno.app.control import open_control
-        from sereno.app.http.auth import ensure_admin
-        from sereno.app.settings import Settings
 
-        clock = SystemClock()
-        os.environ.update(self.environment())
-        control = await open_control(Settings(), clock=clock)
-        try:
-            self.start_customers()
-            now = clock.now()
-            instances = {JOBS.get(name, name): f"127.0.0.1:{self.ports[name]}" for name in SHOP}
-            store = control.store
-            assert isinstance(store, SampleStore)
-            await store.backfill(generate(now, instances))
-            pages = control.spec.current.status_pages
-            intervals = [
-                interval
-                for page in pages.values()
-                for interval in past_intervals(now, page.name, [component.name for component in page.components])
-            ]
+        now = control.clock.now()
+        instances = {JOBS.get(name, name): f"127.0.0.1:{self.ports[name]}" for name in SHOP}
+        store = control.store
+        assert isinstance(store, SampleStore)
+        await store.backfill(generate(now, instances))
+        pages = control.spec.current.status_pages
+        intervals = [
+            interval
+            for page in pages.values()
+            for interval in past_intervals(now, page.name, [component.name for component in page.components])
+        ]
 
-            def write(unit: Unit) -> None:
-                for interval in intervals:
-                    unit.intervals.record(interval)
-                unit.facts.set("generated", {"until": iso(now)}, now)
-                unit.facts.set("heartbeat", iso(now), now)
+        def write(unit: Unit) -> None:
+            for interval in intervals:
+                unit.intervals.record(interval)
+            unit.facts.set("generated", {"until": iso(now)}, now)
+            unit.facts.set("heartbeat", iso(now), now)
 
-            await control.database.write(write)
-            self.password = await ensure_admin(control) or ""
-        finally:
-            await control.close()
+        await control.database.write(write)
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:
