@@ -54,7 +54,7 @@ def test_frameworks_are_instrumented_in_place_and_others_are_wrapped() -> None:
 
 @pytest.mark.parametrize("thing", [7, "app", object(), lambda: None, lambda a, b, c, d: None, dict])
 def test_what_is_no_application_is_refused(thing: Any) -> None:
-    with pytest.raises(TypeError, match="ASGI application takes"), instrumented(thing):
+    with pytest.raises(TypeError, match="application"), instrumented(thing):
         pass
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sereno_kit import given
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.kit import Kit
 from sereno_kit.options import Admin, Drain, Health, Logs, Metrics, Problems, Sentry, Traces
@@ -66,12 +67,27 @@ def instrument(
         The service's kit.
 
     Raises:
-        TypeError: `app` speaks neither ASGI nor WSGI.
+        TypeError: `app` speaks neither ASGI nor WSGI, or an option is of another kind.
         RuntimeError: `app` is instrumented already, or serves already.
         ImportError: an extra is missing; the text says what to install.
         ValueError: an option cannot be.
     """
     _refuse_twice(app)
+    given.check(
+        app,
+        service=service,
+        slo_latency=slo_latency,
+        logs=logs,
+        metrics=metrics,
+        traces=traces,
+        sentry=sentry,
+        health=health,
+        drain=drain,
+        admin=admin,
+        redactor=redactor,
+        flags=flags,
+        problems=problems,
+    )
     kit = Kit(
         service=service,
         environment=environment,

@@ -31,6 +31,14 @@ class Logs:
     stream: TextIO | None = None
     """Where lines go; standard output, if not given."""
 
+    def __post_init__(self) -> None:
+        if self.form not in ("json", "console"):
+            raise ValueError(f"Logs: form is 'json' or 'console', not {self.form!r}")
+        if isinstance(self.quiet, str):
+            raise TypeError(f"Logs: quiet takes several paths: ({self.quiet!r},)")
+        for name, share in self.sample.items():
+            _share(f"Logs: sample of {name!r}", share)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
@@ -49,6 +57,12 @@ class Metrics:
     token: str | None = field(default=None, repr=False)
     """What scrapers must send as a bearer; anybody who reaches the address may read, if not given."""
 
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            _path("Metrics: path", self.path)
+        if self.series_max < 1:
+            raise ValueError(f"Metrics: series_max is at least 1, not {self.series_max}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
@@ -62,6 +76,9 @@ class Traces:
     operations: bool = False
     """FastAPI's own spans of dependencies, endpoint and serialisation besides the one of the request."""
 
+    def __post_init__(self) -> None:
+        _share("the share of traces", self.share)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentry:
@@ -71,6 +88,12 @@ class Sentry:
     share: float = 1.0
     """Of the errors."""
     traces_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dsn, str):
+            raise TypeError("Sentry: dsn is a text; where there is none, leave Sentry out: sentry=None")
+        _share("Sentry: share", self.share)
+        _share("Sentry: traces_share", self.traces_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +109,14 @@ class Health:
     stall_seconds_max: float = 30.0
     """An event loop that was later than this lately is not alive any more; less is told, and forgiven."""
 
+    def __post_init__(self) -> None:
+        _path("Health: live", self.live)
+        _path("Health: ready", self.ready)
+        if self.live == self.ready:
+            raise ValueError(f"Health: live and ready are two questions, and cannot both be at {self.live!r}")
+        if not self.timeout_seconds > 0 or not self.cache_seconds >= 0:
+            raise ValueError("Health: timeout_seconds is above 0, cache_seconds not below 0")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
@@ -97,16 +128,23 @@ class Drain:
     file: str | None = None
     """While this file exists readiness says 503: for servers that close before the kit hears of SIGTERM."""
 
+    def __post_init__(self) -> None:
+        if not self.delay_seconds >= 0 or not self.timeout_seconds >= 0:
+            raise ValueError("Drain: delay_seconds and timeout_seconds are not below 0")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admin:
     """Where operators look at pipelines, features and flags, and override them. Without a token it does not exist."""
 
     path: str = "/-/kit"
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """What callers send as a bearer; `SERENO_KIT_TOKEN`, if not given."""
     chaos: bool = False
     """Whether faults may be injected from here; `SERENO_KIT_CHAOS=1` says so too. Never where customers are."""
+
+    def __post_init__(self) -> None:
+        _path("Admin: path", self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,3 +155,13 @@ class Problems:
     """What types begin with, such as `https://api.example/problems/`; `about:blank` without it."""
     framework: bool = False
     """Whether the framework's own HTTP and validation errors take this shape too; otherwise they keep theirs."""
+
+
+def _path(what: str, path: str) -> None:
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ValueError(f"{what} begins with '/', as in {f'/{path}'!r}")
+
+
+def _share(what: str, share: float) -> None:
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        raise ValueError(f"{what} is a number from 0 to 1, not {share!r}")

@@ -151,10 +151,8 @@ def configure(
 
     Raises:
         ImportError: OpenTelemetry is not installed; the text says what to install.
-        ValueError: the share is no share, or the endpoint no HTTP URL.
+        ValueError: the endpoint is no HTTP URL.
     """
-    if not 0.0 <= options.share <= 1.0:
-        raise ValueError(f"the share of traces is a number from 0 to 1, not {options.share!r}")
     try:
         from sereno_kit import traces_sdk, traces_server
     except ImportError as error:

@@ -1,0 +1,81 @@
+"""What people give `instrument` by mistake is told at once, with what to write instead, and changes nothing."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from sereno_kit import Admin, Drain, Health, Logs, Metrics, Sentry, Traces, instrument
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"service": ""}, "service is empty"),
+        ({"service": None}, "service is the service's name, a text, not a NoneType"),
+        ({"slo_latency": 0.2}, r"slo_latency takes several thresholds in seconds, such as \[0.2, 0.3\], not 0.2"),
+        ({"slo_latency": "0.2"}, "slo_latency takes several thresholds"),
+        ({"slo_latency": [200, 300]}, "slo_latency is in seconds: 0.2 for 200 milliseconds"),
+        ({"slo_latency": [-1]}, "above 0 seconds"),
+        ({"slo_latency": [float("nan")]}, "above 0 seconds"),
+        ({"logs": True}, r"logs takes Logs\(…\), not a bool; Logs\(\) has the defaults"),
+        ({"logs": False}, r"logs takes Logs\(…\), not a bool; None leaves it out"),
+        ({"logs": {"level": "DEBUG"}}, r"logs takes Logs\(…\), not a dict"),
+        ({"metrics": "/metrics"}, r"metrics takes Metrics\(…\), not a str"),
+        ({"traces": True}, r"traces takes the share of traces, or Traces\(…\), not a bool"),
+        ({"traces": "http://localhost:4318"}, r"traces takes the share of traces, or Traces\(…\), not a str"),
+        ({"traces": 10}, "a number from 0 to 1, not 10"),
+        ({"sentry": 1}, r"sentry takes the DSN, or Sentry\(…\), not an int"),
+        ({"health": "/healthz"}, r"health takes Health\(…\), not a str"),
+        ({"drain": 10}, r"drain takes Drain\(…\), not an int"),
+        ({"admin": "a-token-of-sixteen"}, r"admin takes Admin\(…\), not a str"),
+        ({"problems": True}, r"problems takes Problems\(…\), not a bool"),
+        ({"redactor": ["password"]}, r"redactor takes a Redactor, such as Redactor\(keys=\['policy_number'\]\)"),
+        ({"flags": "flags.json"}, r"flags takes Flags, such as Flags.file\('flags.json'\), not a str"),
+    ],
+)
+def test_an_option_of_another_kind_is_told(given: dict[str, Any], told: str) -> None:
+    app = FastAPI()
+    with pytest.raises((TypeError, ValueError), match=told):
+        instrument(app, **{"service": "orders", **given})
+    assert not hasattr(app, "_sereno_kit")
+
+
+def test_the_application_is_given_not_what_makes_it() -> None:
+    def make() -> FastAPI:
+        return FastAPI()
+
+    with pytest.raises(TypeError, match=r"not its class: instrument\(FastAPI\(\), …\)"):
+        instrument(FastAPI, service="orders")
+    with pytest.raises(TypeError, match=r"not the function that makes it: instrument\(make\(\), …\)"):
+        instrument(make, service="orders")
+    assert not hasattr(FastAPI, "_sereno_kit"), "every application after it would be taken for instrumented"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "told"),
+    [
+        (Logs, {"form": "text"}, "form is 'json' or 'console', not 'text'"),
+        (Logs, {"quiet": "/health"}, r"quiet takes several paths: \('/health',\)"),
+        (Logs, {"sample": {"/poll": 2}}, "sample of '/poll' is a number from 0 to 1, not 2"),
+        (Metrics, {"path": "metrics"}, "path begins with '/', as in '/metrics'"),
+        (Metrics, {"series_max": 0}, "series_max is at least 1"),
+        (Traces, {"share": 10}, "the share of traces is a number from 0 to 1, not 10"),
+        (Sentry, {"dsn": None}, "leave Sentry out: sentry=None"),
+        (Sentry, {"dsn": "https://a@sentry.io/1", "share": 100}, "share is a number from 0 to 1, not 100"),
+        (Health, {"live": "live"}, "live begins with '/', as in '/live'"),
+        (Health, {"live": "/health", "ready": "/health"}, "two questions"),
+        (Health, {"timeout_seconds": 0}, "above 0"),
+        (Drain, {"delay_seconds": -1}, "not below 0"),
+        (Admin, {"path": "admin"}, "path begins with '/', as in '/admin'"),
+    ],
+)
+def test_an_option_that_cannot_be_is_told_where_it_is_written(kind: Any, given: dict[str, Any], told: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=told):
+        kind(**given)
+
+
+def test_options_do_not_show_their_tokens() -> None:
+    shown = repr((Admin(token="a-token-of-sixteen"), Metrics(token="only-for-scrapers")))
+    assert "a-token" not in shown
+    assert "only-for" not in shown
