@@ -15,6 +15,8 @@ from sereno_kit.flags.logic import BadRule, Compiler
 
 BYTES_MOST = 4 * 1024 * 1024
 KEY_LONGEST = 200
+VALUES_MOST = 1_000_000
+"""Of documents of YAML, whose aliases of aliases multiply what they stand for."""
 Now = Callable[[], float]
 
 
@@ -50,11 +52,28 @@ def _yaml(content: bytes) -> list[Any]:
     try:
         from yaml import YAMLError, safe_load_all
     except ImportError:
-        raise BadDefinitions("to read YAML, install sereno-kit[yaml]") from None
+        raise BadDefinitions("to read YAML: pip install 'sereno-kit[yaml]'") from None
     try:
-        return [document for document in safe_load_all(content) if document is not None]
+        documents = [document for document in safe_load_all(content) if document is not None]
     except (YAMLError, ValueError, RecursionError) as error:
         raise BadDefinitions(f"it is not YAML: {str(error)[:200]}") from None
+    if _is_vast(documents):
+        raise BadDefinitions(f"its aliases make more than {VALUES_MOST:,} values of it")
+    return documents
+
+
+def _is_vast(documents: list[Any]) -> bool:
+    """Whether there are too many values, each alias counted as what it stands for (one of itself has no end)."""
+    left = VALUES_MOST
+    rest: list[Any] = [documents]
+    while rest:
+        found = rest.pop()
+        left -= len(found)
+        if left < 0:
+            return True
+        values = found.values() if isinstance(found, dict) else found
+        rest += [value for value in values if isinstance(value, (dict, list))]
+    return False
 
 
 def build(documents: Sequence[Any], *, digest: str = "", now: Now = clock.SYSTEM.now) -> FlagSet:

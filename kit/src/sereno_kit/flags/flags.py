@@ -100,11 +100,11 @@ class Flags:
 
     def enabled(self, key: str, default: bool = False, *, user: Any = None, **attributes: Any) -> bool:
         """Whether the switch `key` is on for `user`; the same as `boolean`."""
-        return bool(self.details(key, default, "boolean", user=user, **attributes).value)
+        return self.boolean(key, default, user=user, **attributes)
 
     def boolean(self, key: str, default: bool = False, *, user: Any = None, **attributes: Any) -> bool:
         """The boolean `key` for `user` with `attributes`; `default` if it is off, unknown or of another type."""
-        return bool(self.details(key, default, "boolean", user=user, **attributes).value)
+        return self.details(key, default, "boolean", user=user, **attributes).value is True
 
     def string(self, key: str, default: str = "", *, user: Any = None, **attributes: Any) -> str:
         """The text `key`, likewise."""

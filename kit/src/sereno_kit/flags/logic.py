@@ -6,6 +6,7 @@ Source: jsonlogic.com/operations.html, and flagd's own operations (`fractional`,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import local
 from typing import Any
 
 from sereno_kit.flags import loose
@@ -17,10 +18,47 @@ Operation = Callable[["Compiler", list[Any]], Rule]
 
 NODES_MOST = 20_000
 DEPTH_MOST = 64
+LOOPS_MOST = 100
+WORK_MOST = 100_000
+"""Nodes that an outermost loop and those within it go through, and values of lists that they make."""
 
 
 class BadRule(ValueError):
     """A rule that cannot be read; the message says why."""
+
+
+class _Work(local):
+    """What the loops of the evaluation that is going on in this thread may still do."""
+
+    def __init__(self) -> None:
+        self.loops = 0
+        self.left = 0
+
+    def enter(self) -> None:
+        """A loop begins, perhaps within another."""
+        if not self.loops:
+            self.left = WORK_MOST
+        self.loops += 1
+
+    def spend(self, amount: int) -> None:
+        """Within loops, raise BadRule once they have done too much: a rule must not hold up whoever evaluates it."""
+        if self.loops:
+            self.left -= amount
+            if self.left < 0:
+                raise BadRule("its loops do too much")
+
+    def weigh(self, made: list[Any]) -> list[Any]:
+        """`made`, whose values count as work: lists of the same list twice double with every turn of a loop."""
+        if self.loops:
+            open_lists = [made]
+            while open_lists:
+                found = open_lists.pop()
+                self.spend(len(found))
+                open_lists += [item for item in found if isinstance(item, list)]
+        return made
+
+
+work = _Work()
 
 
 class Compiler:
@@ -38,6 +76,7 @@ class Compiler:
         self._evaluators = evaluators
         self._nodes = 0
         self._depth = 0
+        self._loops = 0
 
     def compile(self, node: Any) -> Rule:
         """What `node` becomes. Raises BadRule for an unknown operation, a missing `$ref` and what is too deep."""
@@ -53,7 +92,7 @@ class Compiler:
     def _compile(self, node: Any) -> Rule:
         if isinstance(node, list):
             items = [self.compile(item) for item in node]
-            return lambda data: [item(data) for item in items]
+            return lambda data: work.weigh([item(data) for item in items])
         if not isinstance(node, dict) or len(node) != 1:
             return lambda data: node
         name, arguments = next(iter(node.items()))
@@ -68,6 +107,14 @@ class Compiler:
         if not isinstance(name, str) or name not in self._evaluators:
             raise BadRule(f"there is no evaluator {str(name)[:60]!r} for `$ref`")
         return self.compile(self._evaluators[name])
+
+    def body(self, node: Any) -> tuple[Rule, int]:
+        """What a loop asks of each item, and how many nodes that is. Raises BadRule for too many loops."""
+        self._loops += 1
+        if self._loops > LOOPS_MOST:
+            raise BadRule("it has too many loops")
+        before = self._nodes
+        return self.compile(node), self._nodes - before
 
     def each(self, arguments: list[Any]) -> list[Rule]:
         """The functions of all arguments."""
@@ -196,10 +243,10 @@ def _modulo(one: Any, other: Any) -> Any:
 
 
 def _cat(*values: Any) -> str:
-    made = "".join([loose.text(value) for value in values])
-    if len(made) > loose.TEXT_LONGEST:
-        raise BadRule("it makes a text that is too long")
-    return made
+    try:
+        return loose.joined(values, "")
+    except loose.TooLong:
+        raise BadRule("it makes a text that is too long") from None
 
 
 def _substr(value: Any, start: Any, length: Any = None) -> str:

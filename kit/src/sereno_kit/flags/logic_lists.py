@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sereno_kit.flags import loose
-from sereno_kit.flags.logic import Compiler, Data, Operation, Rule, literal
+from sereno_kit.flags.logic import Compiler, Data, Operation, Rule, literal, work
 from sereno_kit.flags.loose import truthy
 
 _ABSENT = object()
@@ -81,27 +81,41 @@ def _over(collect: Callable[[list[Any], Rule], Any]) -> Operation:
 
     def operation(compiler: Compiler, arguments: list[Any]) -> Rule:
         items = compiler.compile(arguments[0] if arguments else None)
-        rule = compiler.compile(arguments[1] if len(arguments) > 1 else None)
-
-        def run(data: Data) -> Any:
-            found = items(data)
-            return collect(found if isinstance(found, list) else [], rule)
-
-        return run
+        rule, nodes = compiler.body(arguments[1] if len(arguments) > 1 else None)
+        return _loop(items, nodes, lambda found, data: collect(found, rule))
 
     return operation
 
 
 def _reduce(compiler: Compiler, arguments: list[Any]) -> Rule:
-    items, rule, start = compiler.each([*arguments, *[None] * (3 - len(arguments))])[:3]
+    listed, body, first = [*arguments, *[None] * (3 - len(arguments))][:3]
+    items, start = compiler.compile(listed), compiler.compile(first)
+    rule, nodes = compiler.body(body)
 
-    def run(data: Data) -> Any:
-        found, result = items(data), start(data)
-        for item in found if isinstance(found, list) else ():
+    def run(found: list[Any], data: Data) -> Any:
+        result = start(data)
+        for item in found:
             result = rule({"current": item, "accumulator": result})
         return result
 
-    return run
+    return _loop(items, nodes, run)
+
+
+def _loop(items: Rule, nodes: int, run: Callable[[list[Any], Data], Any]) -> Rule:
+    """`run` over the list that `items` is, unless that were too much work: so many `nodes` for each item."""
+
+    def loop(data: Data) -> Any:
+        work.enter()
+        try:
+            found = items(data)
+            if not isinstance(found, list):
+                found = []
+            work.spend(len(found) * nodes)
+            return run(found, data)
+        finally:
+            work.loops -= 1
+
+    return loop
 
 
 def _merge(compiler: Compiler, arguments: list[Any]) -> Rule:
@@ -109,8 +123,11 @@ def _merge(compiler: Compiler, arguments: list[Any]) -> Rule:
 
     def run(data: Data) -> list[Any]:
         merged: list[Any] = []
-        for value in [rule(data) for rule in rules]:
-            merged.extend(value if isinstance(value, list) else [value])
+        for rule in rules:
+            value = rule(data)
+            values = value if isinstance(value, list) else [value]
+            work.spend(len(values))
+            merged.extend(values)
         return merged
 
     return run

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
 _EXACT = 2**53
 TEXT_LONGEST = 65_536
 """Characters that a text made by a rule may have: rules that double a text in a loop end here."""
+
+
+class TooLong(ValueError):
+    """A text would have been longer than `TEXT_LONGEST`."""
 
 
 def truthy(value: Any) -> bool:
@@ -51,8 +56,20 @@ def text(value: Any) -> str:
         shown = plain(float(value)) if isinstance(value, float) else value
         return "" if shown is None else repr(shown)
     if isinstance(value, list):
-        return ",".join(text(item) for item in value)
+        return joined(value, ",")
     return "[object Object]"
+
+
+def joined(values: Sequence[Any], mark: str) -> str:
+    """The texts of `values` with `mark` between them. Raises TooLong as soon as it would be."""
+    parts: list[str] = []
+    left = TEXT_LONGEST
+    for value in values:
+        parts.append(text(value))
+        left -= len(parts[-1]) + len(mark)
+        if left < 0:
+            raise TooLong
+    return mark.join(parts)
 
 
 def same(one: Any, other: Any) -> bool:

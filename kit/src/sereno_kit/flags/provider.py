@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from openfeature.evaluation_context import EvaluationContext
+try:
+    from openfeature.evaluation_context import EvaluationContext
+except ImportError:
+    raise ImportError("the provider needs OpenFeature: pip install 'sereno-kit[openfeature]'") from None
 from openfeature.event import ProviderEventDetails
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
+_EVENT_BYTES_MOST = BYTES_MOST + 4_096
 _TRANSPORT = (OSError, http.client.HTTPException, ssl.SSLError)
 
 
@@ -126,13 +127,14 @@ class SerenoSource(Source):
                 # Full, or too old to stream: it is asked again now and then, which is slower and as good.
                 Telling.log("info", "flags_stream_refused", source=self.name, status=answer.status)
                 return
-            identity = ""
+            identity, size = "", 0
             lines: list[bytes] = []
             while not self.ended:
                 line = answer.readline(BYTES_MOST + 1)
                 if not line:
                     return
-                if not line.endswith(b"\n") or sum([len(one) for one in lines]) > BYTES_MOST:
+                size += len(line)
+                if not line.endswith(b"\n") or size > _EVENT_BYTES_MOST:
                     raise http.client.HTTPException("an event is too long")
                 line = line.rstrip(b"\r\n")
                 name, _, value = line.partition(b":")
@@ -144,7 +146,7 @@ class SerenoSource(Source):
                 elif not line:
                     if lines:
                         self._take(flags, identity, b"\n".join(lines))
-                    lines = []
+                    lines, size = [], 0
                 self._wait = FIRST_WAIT_SECONDS
         finally:
             self._socket = None

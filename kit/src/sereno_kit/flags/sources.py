@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from errno import EINVAL
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from sereno_kit.flags.definitions import BYTES_MOST, BadDefinitions, read
@@ -124,6 +126,8 @@ class FileSource(Source):
             seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if seen == self._seen:
                 return
+            if not S_ISREG(stat.st_mode):
+                raise OSError(EINVAL, "it is no file")
             with open(self._path, "rb") as file:
                 content = file.read(BYTES_MOST + 1)
             fresh = read(content, yaml=self._yaml, now=flags.clock.now)
