@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from sereno_kit.errors import Category, classify
+from sereno_kit.errors import Category, ClientError, DependencyError, classify
 
 
 def refused() -> int:
@@ -91,8 +92,33 @@ def test_a_connection_that_is_refused_may_pass(connect: Callable[[int], Any]) ->
         ("httpx", "RemoteProtocolError", Category.TRANSIENT),
         ("requests", "ReadTimeout", Category.TRANSIENT),
         ("aiohttp", "ServerDisconnectedError", Category.TRANSIENT),
+        ("aiohttp", "ClientPayloadError", Category.TRANSIENT),
+        ("requests.exceptions", "ChunkedEncodingError", Category.TRANSIENT),
+        ("requests.exceptions", "InvalidURL", Category.INTERNAL),
+        ("urllib3.exceptions", "ProtocolError", Category.TRANSIENT),
+        ("socket", "gaierror", Category.TRANSIENT),
+        ("urllib.error", "URLError", Category.TRANSIENT),
+        ("builtins", "FileNotFoundError", Category.INTERNAL),
     ],
 )
 def test_what_databases_and_clients_say(module: str, name: str, category: Category) -> None:
     kind = getattr(pytest.importorskip(module), name)
     assert classify(kind("said by the other side")) is category
+
+
+def test_a_network_that_is_down_may_pass() -> None:
+    assert classify(OSError(errno.EHOSTUNREACH, "No route to host")) is Category.TRANSIENT
+    assert classify(OSError(errno.ENOSPC, "No space left on device")) is Category.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("held", "category"),
+    [
+        ([ConnectionResetError()], Category.TRANSIENT),
+        ([ConnectionResetError(), ClientError()], Category.CLIENT),
+        ([ConnectionResetError(), ValueError()], Category.INTERNAL),
+        ([DependencyError(), ExceptionGroup("within", [TimeoutError()])], Category.DEPENDENCY),
+    ],
+)
+def test_a_group_is_the_gravest_of_what_it_holds(held: list[Exception], category: Category) -> None:
+    assert classify(ExceptionGroup("unhandled errors in a TaskGroup", held)) is category

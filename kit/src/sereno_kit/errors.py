@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
+from errno import EHOSTUNREACH, ENETDOWN, ENETUNREACH
 from typing import Any
 
 
@@ -157,6 +158,7 @@ def given_up(error: BaseException | None) -> bool:
     return False
 
 
+_GRAVEST = (Category.INTERNAL, Category.CLIENT, Category.DEPENDENCY, Category.TRANSIENT, Category.REJECTED)
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -165,11 +167,13 @@ def classify(error: BaseException) -> Category:
 
     Ours say so. An exception that carries an HTTP response (httpx, requests, aiohttp) is judged by its status: 408,
     425, 429, 500, 502, 503 and 504 may pass, other 5xx are the dependency's, other 4xx ours to mend: `ClientError`s of
-    the dependency's caller. Lost connections and time-outs, databases' too, may pass. Everything else is a fault of
-    this program.
+    the dependency's caller. Lost connections and time-outs, databases' too, may pass. A group of exceptions, as
+    `asyncio.TaskGroup` raises it, is the gravest of what it holds. Everything else is a fault of this program.
     """
     if isinstance(error, KitError):
         return error.category
+    if isinstance(error, BaseExceptionGroup):
+        return min((classify(one) for one in error.exceptions), key=_GRAVEST.index)
     status = _status_of(error)
     if status is not None:
         return by_status(status)
@@ -194,17 +198,26 @@ def _status_of(error: BaseException) -> int | None:
 
 _NETWORK_NAMES = frozenset(
     {"TransportError", "ConnectionError", "Timeout", "TimeoutError", "ClientConnectionError", "ServerTimeoutError"}
+    # An answer that breaks off, a name that cannot be resolved, and urllib3's own words.
+    | {"ClientPayloadError", "ChunkedEncodingError", "ProtocolError", "IncompleteRead", "gaierror", "URLError"}
+    | {"NewConnectionError", "MaxRetryError"}
     # What databases' drivers call a connection that was lost, refused or not to be had.
     | {"OperationalError", "PostgresConnectionError", "CannotConnectNowError", "TooManyConnectionsError"}
 )
 _NETWORK_MODULES = frozenset(
     {"httpx", "httpcore", "requests", "urllib3", "aiohttp", "redis", "sqlalchemy", "psycopg", "asyncpg", "pymysql"}
+    | {"socket", "urllib", "http"}
 )
+
+
+_UNREACHABLE = frozenset({ENETDOWN, ENETUNREACH, EHOSTUNREACH})
 
 
 def _is_of_network(error: BaseException) -> bool:
     """Judged by names, so that no client library has to be imported."""
     if isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
         return True
     return any(
         kind.__name__ in _NETWORK_NAMES and kind.__module__.partition(".")[0] in _NETWORK_MODULES
