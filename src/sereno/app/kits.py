@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import structlog
@@ -39,6 +39,11 @@ FEATURE_VERBS = (*FEATURE_STATES, "clear")
 VERBS: dict[Kind, tuple[str, ...]] = {"pipeline": BREAKER_COMMANDS, "feature": FEATURE_VERBS}
 LASTING = frozenset({"force_open", "isolate", "force_closed", *FEATURE_STATES})
 """What may end by itself after a time."""
+_AFTER: dict[str, tuple[str, ...]] = {
+    "force_open": ("forced_open",), "isolate": ("forced_open",), "force_closed": ("forced_closed",),
+    "reset": ("closed", "half_open", "open"), "clear": FEATURE_STATES,
+}  # fmt: skip
+"""In which states that may be which was commanded; a feature's states are their own names."""
 _PART = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _log = structlog.get_logger("sereno.kits")
 One = TypeVar("One", PipelineView, FeatureView)
@@ -111,15 +116,31 @@ class Report:
 
     def standing(self, one: Told) -> str | None:
         """The state that a replica said it is in since; None if it did not."""
-        answer = one.answer or {}
-        if self.command.kind == "feature":
-            feature = feature_view(answer.get("feature"))
-            return feature.state if feature else None
-        pipeline = pipeline_view(answer.get("pipeline"))
-        policies = pipeline.policies if pipeline else ()
-        part = self.command.part
-        found = (one for index, one in enumerate(policies) if part in (one.part, one.kind, str(index)))
-        return next((policy.state for policy in found), None)
+        return standing(self.command, one)
+
+
+def standing(wanted: Command, one: Told) -> str | None:
+    """The state in which a replica said that thing is which was commanded; None if it did not say."""
+    answer = one.answer or {}
+    if wanted.kind == "feature":
+        feature = feature_view(answer.get("feature"))
+        return feature.state if feature and feature.name == wanted.target else None
+    pipeline = pipeline_view(answer.get("pipeline"))
+    policies = pipeline.policies if pipeline and pipeline.name == wanted.target else ()
+    found = (one for index, one in enumerate(policies) if wanted.part in (one.part, one.kind, str(index)))
+    return next((policy.state for policy in found), None)
+
+
+def believed(wanted: Command, one: Told) -> Told:
+    """`one`, unless it says that it obeyed and does not stand as it should: then nobody knows."""
+    if one.outcome != "obeyed":
+        return one
+    state = standing(wanted, one)
+    if state is None:
+        return replace(one, outcome="unknown", said="it took the command, and does not say how it stands now")
+    if state not in _AFTER.get(wanted.verb, (wanted.verb,)):
+        return replace(one, outcome="unknown", said=f"it took the command, and stands at {state}")
+    return one
 
 
 async def look(control: Control, service: str | None = None) -> tuple[Kits, ...]:
@@ -174,6 +195,7 @@ async def command(control: Control, wanted: Command, *, actor: str) -> Report:
         [(address, _command(control, address, token, order, kit)) for address in addresses],
         COMMAND_SECONDS_MAX, lambda address: Told(address, "unknown", "no answer in time"),
     )  # fmt: skip
+    told = tuple(believed(wanted, one) for one in told)
     report = Report(wanted, told)
     outcomes = {one.address: f"{one.outcome}: {one.said}" if one.said else one.outcome for one in told}
     try:
