@@ -5,7 +5,25 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from sereno_kit import Admin, Drain, Health, Logs, Metrics, Sentry, Traces, instrument
+from sereno_kit import (
+    Admin,
+    Drain,
+    Flags,
+    Health,
+    Logs,
+    Metrics,
+    Retry,
+    Sentry,
+    Timeout,
+    Traces,
+    instrument,
+    pipeline,
+)
+from sereno_kit.clock import SYSTEM
+from sereno_kit.features import Features
+from sereno_kit.health import HealthChecks
+from sereno_kit.metrics.names import MetricError
+from sereno_kit.testing import capture_metrics
 
 
 @pytest.mark.parametrize(
@@ -79,3 +97,70 @@ def test_options_do_not_show_their_tokens() -> None:
     shown = repr((Admin(token="a-token-of-sixteen"), Metrics(token="only-for-scrapers")))
     assert "a-token" not in shown
     assert "only-for" not in shown
+
+
+def test_metrics_say_what_two_declarations_do_not_agree_in() -> None:
+    with capture_metrics() as metrics:
+        registry = metrics.registry
+        registry.counter("orders_total", "Orders", status=["paid", "failed"], tier=None)
+        with pytest.raises(MetricError, match=r"with the labels \(status=\['paid', 'failed'\], tier\), now \(status\)"):
+            registry.counter("orders_total", "Orders", status=None)
+        with pytest.raises(MetricError, match="with the help 'Orders', now 'All orders'"):
+            registry.counter("orders_total", "All orders", status=["paid", "failed"], tier=None)
+        registry.histogram("score_points", "Scores", unit="points", bounds=[1, 2])
+        with pytest.raises(MetricError, match="with other bounds"):
+            registry.histogram("score_points", "Scores", unit="points", bounds=[1, 3])
+        registry.read_gauge("waiting", "Who waits", lambda: 1)
+        with pytest.raises(MetricError, match="with the kind 'gauge that is asked for', now 'gauge'"):
+            registry.gauge("waiting", "Who waits")
+        with pytest.raises(MetricError, match="say each label with its values"):
+            registry.counter("payments_total", "Payments", labelnames=["status"])
+
+
+def test_a_label_that_is_wrong_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    with capture_metrics() as metrics:
+        orders = metrics.registry.counter("named_labels_total", "Orders", status=["paid"])
+        orders.inc(status="someone's password")
+        orders.inc()
+        orders.inc(status="paid", method="cash")
+        assert metrics.value("named_labels_total", status="__other__") == 2
+    told = " ".join(record.getMessage() for record in caplog.records)
+    assert "named_labels_total: the label 'status' has a value that was not declared" in told
+    assert "named_labels_total: the label 'status' is missing" in told
+    assert "named_labels_total: its labels are status, and another one was given" in told
+    assert "password" not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((Retry(3),), "begins with its name"),
+        (("stripe", Retry), r"Retry is a class; write Retry\(…\)"),
+        (("stripe", [Retry(3)]), "one after the other, not in a list"),
+        (("stripe", 3), r"takes policies such as Retry\(3\), not 3"),
+    ],
+)
+def test_a_pipeline_says_what_it_takes(given: tuple[Any, ...], told: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=told):
+        pipeline(*given)
+
+
+def test_a_timeout_is_a_number() -> None:
+    with pytest.raises(ValueError, match="must be a number above 0, not '2s'"):
+        Timeout("2s")  # type: ignore[arg-type]
+
+
+def test_a_user_given_for_the_default_turns_nothing_on() -> None:
+    assert Flags.of({"flags": {}}).enabled("new_flow", "ana") is False  # type: ignore[arg-type]
+
+
+def test_a_feature_that_nobody_declared_is_told_with_those_that_are() -> None:
+    features = Features()
+    features.declare("recommendations", degraded=list)
+    with pytest.raises(KeyError, match="no feature 'recomendations' is declared; there are: recommendations"):
+        features.state("recomendations")
+
+
+def test_a_check_without_its_name_says_how() -> None:
+    with pytest.raises(TypeError, match=r"begins with its name: @kit.readiness\('db'\)"):
+        HealthChecks(Health(), SYSTEM).check(lambda: True)  # type: ignore[arg-type]

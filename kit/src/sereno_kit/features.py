@@ -176,7 +176,9 @@ class Features:
 
     def state(self, name: str) -> State:
         """What holds now for the feature `name`, its breaker included. Raises KeyError if it was not declared."""
-        feature = self._declared[name]
+        feature = self._declared.get(name)
+        if feature is None:
+            raise KeyError(f"no feature {name!r} is declared; there are: {', '.join(self._declared) or 'none'}")
         state = self.decided(feature)
         if state == "enabled" and feature.breaker and name not in self._overrides and _is_open(feature.breaker):
             return "degraded"

@@ -66,6 +66,8 @@ class HealthChecks:
         """
         seconds = self.options.timeout_seconds if timeout is None else timeout
         holds = self.options.cache_seconds if cache is None else cache
+        if not isinstance(name, str):
+            raise TypeError("a check begins with its name: @kit.readiness('db')")
         if not _NAME.fullmatch(name):
             raise ValueError(f"a check's name is of letters, digits, '.', '_' and '-', at most 64: {name!r}")
         if name in self._checks:

@@ -100,7 +100,7 @@ class Flags:
 
     def enabled(self, key: str, default: bool = False, *, user: Any = None, **attributes: Any) -> bool:
         """Whether the switch `key` is on for `user`; the same as `boolean`."""
-        return self.boolean(key, default, user=user, **attributes)
+        return self.details(key, default, "boolean", user=user, **attributes).value is True
 
     def boolean(self, key: str, default: bool = False, *, user: Any = None, **attributes: Any) -> bool:
         """The boolean `key` for `user` with `attributes`; `default` if it is off, unknown or of another type."""

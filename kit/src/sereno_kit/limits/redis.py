@@ -161,7 +161,7 @@ class RedisStore(Store):
             from redis.backoff import NoBackoff
             from redis.retry import Retry
         except ImportError as error:
-            raise ImportError("RedisStore needs redis: install sereno-kit[redis]") from error
+            raise ImportError("RedisStore needs redis: pip install 'sereno-kit[redis]'") from error
         if away not in ("memory", "allow", "refuse"):
             raise ValueError(f"away must be 'memory', 'allow' or 'refuse', not {away!r}")
         if processes < 1:

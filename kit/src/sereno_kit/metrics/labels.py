@@ -69,14 +69,14 @@ class LabelSpace:
         for name, allowed in zip(self.names, self._allowed, strict=True):
             value = OTHER
             if name not in labels:
-                problem = "a label is missing"
+                problem = f"the label {name!r} is missing"
             else:
                 value = text_of(labels[name])
                 if allowed is not None and value not in allowed:
-                    value, problem = OTHER, problem or "a label has a value that was not declared"
+                    value, problem = OTHER, problem or f"the label {name!r} has a value that was not declared"
             row.append(value)
         if len(labels) > len(self.names) or any(name not in self.names for name in labels):
-            problem = "a label was not declared"
+            problem = f"its labels are {', '.join(self.names) or 'none'}, and another one was given"
         placed = tuple(row)
         if self.open and not self._admit(placed):
             placed = tuple(OTHER if a is None else v for v, a in zip(placed, self._allowed, strict=True))
@@ -95,6 +95,8 @@ class LabelSpace:
 
 def _values(metric: str, label: str, values: Sequence[str]) -> dict[str, None]:
     """In their order, each once."""
+    if label == "labelnames":
+        raise MetricError(f"{metric}: say each label with its values: status=['paid', 'failed'], or =None if not known")
     if isinstance(values, (str, bytes)) or not values:
         raise MetricError(f"{metric}: the label {label!r} takes a list of its values, or None if they are not known")
     return dict.fromkeys(text_of(value) for value in values)

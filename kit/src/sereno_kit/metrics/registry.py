@@ -55,7 +55,7 @@ class Registry:
         self.writer: Writer | None = None
         self.watched: dict[str, Callable[[], Any]] = {}
         """What is watched, by the label `pool`."""
-        self._declared: dict[str, tuple[object, Any]] = {}
+        self._declared: dict[str, tuple[tuple[object, ...], Any]] = {}
         self._lock = RLock()
 
     def configure(self, options: Metrics) -> None:
@@ -208,7 +208,7 @@ class Registry:
             self.writer.add(family)
             return family
 
-        return self._once(kind, name, "", ("sampled", kind, help, labels, multiprocess), make)
+        return self._once(kind, name, "", (f"{kind} that is asked for", help, "", labels, multiprocess), make)
 
     def natives(self) -> Mapping[str, tuple[tuple[str, ...], Mapping[tuple[str, ...], SparseHistogram]]]:
         """The native histograms by name: names of their labels, and one for each combination of values."""
@@ -246,12 +246,12 @@ class Registry:
 
         return self._once(kind, name, unit, (kind, help, unit, shape, *more), make_once)
 
-    def _once(self, kind: str, name: str, unit: str, declaration: object, make: Callable[[str], T]) -> T:
+    def _once(self, kind: str, name: str, unit: str, declaration: tuple[object, ...], make: Callable[[str], T]) -> T:
         with self._lock:
             before = self._declared.get(name)
             if before is not None:
                 if before[0] != declaration:
-                    raise MetricError(f"{name} was declared before, with another kind, help, labels or bounds")
+                    raise MetricError(f"{name} was declared before, {_difference(before[0], declaration)}")
                 made: T = before[1]
                 return made
             unit = check_name(kind, name, unit)
@@ -274,6 +274,22 @@ class Registry:
         if kind == "counter":
             return CounterParent(name, help, labels, registry=None)
         return GaugeParent(name, help, labels, registry=None, multiprocess_mode=multiprocess)
+
+
+def _difference(before: tuple[object, ...], now: tuple[object, ...]) -> str:
+    """What two declarations of one name do not agree in."""
+    for what, then, again in zip(("kind", "help", "unit", "labels"), before, now, strict=False):
+        if then != again:
+            return f"with the {what} {_shown(then)}, now {_shown(again)}"
+    return "with other bounds or options"
+
+
+def _shown(part: object) -> str:
+    """`status=['paid', 'failed'], tier` of labels; anything else as Python writes it."""
+    if not isinstance(part, tuple):
+        return repr(part)
+    names = (one if isinstance(one, str) else one[0] if one[1] is None else f"{one[0]}={list(one[1])}" for one in part)
+    return f"({', '.join(names)})"
 
 
 def _bounds(name: str, bounds: tuple[float, ...], slo: Sequence[float]) -> tuple[float, ...]:

@@ -106,7 +106,11 @@ class Pipeline:
         return self._chain(function, args, kwargs)  # type: ignore[no-any-return]
 
     async def acall(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call `function` guarded, from a task."""
+        """Call `function` guarded, from a task.
+
+        Raises:
+            TypeError: `function` gives nothing to await.
+        """
         return await self._async_chain(function, args, kwargs)  # type: ignore[no-any-return]
 
     def attempt(self) -> Attempt:
@@ -235,10 +239,24 @@ def pipeline(name: str, *policies: Policy, clock: Clock = SYSTEM, replace: bool 
     Raises:
         ValueError: for an order that defeats a policy, a kind given twice, a policy of another pipeline, or a name
             that another pipeline has.
+        TypeError: for what is no policy.
     """
-    if not name:
-        raise ValueError("a pipeline needs a name: that of the dependency")
+    if not isinstance(name, str) or not name:
+        raise ValueError(
+            f"a pipeline begins with its name, that of the dependency: pipeline('stripe', …), not {name!r}"
+        )
+    for policy in policies:
+        if not isinstance(policy, Policy):
+            raise TypeError(f"pipeline {name!r}: {_no_policy(policy)}")
     return registry.put(Pipeline(name, policies, clock), replace=replace)
+
+
+def _no_policy(given: object) -> str:
+    if isinstance(given, type):
+        return f"{given.__name__} is a class; write {given.__name__}(…)"
+    if isinstance(given, (list, tuple)):
+        return "give the policies one after the other, not in a list"
+    return f"takes policies such as Retry(3), not {given!r}"
 
 
 def _bottom_of(name: str) -> Call:

@@ -45,8 +45,8 @@ class Timeout(Policy):
     events: ClassVar[tuple[str, ...]] = ("exceeded", "late", "too_late")
 
     def __init__(self, seconds: float, *, thread: bool = False, threads: int = 16) -> None:
-        if not 0 < seconds < float("inf"):
-            raise ValueError(f"Timeout: seconds must be above 0, not {seconds}")
+        if not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+            raise ValueError(f"Timeout: seconds must be a number above 0, not {seconds!r}")
         if threads < 1:
             raise ValueError(f"Timeout: threads must be at least 1, not {threads}")
         self.seconds = seconds
