@@ -62,9 +62,8 @@ def new_id(milliseconds: int | None = None) -> str:
     if stamp != moment:
         stem = f"{stamp >> 16 & 0xFFFFFFFF:08x}-{stamp & 0xFFFF:04x}-7"
         _stem = (stamp, stem)
-    bits = _bits.getrandbits(76)
-    chance = f"{bits:019x}"
-    return f"{stem}{chance[1:4]}-{'89ab'[bits >> 74]}{chance[4:7]}-{chance[7:]}"
+    chance = _bits.getrandbits
+    return "%s%03x-%04x-%012x" % (stem, chance(12), 0x8000 | chance(14), chance(48))  # noqa: UP031 - half of an f-string
 
 
 def new_span_id() -> str:

@@ -71,7 +71,7 @@ def timestamp(moment: float) -> str:
     if whole != second:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
         _last = (whole, stamp)
-    return f"{stamp}.{int((moment - whole) * 1000):03d}Z"
+    return "%s.%03dZ" % (stamp, (moment - whole) * 1000)  # noqa: UP031 - a third of an f-string, at every line
 
 
 def merged(line: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,15 +130,16 @@ class Otel:
             **self._who,
         }
         _add(line, ids, "request_id", "trace_id", "span_id")
-        line["http.request.method"] = request.method
-        line["http.route"] = request.route
-        line["url.path"] = request.path
-        line["http.response.status_code"] = request.status
-        line["http.server.request.duration"] = round(request.duration_seconds, 6)
-        if request.client:
-            line["client.address"] = request.client
-        if request.error_type:
-            line["error.type"] = request.error_type
+        method, route, path, status, seconds, client, error_type, _ = request
+        line["http.request.method"] = method
+        line["http.route"] = route
+        line["url.path"] = path
+        line["http.response.status_code"] = status
+        line["http.server.request.duration"] = round(seconds * 1e6) / 1e6
+        if client:
+            line["client.address"] = client
+        if error_type:
+            line["error.type"] = error_type
         if error is not None:
             line["exception"] = error
         return merged(line, fields) if fields else line
