@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.kit.asgi_worlds import ask, counted, instrumented
 
+import sereno_kit
 from sereno_kit import Admin, Health, Metrics, Traces, instrument
 from sereno_kit.kit import Kit
+from sereno_kit.metrics.faults import PARTS
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
@@ -90,6 +95,23 @@ def test_close_puts_everything_back() -> None:
     with instrumented(flask):
         assert flask.wsgi_app is not original
     assert flask.wsgi_app == original
+
+
+def test_close_takes_the_clock_out_of_the_collector_of_garbage() -> None:
+    before = list(gc.callbacks)
+    with instrumented(FastAPI(), metrics=Metrics(loop_lag=False)):
+        assert gc.callbacks != before
+    assert gc.callbacks == before
+
+
+def test_every_part_that_can_fail_is_at_zero_before_it_does() -> None:
+    source = Path(str(sereno_kit.__file__)).parent
+    says = re.compile(r'(?:failed|(?<!\.)count|self\._all)\(\s*"([a-z_]+)"')
+    named = {part for file in source.rglob("*.py") for part in says.findall(file.read_text(encoding="utf-8"))}
+    assert named == set(PARTS)
+    with instrumented(FastAPI()) as kit:
+        page = kit.metrics.prometheus
+        assert {page.get_sample_value("sereno_kit_errors_total", {"part": part}) for part in PARTS} == {0.0}
 
 
 async def test_close_twice_and_parts_that_fail_in_it_are_no_trouble() -> None:

@@ -57,6 +57,17 @@ def test_pauses_for_garbage_are_added_up(registry: Registry) -> None:
     assert 0 < samples(ask(registry).body)[name] - before <= took
 
 
+def test_the_last_kit_that_is_closed_takes_its_clock_out_of_the_collector(registry: Registry) -> None:
+    before = list(gc.callbacks)
+    first, second = process.install(registry), process.install(registry)
+    assert len(gc.callbacks) == len(before) + 1
+    first()
+    first()
+    assert len(gc.callbacks) == len(before) + 1
+    second()
+    assert gc.callbacks == before
+
+
 def test_garbage_that_is_collected_while_a_metric_is_held_stops_nobody(registry: Registry) -> None:
     process.install(registry)
     seen = registry.counter("seen_total", "Seen", what=None)

@@ -82,3 +82,23 @@ def test_two_of_a_kind_are_told_apart(registry: Registry) -> None:
 def test_what_cannot_be_watched_is_refused_with_what_can() -> None:
     with pytest.raises(TypeError, match=r"builtins\.list cannot be watched; these can: .*asyncpg\.Pool"):
         watch([])
+
+
+def test_who_waits_is_unknown_where_a_library_keeps_it_elsewhere(registry: Registry) -> None:
+    from types import SimpleNamespace
+
+    from sereno_kit.metrics.database import _tasks_at, _waiting
+
+    class Pool:
+        max_size = 4
+
+        def get_stats(self) -> dict[str, int]:
+            return {"pool_size": 3, "pool_available": 1}
+
+    pool = Pool()
+    pools.watch_psycopg(registry, pool, "elsewhere")
+    page = samples(ask(registry).body)
+    assert page['db_connections_active{pool="elsewhere"}'] == 2
+    assert 'db_connection_pool_waiting{pool="elsewhere"}' not in page
+    assert _tasks_at(SimpleNamespace(waiters=[1])) is None
+    assert _waiting(SimpleNamespace(_pool=SimpleNamespace(qsize=lambda: 0))) is None

@@ -26,7 +26,7 @@ def redactor(kit: Kit, given: Redactor | None) -> None:
 
 def metrics(kit: Kit, options: Metrics | None) -> None:
     """The process's registry, and where it is shown."""
-    from sereno_kit.metrics import identity, registry
+    from sereno_kit.metrics import faults, identity, registry
 
     kit.metrics = registry.current()
     kit.websockets = None
@@ -35,6 +35,7 @@ def metrics(kit: Kit, options: Metrics | None) -> None:
     from sereno_kit.websockets import WebsocketMetrics
 
     kit.metrics.configure(options)
+    faults.expect(kit.metrics)
     identity.tell(
         kit.metrics,
         service=kit.service,
@@ -45,7 +46,7 @@ def metrics(kit: Kit, options: Metrics | None) -> None:
     if options.process:
         from sereno_kit.metrics import process
 
-        process.install(kit.metrics)
+        kit.at_close.append(process.install(kit.metrics))
     if options.loop_lag:
         kit.at_start.append(lambda: _measure_loop(kit))
     kit.websockets = WebsocketMetrics(kit.metrics)

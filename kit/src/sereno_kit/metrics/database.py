@@ -148,11 +148,15 @@ def _waiting(pool: Any) -> float | None:
     threads = getattr(getattr(queue, "not_empty", None), "_waiters", None)
     if threads is not None:
         return float(len(threads))
-    # The queue within is made when it is first waited at.
-    tasks: Sequence[Any] | None = getattr(getattr(queue, "__dict__", {}).get("_queue"), "_getters", None)
-    if tasks is not None:
-        return float(sum(not task.done() for task in list(tasks)))
-    return 0.0 if hasattr(queue, "qsize") else None
+    if hasattr(type(queue), "_queue") and "_queue" not in vars(queue):
+        return 0.0  # The queue within is made when it is first waited at.
+    return _tasks_at(getattr(queue, "_queue", None))
+
+
+def _tasks_at(queue: Any) -> float | None:
+    """How many tasks wait at a queue of asyncio's; unknown, where it keeps them elsewhere."""
+    getters: Sequence[Any] | None = getattr(queue, "_getters", None)
+    return None if getters is None else float(sum(not getter.done() for getter in list(getters)))
 
 
 # -- asyncpg --------------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ def watch_asyncpg(registry: Registry, pool: Any, given: str | None) -> None:
             "active": lambda p: _open(p).get_size() - p.get_idle_size(),
             "idle": lambda p: _open(p).get_idle_size(),
             "max": lambda p: _open(p).get_max_size(),
-            "waiting": lambda p: float(sum(not w.done() for w in list(getattr(_open(p)._queue, "_getters", ())))),
+            "waiting": lambda p: _tasks_at(getattr(_open(p), "_queue", None)),
         },
     )
     failures, durations = Tally(), queries(registry)

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import logging
 from threading import Lock
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from sereno_kit.metrics.registry import Registry
+
+PARTS = (
+    "admin", "chaos", "close", "errors", "features", "flags", "flush", "logs", "metrics", "middleware", "outgoing",
+    "pipeline", "problems", "rate_limiting", "routes", "sentry", "start",
+)  # fmt: skip
+"""Which parts of the kit can fail."""
 _told: set[tuple[str, str]] = set()
 _TOLD_MAX = 500
 _lock = Lock()
 _logger = logging.getLogger("sereno_kit")
 
 
+def expect(registry: Registry) -> None:
+    """Let all parts stand at zero before anything fails: an alert on growth sees the first mishap too."""
+    for part in PARTS:
+        registry.errors.labels(part=part)
+
+
 def failed(part: str, error: BaseException | None = None, *, what: str = "") -> None:
     """Count one mishap in `sereno_kit_errors_total{part}`, and log it if it is the first of its kind. Never raises.
 
     Args:
-        part: which part of the kit it befell: `metrics`, `logs`, `redactor` …; one of a few words, never data.
+        part: which part of the kit it befell: one of `PARTS`, never data.
         error: what was raised, if anything was.
         what: what the program should know, in one sentence without data; part and error's type, if not given.
     """

@@ -121,7 +121,7 @@ def watch_psycopg(registry: Registry, pool: Any, given: str | None) -> None:
             "active": lambda p: (s := p.get_stats()).get("pool_size", 0) - s.get("pool_available", 0),
             "idle": lambda p: p.get_stats().get("pool_available", 0),
             "max": lambda p: p.max_size,
-            "waiting": lambda p: p.get_stats().get("requests_waiting", 0),
+            "waiting": lambda p: p.get_stats().get("requests_waiting"),
         },
     )
     get = held_weakly(pool)

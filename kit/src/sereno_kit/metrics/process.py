@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 _GENERATIONS = ("0", "1", "2")
 
 
-def install(registry: Registry) -> None:
+def install(registry: Registry) -> Callable[[], None]:
     """Measure this process. Done twice, it is done once.
 
     prometheus_client's collectors tell CPU, memory, files and collections of garbage; they work in one process only,
     so with several each writes the same names itself and memory, files and threads are added up.
+
+    Returns:
+        What to call when pauses for garbage should be timed no more.
     """
     registry.sampled("gauge", "process_threads", "Threads of Python that run").add(threading.active_count)
     pauses = registry.sampled(
@@ -37,6 +40,7 @@ def install(registry: Registry) -> None:
         _install_own(registry)
     else:
         _install_clients(registry)
+    return watched.used()
 
 
 class _GcWatch:
@@ -46,7 +50,20 @@ class _GcWatch:
         self.seconds = [0.0, 0.0, 0.0]
         self._began = 0.0
         self._monotonic = SYSTEM.monotonic
+        self._users: set[object] = set()
         gc.callbacks.append(self._called)
+
+    def used(self) -> Callable[[], None]:
+        """Somebody wants it. Returns what he calls when he does not; the last one takes it out of the collector."""
+        user = object()
+        self._users.add(user)
+
+        def leave() -> None:
+            self._users.discard(user)
+            if not self._users and self._called in gc.callbacks:
+                gc.callbacks.remove(self._called)
+
+        return leave
 
     def _called(self, phase: str, info: Mapping[str, int]) -> None:
         if phase == "start":
