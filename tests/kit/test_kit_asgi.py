@@ -21,6 +21,8 @@ from tests.kit.asgi_worlds import Caller, Lines, ask, counted, instrumented, sco
 from sereno_kit import ClientError, InternalError, KitError, RateLimited, context
 from sereno_kit.context import Trace
 
+LEFT = {"type": "http.disconnect"}
+
 
 class Gone(OSError):
     """What a server raises when it is to send to somebody who has left."""
@@ -137,6 +139,25 @@ async def test_a_client_that_is_known_to_have_left_before_the_answer_is_a_499() 
     with instrumented(app) as kit:
         await ask(kit.app, "/", caller=Caller(leaves_at_once=True))
         assert counted(kit) == {("GET", "__unmatched__", "499"): 1}
+
+
+async def test_a_client_that_leaves_amid_its_own_body_is_a_499_whatever_the_framework_answers() -> None:
+    app = FastAPI()
+
+    @app.post("/upload")
+    async def upload(request: Request) -> None:
+        await request.body()
+
+    class Leaving(Caller):
+        async def receive(self) -> dict[str, Any]:
+            self.asked += 1
+            return {"type": "http.request", "body": b"ab", "more_body": True} if self.asked == 1 else LEFT
+
+    with instrumented(app) as kit:
+        await ask(app, "/upload", caller=Leaving(), method="POST")
+        assert counted(kit) == {("POST", "/upload", "499"): 1}
+        said = kit.metrics.value("http_errors_total", method="POST", endpoint="/upload", error_type="client_disconnect")
+        assert said == 1
 
 
 async def test_an_answer_to_a_client_that_had_left_before_it_began_is_a_499_too() -> None:

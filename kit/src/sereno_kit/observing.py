@@ -229,7 +229,7 @@ class Observation:
         our own fault is a 500, whatever had been sent.
         """
         error = self.error
-        if complete and error is not None and not self.cut_short:
+        if complete and error is not None and self.status and not self.cut_short:
             return self.status, category(error) if self.status >= 400 else None
         if self.disconnected if error is None else self.gone(error):
             return self.status or CLIENT_GONE, DISCONNECT
