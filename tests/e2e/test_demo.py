@@ -41,7 +41,7 @@ def opening() -> Iterator[None]:
 
 
 class Counter:
-    """Asks the payment service itself, over and over, how many of its customers it sent away."""
+    """Asks the API itself, over and over, how many orders it could not charge."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,10 +53,14 @@ class Counter:
     def _count(self) -> None:
         while not self.over.wait(1):
             with suppress(OSError, AttributeError, httpx.HTTPError):
-                text = (self.folder / "reliability" / "servicios" / "compras.yaml").read_text()
-                found = re.search(r"job: pagos\s+targets: \[\"(\S+)\"\]", text)
+                text = (self.folder / "reliability" / "servicios" / "api.yaml").read_text()
+                found = re.search(r"job: tienda-api\s+targets: \[\"(\S+)\"\]", text)
                 shown = httpx.get(found[1], timeout=3).text  # type: ignore[index]
-                lines = re.findall(r'^http_requests_total\{[^}]*status="503"[^}]*\} (\S+)$', shown, re.MULTILINE)
+                lines = re.findall(
+                    r'^sereno_pipeline_calls_total\{[^}]*outcome="(?:error|rejected)"[^}]*\} (\S+)$',
+                    shown,
+                    re.MULTILINE,
+                )
                 self.failed = max(self.failed, round(sum(map(float, lines))))
 
 
