@@ -12,10 +12,12 @@ from sereno_kit import (
     Health,
     Logs,
     Metrics,
+    RateLimit,
     Retry,
     Sentry,
     Timeout,
     Traces,
+    Transient,
     instrument,
     pipeline,
 )
@@ -143,6 +145,28 @@ def test_a_label_that_is_wrong_is_named(caplog: pytest.LogCaptureFixture) -> Non
 def test_a_pipeline_says_what_it_takes(given: tuple[Any, ...], told: str) -> None:
     with pytest.raises((TypeError, ValueError), match=told):
         pipeline(*given)
+
+
+def test_a_limit_is_a_rule() -> None:
+    with pytest.raises(
+        TypeError, match=r"RateLimit takes a rule: RateLimit.token_bucket\(rate=50, burst=100\), not 50"
+    ):
+        RateLimit(50)  # type: ignore[arg-type]
+
+
+def test_the_line_of_a_call_that_is_not_repeated_says_what_would_make_it_so(caplog: pytest.LogCaptureFixture) -> None:
+    charges = pipeline("charges-not-repeated", Retry(3))
+
+    @charges
+    def charge() -> None:
+        raise Transient("the provider is away")
+
+    with pytest.raises(Transient):
+        charge()
+    assert [record.hint for record in caplog.records if hasattr(record, "hint")] == [
+        "nothing says that this call may be done twice; if it may: @idempotent, an idempotency_key, or "
+        "Retry(idempotent=True)"
+    ]
 
 
 def test_a_timeout_is_a_number() -> None:

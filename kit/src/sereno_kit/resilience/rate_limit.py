@@ -35,6 +35,8 @@ class RateLimit(Policy):
     def __init__(
         self, rule: Rule, *, key: Key | None = None, wait: float = 0.0, store: Store | None = None, name: str = ""
     ) -> None:
+        if not isinstance(rule, Rule):
+            raise TypeError(f"RateLimit takes a rule: RateLimit.token_bucket(rate=50, burst=100), not {rule!r}")
         if wait < 0:
             raise ValueError(f"wait must not be negative, not {wait!r}")
         if wait and not isinstance(rule, TokenBucket):

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _LOG_EVERY_SECONDS = 1.0
 _ORDINARY = frozenset({"retried", "recovered", "closed", "half_opened", "left_to_outer"})
+_HINTS = {
+    "not_idempotent": "nothing says that this call may be done twice; if it may: @idempotent, an idempotency_key, or "
+    "Retry(idempotent=True)",
+    "would_block_loop": "a synchronous call on an event loop's thread cannot wait; make it async, or call it in a thread",
+}
+"""What to do about events that surprise."""
 _logger = logging.getLogger("sereno_kit.pipeline")
 
 
@@ -154,7 +160,9 @@ class PolicyReporter:
             return
         self._quiet_until[event] = now + _LOG_EVERY_SECONDS
         unsaid = self._unsaid.pop(event, 0)
-        more = {"unsaid": unsaid} if unsaid else {}
+        more: dict[str, Any] = {"unsaid": unsaid} if unsaid else {}
+        if event in _HINTS:
+            more["hint"] = _HINTS[event]
         fields = {"pipeline": self.pipeline, "policy": self.policy, **attributes, **more}
         _logger.log(level, "%s: %s %s", self.pipeline, self.policy, event, extra=fields)
 
