@@ -295,5 +295,6 @@ async def _body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         body += message.get("body", b"")[: _BODY_BYTES_MAX - len(body)]
-        if message["type"] != "http.request" or not message.get("more_body"):
+        ended = message["type"] != "http.request" or not message.get("more_body")
+        if ended or len(body) >= _BODY_BYTES_MAX:  # What comes after is not waited for, however long it goes on.
             return bytes(body)

@@ -14,6 +14,9 @@ from sereno_kit.clock import Clock, new_id
 from sereno_kit.metrics.faults import failed
 
 _EVERY_SECONDS = 0.5
+_BYTES_AT_ONCE = 1024 * 1024
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A file of its own, never what a link or a pipe of that name leads to."""
 
 
 class Relay:
@@ -27,12 +30,14 @@ class Relay:
     Args:
         obey: is given each command of others.
         clock: its wall clock says how much of a command's time is over.
+        kind: of the commands, each kind has a journal of its own.
     """
 
-    def __init__(self, obey: Callable[[dict[str, Any]], object], *, clock: Clock) -> None:
+    def __init__(self, obey: Callable[[dict[str, Any]], object], *, clock: Clock, kind: str = "kit") -> None:
         self._obey = obey
         self._clock = clock
-        self._path = _journal()
+        self._kind = kind
+        self._path = _journal(kind)
         self._me, self._pid = "", 0
         self._read = 0
         self._stop = Event()
@@ -50,7 +55,7 @@ class Relay:
         if self._path is None or self._pid == os.getpid():
             return
         self._pid, self._me, self._read = os.getpid(), new_id(), 0
-        self._path = _journal() or self._path
+        self._path = _journal(self._kind) or self._path
         self._look()
         self._thread = Thread(target=self._listen, name="sereno-admin", daemon=True)
         self._thread.start()
@@ -66,7 +71,7 @@ class Relay:
         if self._path is None:
             return
         line = orjson.dumps({"from": self._me, "at": self._clock.now(), "command": command}) + b"\n"
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o600)
         try:
             os.write(file, line)  # one write of less than a page: lines of several writers do not mix
         finally:
@@ -81,10 +86,13 @@ class Relay:
         try:
             if path is None or not path.exists() or path.stat().st_size <= self._read:
                 return
-            with path.open("rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | _PLAIN), "rb") as file:
+                # Where others may write to the directory, one of theirs must not become an operator's word.
+                if hasattr(os, "geteuid") and os.fstat(file.fileno()).st_uid not in (os.geteuid(), 0):
+                    raise PermissionError(f"{path} belongs to somebody else")
                 file.seek(self._read)
-                whole = file.read().rpartition(b"\n")[0]
-            self._read += len(whole) + 1
+                whole = file.read(_BYTES_AT_ONCE).rpartition(b"\n")[0]
+            self._read += len(whole) + 1 if whole else 0
         except OSError as error:
             failed("admin", error)
             return
@@ -105,12 +113,12 @@ class Relay:
         self._obey(command)
 
 
-def _journal() -> Path | None:
+def _journal(kind: str) -> Path | None:
     directory = os.environ.get("SERENO_KIT_SHARED_DIR") or os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not directory:
         return None
     parent = os.getppid()
-    return Path(directory) / f"sereno-kit-{parent}-{_start_of(parent)}.jsonl"
+    return Path(directory) / f"sereno-{kind}-{parent}-{_start_of(parent)}.jsonl"
 
 
 def _start_of(process: int) -> str:
