@@ -127,7 +127,7 @@ def test_what_operators_do_stands_in_the_log_with_their_name_and_without_the_tok
 SHOP = """
 import os
 from fastapi import FastAPI
-from sereno_kit import CircuitBreaker, instrument, pipeline
+from sereno_kit import CircuitBreaker, chaos, instrument, pipeline
 from sereno_kit.options import Admin
 
 app = FastAPI()
@@ -135,9 +135,9 @@ payments = pipeline("payments", CircuitBreaker())
 
 @app.get("/state")
 def state():
-    return [os.getpid(), payments.policies[0].view()["state"]]
+    return [os.getpid(), payments.policies[0].view()["state"], [one.id for one in chaos.active]]
 
-kit = instrument(app, service="orders", admin=Admin(token="correct-horse-battery-staple"), drain=None)
+kit = instrument(app, service="orders", admin=Admin(token="correct-horse-battery-staple", chaos=True), drain=None)
 """
 
 
@@ -150,24 +150,29 @@ def test_one_word_reaches_both_workers_of_a_gunicorn_that_loaded_the_kit_before_
         stderr=subprocess.DEVNULL, env={**os.environ, "SERENO_KIT_SHARED_DIR": str(tmp_path)}, start_new_session=True,
     )  # fmt: skip
     try:
-        states: dict[int, str] = {}
-        _ask_until(port, states, lambda: len(states) == 2 and set(states.values()) == {"closed"})
+        states: dict[int, Any] = {}
+        _ask_until(port, states, lambda: len(states) == 2 and list(states.values()) == [["closed", []]] * 2)
         headers = {"authorization": "Bearer correct-horse-battery-staple", "x-operator": "ana"}
         where = f"http://127.0.0.1:{port}/-/kit/pipelines/payments/circuit_breaker/force_open"
         assert httpx.post(where, headers=headers).status_code == 200
-        _ask_until(port, states, lambda: len(states) == 2 and set(states.values()) == {"forced_open"})
+        _ask_until(port, states, lambda: list(states.values()) == [["forced_open", []]] * 2)
+        drills, drill = f"http://127.0.0.1:{port}/-/kit/chaos", {"drop": True, "only": "pipeline:none", "seconds": 60}
+        fault = httpx.post(drills, headers=headers, json=drill).json()["fault"]["id"]
+        _ask_until(port, states, lambda: list(states.values()) == [["forced_open", [fault]]] * 2)
+        assert "all workers" in httpx.delete(drills, headers=headers, params={"id": fault}).json()["scope"]
+        _ask_until(port, states, lambda: list(states.values()) == [["forced_open", []]] * 2)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 
-def _ask_until(port: int, states: dict[int, str], holds: Any) -> None:
+def _ask_until(port: int, states: dict[int, Any], holds: Any) -> None:
     """Each request on a connection of its own, so that both workers get some."""
     end = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < end, states
         try:
-            process, state = httpx.get(f"http://127.0.0.1:{port}/state").json()
+            process, *state = httpx.get(f"http://127.0.0.1:{port}/state").json()
             states[process] = state
         except httpx.TransportError:
             time.sleep(0.1)

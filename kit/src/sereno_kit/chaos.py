@@ -134,11 +134,14 @@ _lock = threading.Lock()
 _ids = itertools.count(1)
 
 
-def inject(fault: Fault, *, seconds: float | None = None, clock: Clock = SYSTEM) -> Injected:
-    """Let `fault` befall what it matches, for `seconds` or until it is removed."""
+def inject(fault: Fault, *, seconds: float | None = None, clock: Clock = SYSTEM, number: int | None = None) -> Injected:
+    """Let `fault` befall what it matches, for `seconds` or until it is removed.
+
+    `number` is its id, where other processes know it by one already.
+    """
     global active
     until = None if seconds is None else clock.monotonic() + seconds
-    injected = Injected(fault, clock, until, next(_ids))
+    injected = Injected(fault, clock, until, next(_ids) if number is None else number)
     with _lock:
         active = (*active, injected)
     return injected

@@ -10,7 +10,8 @@ import hmac
 import logging
 import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -20,8 +21,10 @@ from sereno_kit import chaos
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.metrics.faults import failed
+from sereno_kit.relay import Relay
 
 if TYPE_CHECKING:
+    from sereno_kit.kit import Kit
     from sereno_kit.options import Admin
 
 SECONDS_MAX = 600.0
@@ -43,7 +46,12 @@ _log = logging.getLogger("sereno_kit.chaos")
 
 
 def endpoint(
-    options: Admin, *, environment: str, allow_in_production: bool = False, clock: Clock = SYSTEM
+    options: Admin,
+    *,
+    environment: str,
+    allow_in_production: bool = False,
+    clock: Clock = SYSTEM,
+    kit: Kit | None = None,
 ) -> Endpoint | None:
     """The address for drills, `options.path` + `/chaos`; None where it shall not exist.
 
@@ -54,13 +62,18 @@ def endpoint(
         environment: where the service runs. Where that is production, faults are refused unless
             `allow_in_production` or `SERENO_KIT_CHAOS=production` says otherwise.
         clock: what faults' time passes on.
+        kit: whose start lets drills reach the server's other workers, and whose end ends them.
     """
     said = os.environ.get("SERENO_KIT_CHAOS", "")
     token = options.token or os.environ.get("SERENO_KIT_TOKEN") or ""
     if not (options.chaos or said in ("1", "production")) or len(token) < TOKEN_LENGTH_MIN:
         return None
     refused = is_production(environment) and not allow_in_production and said != "production"
-    return Drills(token, environment if refused else "", clock).answer
+    drills = Drills(token, environment if refused else "", clock)
+    if kit is not None:
+        kit.at_start.append(drills.relay.start)
+        kit.at_close.append(drills.close)
+    return drills.answer
 
 
 def is_production(environment: str) -> bool:
@@ -77,7 +90,7 @@ class Refused(Exception):
 
 
 class Drills:
-    """Shows, injects and removes faults in this process.
+    """Shows, injects and removes faults, in this process and in the other workers of the same server.
 
     Args:
         token: what callers send as a bearer.
@@ -89,6 +102,15 @@ class Drills:
         self._token = token.encode()
         self._refused_in = refused_in
         self._clock = clock
+        self._mine: set[int] = set()
+        self.relay = Relay(self._obey, clock=clock, kind="chaos")
+
+    def close(self) -> None:
+        """Remove what was injected from here, and listen to other processes no more."""
+        self.relay.close()
+        for one in chaos.active:
+            if one.id in self._mine:
+                one.remove()
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request. Never raises."""
@@ -127,26 +149,46 @@ class Drills:
             )
         if len(chaos.active) >= FAULTS_MAX:
             raise Refused(f"{FAULTS_MAX} faults are at work already; remove one first", 409)
-        fault, seconds = read(_body(ask))
-        injected = chaos.inject(fault, seconds=seconds, clock=self._clock)
-        _log.warning("fault injected", extra={"operator": operator, "fault": _shown(injected), "seconds": seconds})
+        body = _body(ask)
+        fault, seconds = read(body)
+        number = secrets.randbits(31)
+        injected = self._begin(fault, seconds, number, operator)
         _forget_later(seconds)
+        self.relay.tell({"inject": body, "number": number, "seconds": seconds, "by": operator})
         return _json(201, {"fault": _shown(injected), **self._view()})
+
+    def _begin(self, fault: chaos.Fault, seconds: float, number: int, operator: str) -> chaos.Injected:
+        injected = chaos.inject(fault, seconds=seconds, clock=self._clock, number=number)
+        self._mine.add(number)
+        _log.warning("fault injected", extra={"operator": operator, "fault": _shown(injected), "seconds": seconds})
+        return injected
 
     def _remove(self, ask: Ask, operator: str) -> Answer:
         asked = parse_qs(ask.query).get("id")
         gone = [one for one in chaos.active if asked is None or str(one.id) in asked]
         if asked is not None and not gone:
             raise Refused(f"no fault has the id {asked[0][:20]!r}", 404)
+        self._end(gone, operator)
+        self.relay.tell({"remove": [one.id for one in gone], "seconds": None, "by": operator})
+        return _json(200, self._view())
+
+    def _end(self, gone: Sequence[chaos.Injected], operator: str) -> None:
         for one in gone:
             one.remove()
             _log.warning("fault removed", extra={"operator": operator, "fault": _shown(one)})
-        return _json(200, self._view())
+
+    def _obey(self, told: Mapping[str, Any]) -> None:
+        """What another worker was told."""
+        if "remove" in told:
+            self._end([one for one in chaos.active if one.id in told["remove"]], told["by"])
+        elif len(chaos.active) < FAULTS_MAX and not self._refused_in:
+            fault, _ = read(told["inject"])
+            self._begin(fault, told["seconds"], told["number"], told["by"])
 
     def _view(self) -> dict[str, Any]:
         return {
             "version": 1,
-            "scope": f"this process only, number {os.getpid()}",
+            "scope": self.relay.scope,
             "refused": bool(self._refused_in),
             "faults": [_shown(one) for one in chaos.active],
         }

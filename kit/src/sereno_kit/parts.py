@@ -139,7 +139,7 @@ def admin(kit: Kit, options: Admin | None) -> None:
     endpoint = admin.endpoint(options, kit)
     path = options.path.rstrip("/")
     kit.endpoints[path] = kit.endpoints[path + "/"] = endpoint
-    drills = chaos_admin.endpoint(options, environment=kit.environment, clock=kit.clock)
+    drills = chaos_admin.endpoint(options, environment=kit.environment, clock=kit.clock, kit=kit)
     if drills is not None:
         kit.endpoints[path + "/chaos"] = drills
 
