@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.kit.wsgi_caller import Serve, ask, serving_wsgi
 
 from sereno_kit import RateLimited, Transient, context
 from sereno_kit.endpoints import Answer, Ask
+from sereno_kit.wsgi_servers import take_back_headers
 
 OK = [("Content-Type", "text/plain"), ("Content-Length", "2")]
 TEXT = [("Content-Type", "text/plain")]
@@ -266,6 +268,31 @@ def test_an_application_may_change_its_mind_before_anything_is_sent(serve: Serve
     served = serve(app)
     assert served.ask().status == 418
     assert served.counted() == {("__unmatched__", "GET", "418"): 1}
+
+
+@pytest.mark.parametrize("body", [[], [b"x"]])
+def test_an_application_that_never_says_its_status_is_answered_for(serve: Serve, body: list[bytes]) -> None:
+    served = serve(lambda environ, start_response: body)
+    heard = served.ask()
+    assert heard.status == 500
+    assert [name.lower() for name, _ in heard.headers].count("x-request-id") == 1
+    assert served.counted() == {("__unmatched__", "GET", "500"): 1}
+
+
+def test_gunicorn_sends_no_headers_twice() -> None:
+    from gunicorn.http.wsgi import Response
+
+    response = Response(SimpleNamespace(version=(1, 1), should_close=lambda: True, method="GET"), None, None)
+
+    def traced(*said: Any) -> Any:
+        return response.start_response(*said)
+
+    traced.__wrapped__ = response.start_response  # type: ignore[attr-defined]
+    response.start_response("200 OK", list(OK))
+    take_back_headers(traced)
+    response.start_response("500 Internal Server Error", [("Content-Length", "5")], (ValueError, ValueError(), None))
+    assert response.headers == [("Content-Length", "5")]
+    assert response.response_length == 5
 
 
 def test_after_something_was_sent_the_server_raises_what_the_application_gives_it(serve: Serve) -> None:

@@ -324,6 +324,7 @@ class WsgiSpans:
             server.status = int(status[:3]) if status[:3].isdecimal() else 0
             return start_response(status, headers, *exc_info)
 
+        started.__wrapped__ = start_response  # type: ignore[attr-defined]
         try:
             body = self.app(environ, started)
         except BaseException as error:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from sereno_kit import chaos, chaos_requests
 from sereno_kit.drain import at_exit, within
 from sereno_kit.endpoints import Answer, Ask, Endpoint
-from sereno_kit.errors import KitError
+from sereno_kit.errors import InternalError, KitError
 from sereno_kit.loops import run
 from sereno_kit.metrics.faults import failed
 from sereno_kit.routes import UNMATCHED
 from sereno_kit.wsgi_routes import MOUNTS, OBSERVATION, template
+from sereno_kit.wsgi_servers import take_back_headers
 
 if TYPE_CHECKING:
     from sereno_kit.kit import Kit
@@ -173,6 +174,8 @@ class Exchange:
         """The server's `start_response`, with exactly one X-Request-ID."""
         kept = [pair for pair in headers if len(pair[0]) != 12 or pair[0].lower() != "x-request-id"]
         kept.append(("X-Request-ID", self._observation.request_id))
+        if exc_info:
+            take_back_headers(self._start_response)
         write = self._start_response(status, kept, exc_info) if exc_info else self._start_response(status, kept)
         self._observation.status = int(status[:3]) if status[:3].isdecimal() else 500
         self._write = write
@@ -188,7 +191,7 @@ class Exchange:
 
     def __next__(self) -> bytes:
         try:
-            piece = self._context.run(next, self._pieces)
+            piece = self._context.run(self._next)
         except StopIteration:
             self._complete = True
             self._context.run(self._finish)
@@ -206,6 +209,15 @@ class Exchange:
             self._left -= 1
             self._complete = self._complete or self._left == 0  # Servers need not ask a list for more than it has.
         return piece
+
+    def _next(self) -> bytes:
+        for piece in self._pieces:
+            if self._observation.status:
+                return piece
+            break
+        if self._observation.status:
+            raise StopIteration
+        raise InternalError("the application has not called start_response")
 
     def __len__(self) -> int:
         return len(self._result)  # Where it has none, this raises as it should.
