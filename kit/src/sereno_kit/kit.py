@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sereno_kit.flags import Flags
     from sereno_kit.health import HealthChecks
     from sereno_kit.logs import Logging
+    from sereno_kit.logs.bound import BoundLogger
     from sereno_kit.metrics.metric import Counter, Gauge, Histogram
     from sereno_kit.metrics.registry import Labels, Multiprocess, Registry
     from sereno_kit.metrics.server import MetricsServer
@@ -42,7 +43,7 @@ class Kit:
     app: Any
     """What the server should serve: the application itself where it could be instrumented in place."""
     metrics: Registry
-    log: Any
+    log: BoundLogger
     """A structlog logger with the service's fields."""
     health: HealthChecks
     drain: Drainer | None

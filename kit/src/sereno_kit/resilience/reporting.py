@@ -21,7 +21,7 @@ _ORDINARY = frozenset({"retried", "recovered", "closed", "half_opened", "left_to
 _HINTS = {
     "not_idempotent": "nothing says that this call may be done twice; if it may: @idempotent, an idempotency_key, or "
     "Retry(idempotent=True)",
-    "would_block_loop": "a synchronous call on an event loop's thread cannot wait; make it async, or call it in a thread",
+    "would_block_loop": "a synchronous call on an event loop's thread cannot wait: make it async, or use a thread",
 }
 """What to do about events that surprise."""
 _logger = logging.getLogger("sereno_kit.pipeline")
