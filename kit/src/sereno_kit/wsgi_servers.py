@@ -11,7 +11,7 @@ def take_back_headers(start_response: Callable[..., Any]) -> None:
     inner: Any = start_response
     while hasattr(inner, "__wrapped__"):
         inner = inner.__wrapped__
-    response = getattr(inner, "__self__", None)
+    response: Any = getattr(inner, "__self__", None)
     if type(response).__module__ != "gunicorn.http.wsgi" or getattr(response, "headers_sent", True):
         return
     if isinstance(getattr(response, "headers", None), list):
