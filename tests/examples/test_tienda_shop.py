@@ -243,6 +243,8 @@ def test_an_outage_of_payments_sends_nobody_away(shop: Shop) -> None:
     orders = [shop.checkout() for _ in range(20)]
     assert {(one.status_code, one.json()["status"]) for one in orders} == {(202, "payment_pending")}
     assert shop.value("api", "sereno_circuit_state", pipeline="pagos", state="open") == 1
+    # Charges carry a key, so they may be asked for twice.
+    assert shop.value("api", "sereno_pipeline_events_total", policy="retry", event="retried") > 0
     refused = shop.value("api", "sereno_pipeline_calls_total", outcome="rejected") - before["rejected"]
     failed = shop.value("api", "sereno_pipeline_calls_total", outcome="error") - before["error"]
     assert refused > 0
