@@ -288,3 +288,11 @@ def test_what_cannot_work_is_said_at_once() -> None:
         RedisStore("redis://127.0.0.1:1/0", away="pray")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="processes"):
         RedisStore("redis://127.0.0.1:1/0", processes=0)
+
+
+def test_failures_are_at_zero_before_the_first(server: RedisPeer) -> None:
+    with use(Registry(CollectorRegistry())) as registry:
+        store = RedisStore(server.url)
+        store.limiter("orders", RULES[0])
+        store.close()
+        assert registry.value("rate_limit_store_errors_total", store="redis") == 0

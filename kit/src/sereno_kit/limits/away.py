@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from sereno_kit.clock import Clock
 
@@ -27,7 +26,8 @@ class Away:
         self.is_away = False
         self._now = clock.monotonic
         self._until = 0.0
-        self._tell: tuple[Callable[[float], None], Callable[[], None]] | None = None
+        self._up: Callable[[float], None] | None = None
+        self._count = _errors(store)
 
     def may_try(self) -> bool:
         """Whether the caller should ask the store."""
@@ -43,34 +43,43 @@ class Away:
         """The store did not answer."""
         self._until = self._now() + self.retry_seconds
         was, self.is_away = self.is_away, True
-        up, count = self._telling()
-        count()
+        self._count()
         if not was:
-            up(0.0)
+            self._telling()(0.0)
             _log.warning("rate limit store away", extra={"store": self.store, "error.type": type(error).__qualname__})
 
     def worked(self) -> None:
         """The store answered."""
         if self.is_away:
             self.is_away = False
-            self._telling()[0](1.0)
+            self._telling()(1.0)
             _log.warning("rate limit store back", extra={"store": self.store})
 
-    def _telling(self) -> tuple[Callable[[float], None], Callable[[], None]]:
-        if self._tell is None:
-            self._tell = _metrics(self.store)
-        return self._tell
+    def _telling(self) -> Callable[[float], None]:
+        """Nothing is told of a store before it has failed to answer: nobody knew how it was."""
+        if self._up is None:
+            self._up = _up(self.store)
+        return self._up
 
 
-def _metrics(store: str) -> tuple[Callable[[float], None], Callable[[], None]]:
+def _errors(store: str) -> Callable[[], None]:
+    """At zero from the start, or the first failure would be no increase."""
     try:
         from sereno_kit.metrics.registry import current
 
-        registry: Any = current()
-        up = registry.gauge("rate_limit_store_up", "Whether the store of rate limits answers", store=[store])
-        errors = registry.counter(
+        errors = current().counter(
             "rate_limit_store_errors_total", "Questions that the store of rate limits did not answer", store=[store]
         )
     except Exception:  # metrics are no reason to fail a caller
-        return lambda _: None, lambda: None
-    return lambda value: up.set(value, store=store), lambda: errors.inc(store=store)
+        return lambda: None
+    return lambda: errors.inc(store=store)
+
+
+def _up(store: str) -> Callable[[float], None]:
+    try:
+        from sereno_kit.metrics.registry import current
+
+        up = current().gauge("rate_limit_store_up", "Whether the store of rate limits answers", store=[store])
+    except Exception:
+        return lambda _: None
+    return lambda value: up.set(value, store=store)

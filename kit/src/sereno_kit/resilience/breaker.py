@@ -63,7 +63,15 @@ class CircuitBreaker(Policy):
     """
 
     kind: ClassVar[str] = "circuit_breaker"
-    events: ClassVar[tuple[str, ...]] = ("opened", "half_opened", "closed", "rejected")
+    events: ClassVar[tuple[str, ...]] = (
+        "opened",
+        "half_opened",
+        "closed",
+        "rejected",
+        "forced_open",
+        "forced_closed",
+        "reset",
+    )
     commands: ClassVar[tuple[str, ...]] = ("force_open", "force_closed", "isolate", "reset")
 
     def __init__(

@@ -131,6 +131,10 @@ class Retry(Policy):
         "out_of_budget",
         "out_of_time",
         "not_idempotent",
+        "left_to_outer",
+        "asked_to_wait_longer",
+        "asked_not_to",
+        "would_block_loop",
     )
     repeats: ClassVar[bool] = True
 
