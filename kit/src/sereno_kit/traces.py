@@ -5,6 +5,7 @@ One SERVER span a request, by whoever knows the request best: FastAPI's own emis
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 AppT = TypeVar("AppT")
 EXCLUDED = ("/metrics", "/health/live", "/health/ready")
 """Paths that machines ask for all day; they have no spans unless `configure` is told otherwise."""
+_TALKATIVE = (
+    "opentelemetry.baggage.propagation",
+    "opentelemetry.trace.propagation.tracecontext",
+    "opentelemetry.trace.span",
+)
+"""OpenTelemetry's loggers that write what strangers put into headers, up to 180 lines a request."""
 MISSING = "traces need OpenTelemetry: install it with `pip install 'sereno-kit[otel]'`, or leave `traces` out"
 
 
@@ -79,7 +86,7 @@ class Tracing:
     def shutdown(self, timeout_seconds: float = 5.0) -> bool:
         """Send what waits and stop, for at most so long; a provider that was not ours is only flushed.
 
-        FastAPI's emission is set as it was before.
+        FastAPI's emission and the levels of OpenTelemetry's loggers are set as they were before.
         """
         if self._restore is not None:
             self._restore()
@@ -162,7 +169,28 @@ def configure(
     )
     restore = traces_server.configure_native(app, provider, exclude, operations=options.operations)
     server = traces_server.ServerSpans(provider, exclude) if restore is None else None
-    return Tracing(provider, owned=owned, server=server, restore=restore)
+    speak = _hush()
+
+    def back() -> None:
+        speak()
+        if restore is not None:
+            restore()
+
+    return Tracing(provider, owned=owned, server=server, restore=back)
+
+
+def _hush() -> Callable[[], None]:
+    """Let nobody fill the log by malformed headers, unless a level says that it is wanted; what takes that back."""
+    hushed = [one for one in map(logging.getLogger, _TALKATIVE) if one.level == logging.NOTSET]
+    for logger in hushed:
+        logger.setLevel(logging.ERROR)
+
+    def speak() -> None:
+        for logger in hushed:
+            if logger.level == logging.ERROR:
+                logger.setLevel(logging.NOTSET)
+
+    return speak
 
 
 def current() -> context.Trace | None:
