@@ -768,3 +768,20 @@ def test_threads_do_not_mix_their_lines() -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == 800
     assert all(set(line["pad"]) == {str(line["n"])} for line in lines)
+
+
+def test_litestar_writes_no_second_line_beside_ours() -> None:
+    """Litestar puts its own handler behind a queue, on the root logger and on its own."""
+    done = run(
+        """
+        import logging
+        from litestar import Litestar
+        from sereno_kit import instrument
+        kit = instrument(Litestar([]), service="orders")
+        logging.getLogger("shop").warning("one")
+        logging.getLogger("litestar").error("two")
+        kit.close()
+        """
+    )
+    lines = (done.stdout + done.stderr).decode().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["one", "two"]

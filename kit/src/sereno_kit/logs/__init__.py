@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from sereno_kit.logs.access import AccessLog
-from sereno_kit.logs.bound import BoundLogger, bind, bound, get_logger, processors, unbind
+from sereno_kit.logs.bound import BoundLogger, bind, bound, get_logger, unbind
 from sereno_kit.logs.console import console
 from sereno_kit.logs.encoding import encode
 from sereno_kit.logs.hooks import Hooks
@@ -19,6 +17,7 @@ from sereno_kit.logs.layouts import layout
 from sereno_kit.logs.records import Encode, Lines
 from sereno_kit.logs.servers import Servers
 from sereno_kit.logs.sinks import Direct, Queued, standard_output
+from sereno_kit.logs.structlogs import Structlog
 from sereno_kit.options import Logs
 from sereno_kit.redact import Redactor
 
@@ -64,7 +63,7 @@ class Logging:
         self.options = options
         self._levels_before: dict[str, int] = {}
         self._handlers_before: list[logging.Handler] = []
-        self._structlog_before: dict[str, Any] = {}
+        self._structlog = Structlog()
 
     def install(self) -> None:
         """Take logging over."""
@@ -77,14 +76,7 @@ class Logging:
         root.addHandler(self.handler)
         self.adopt()
         self._hooks.install()
-        self._structlog_before = dict(structlog.get_config())
-        structlog.configure(
-            processors=processors,
-            wrapper_class=BoundLogger,
-            logger_factory=structlog.stdlib.LoggerFactory(),
-            context_class=dict,
-            cache_logger_on_first_use=False,
-        )
+        self._structlog.install()
 
     def adopt(self) -> None:
         """Take servers' loggers over again; for after a server has set up its own, as uvicorn does when it starts."""
@@ -129,7 +121,7 @@ class Logging:
             logging.getLogger(name).setLevel(number)
         self._servers.release()
         self._hooks.remove()
-        structlog.configure(**self._structlog_before)
+        self._structlog.remove()
         self.sink.close()
 
 
@@ -189,7 +181,10 @@ def _form(options: Logs) -> Encode:
 
 
 def _writes_to_terminal(handler: logging.Handler) -> bool:
-    """Whether its lines would come out beside ours."""
+    """Whether its lines would come out beside ours; also by a queue that ends at a terminal, as Litestar's does."""
+    behind = getattr(getattr(handler, "listener", None), "handlers", ())
+    if behind:
+        return all(_writes_to_terminal(one) for one in behind)
     kind = isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
     return kind and getattr(handler, "stream", None) in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
 

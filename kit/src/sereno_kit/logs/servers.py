@@ -1,11 +1,11 @@
-"""Loggers of servers: errors become lines like all others; access lines are silent where the kit writes its own."""
+"""Loggers of servers and of Litestar: errors become lines like all others; access lines are silent if we write ours."""
 
 from __future__ import annotations
 
 import logging
 from typing import NamedTuple
 
-ERRORS = ("uvicorn", "uvicorn.error", "gunicorn.error", "hypercorn.error", "granian", "_granian")
+ERRORS = ("uvicorn", "uvicorn.error", "gunicorn.error", "hypercorn.error", "granian", "_granian", "litestar")
 ACCESS = ("uvicorn.access", "gunicorn.access", "hypercorn.access", "granian.access")
 
 
