@@ -63,7 +63,7 @@ async def test_what_a_replica_does_not_have_it_refuses(house: House, fleet: list
     robot = await house.program("responder")
     body = {"target": "nadie", "command": "reset", "reason": "x"}
     told = (await robot.post("/api/v1/kits/pagos/override", json=body)).json()["replicas"][0]
-    assert (told["outcome"], told["said"]) == ("refused", "there is no pipeline 'nadie'")
+    assert (told["outcome"], told["said"]) == ("refused", "it says: there is no pipeline 'nadie'")
     body = {"target": "banco", "command": "force_open", "policy": "retry", "reason": "x"}
     told = (await robot.post("/api/v1/kits/pagos/override", json=body)).json()["replicas"][0]
     assert told["outcome"] == "refused"

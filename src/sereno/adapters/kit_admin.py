@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from sereno import __version__
-from sereno.adapters.kit_view import KitView, Unreadable, kit_view, parse
+from sereno.adapters.kit_view import KitView, Trouble, Unreadable, kit_view, parse
 from sereno.adapters.notify.egress import Policy, Refused, Resolve, guarded_client, resolve_host
 
 SECONDS_MAX = 4.0
@@ -34,7 +34,7 @@ class Look:
 
     address: str
     view: KitView | None = None
-    trouble: str = ""
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Told:
 
     address: str
     outcome: Outcome
-    said: str = ""
+    trouble: Trouble | None = None
     answer: Mapping[str, Any] | None = None
 
 
@@ -86,10 +86,10 @@ class KitAdmins:
             if status != 200:
                 return Look(address, trouble=_meaning(status))
             return Look(address, kit_view(parse(body)))
-        except _Trouble as trouble:
-            return Look(address, trouble=trouble.said)
+        except _NoAnswer as error:
+            return Look(address, trouble=error.trouble)
         except Unreadable as error:
-            return Look(address, trouble=str(error))
+            return Look(address, trouble=error.trouble)
 
     async def command(self, address: str, token: str, order: Order) -> Told:
         """Pass `order` on to the replica at `address`. Never raises for what a replica may do.
@@ -104,16 +104,17 @@ class KitAdmins:
             body["seconds"] = order.seconds
         try:
             status, said = await self._asked("POST", url, token, {"X-Operator": order.operator}, body)
-        except _Trouble as trouble:
-            return Told(address, "unknown" if trouble.sent else "unreached", trouble.said)
+        except _NoAnswer as error:
+            return Told(address, "unknown" if error.sent else "unreached", error.trouble)
         if status >= 500 or 300 <= status < 400 or status < 200:
             return Told(address, "unknown", _meaning(status))
         if status != 200:
-            return Told(address, "refused", _title(said) or _meaning(status))
+            title = _title(said)
+            return Told(address, "refused", Trouble("said", title) if title else _meaning(status))
         try:
             return Told(address, "obeyed", answer=parse(said))
         except Unreadable as error:
-            return Told(address, "unknown", str(error))
+            return Told(address, "unknown", error.trouble)
 
     async def aclose(self) -> None:
         """Close idle connections."""
@@ -141,50 +142,44 @@ class KitAdmins:
                     wait = httpx.Timeout(self._seconds, connect=self._seconds / 2)
                     async with client.stream(method, url, headers=every, json=body, timeout=wait) as response:
                         return response.status_code, await _whole(response)
-            except TimeoutError:
-                raise _Trouble(f"no complete answer within {self._seconds:g} s") from None
+            except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout):
+                raise _NoAnswer(Trouble("late", f"{self._seconds:g}")) from None
             except Refused:
-                raise _Trouble("policy does not allow calling this address", sent=False) from None
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                raise _Trouble(f"it cannot be reached ({type(error).__name__})", sent=False) from None
-            except httpx.TimeoutException:
-                raise _Trouble(f"no complete answer within {self._seconds:g} s") from None
-            except httpx.HTTPError as error:
-                raise _Trouble(f"the connection failed ({type(error).__name__})") from None
+                raise _NoAnswer(Trouble("policy"), sent=False) from None
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+                raise _NoAnswer(Trouble("unreachable"), sent=False) from None
+            except httpx.HTTPError:
+                raise _NoAnswer(Trouble("broken")) from None
             except (httpx.InvalidURL, UnicodeError, ValueError):
-                raise _Trouble("the address or the token cannot be used", sent=False) from None
+                raise _NoAnswer(Trouble("unusable"), sent=False) from None
 
 
-class _Trouble(Exception):
+class _NoAnswer(Exception):
     """No answer; `sent` says whether the question may have arrived."""
 
-    def __init__(self, said: str, *, sent: bool = True) -> None:
-        super().__init__(said)
-        self.said = said
+    def __init__(self, trouble: Trouble, *, sent: bool = True) -> None:
+        super().__init__(trouble.code)
+        self.trouble = trouble
         self.sent = sent
 
 
 async def _whole(response: httpx.Response) -> bytes:
-    """The body, as it is and not unpacked. Raises _Trouble for one that is larger than any kit's."""
+    """The body, as it is and not unpacked. Raises _NoAnswer for one that is larger than any kit's."""
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _Trouble("its answer is packed, which was not asked for")
+        raise _NoAnswer(Trouble("packed"))
     found = bytearray()
     async for chunk in response.aiter_raw():
         found += chunk
         if len(found) > BODY_BYTES_MAX:
-            raise _Trouble(f"it says more than {BODY_BYTES_MAX // 1024} KiB")
+            raise _NoAnswer(Trouble("large", str(BODY_BYTES_MAX // 1024)))
     return bytes(found)
 
 
-def _meaning(status: int) -> str:
+def _meaning(status: int) -> Trouble:
     if 300 <= status < 400:
-        return f"it answers {status}; redirects are not followed"
-    known = {
-        401: "it does not take our token (401)",
-        404: "there is no admin endpoint here (404): the kit there has no token, or another path",
-        429: "it has had too many wrong tokens from us (429)",
-    }
-    return known.get(status, f"it answers {status}")
+        return Trouble("redirect", str(status))
+    known = {401: "token_refused", 404: "no_endpoint", 429: "throttled"}
+    return Trouble(known.get(status, "status"), str(status))
 
 
 def _title(body: bytes) -> str:

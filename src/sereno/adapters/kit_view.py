@@ -23,8 +23,20 @@ MANY = 200
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something is not known or was not done: a code for which there are words in every language, and a value."""
+
+    code: str
+    value: str = ""
+
+
 class Unreadable(Exception):
-    """It is no answer of a kit's admin endpoint that we understand; the message says why."""
+    """It is no answer of a kit's admin endpoint that we understand; `trouble` says why."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.code)
+        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +121,11 @@ def parse(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
-        raise Unreadable("what it says is not JSON") from None
+        raise Unreadable(Trouble("not_json")) from None
     if not isinstance(found, dict) or not isinstance(found.get("version"), int):
-        raise Unreadable("what it says is not a kit's")
+        raise Unreadable(Trouble("not_a_kit"))
     if found["version"] != VERSION:
-        raise Unreadable(f"it speaks version {str(found['version'])[:10]}; this Sereno reads version {VERSION}")
+        raise Unreadable(Trouble("version", str(found["version"])[:10]))
     return found
 
 
@@ -121,7 +133,7 @@ def kit_view(found: Mapping[str, Any]) -> KitView:
     """How a replica stands that says `found`. Raises Unreadable where its parts are missing."""
     pipelines, features = found.get("pipelines"), found.get("features")
     if not isinstance(pipelines, list) or not isinstance(features, list):
-        raise Unreadable("what it says is not a kit's")
+        raise Unreadable(Trouble("not_a_kit"))
     chaos = found.get("chaos")
     return KitView(
         service=_text(found.get("service")), environment=_text(found.get("environment")),

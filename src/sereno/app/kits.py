@@ -20,10 +20,14 @@ from sereno.adapters.kit_view import (
     FeatureView,
     PipelineView,
     PolicyView,
+    Trouble,
     feature_view,
     pipeline_view,
 )
+from sereno.app.words_kits import TROUBLES
 from sereno.kernel.errors import NotFound, SerenoError, UsageError
+from sereno.kernel.language import say
+from sereno.kernel.message import Language
 from sereno.spec.model import KitAdmin, Service
 
 if TYPE_CHECKING:
@@ -71,6 +75,11 @@ class Kits:
     def features(self) -> tuple[str, ...]:
         """The features that any replica has, by name."""
         return _names(one.name for look in self.looks if look.view for one in look.view.features)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Whom commands reach at a replica, in its own words."""
+        return _names(look.view.scope for look in self.looks if look.view and look.view.scope)
 
     def pipeline(self, name: str) -> tuple[tuple[Look, PipelineView | None], ...]:
         """That pipeline at each replica; None where it is not, or nothing is known."""
@@ -137,9 +146,9 @@ def believed(wanted: Command, one: Told) -> Told:
         return one
     state = standing(wanted, one)
     if state is None:
-        return replace(one, outcome="unknown", said="it took the command, and does not say how it stands now")
+        return replace(one, outcome="unknown", trouble=Trouble("stateless"))
     if state not in _AFTER.get(wanted.verb, (wanted.verb,)):
-        return replace(one, outcome="unknown", said=f"it took the command, and stands at {state}")
+        return replace(one, outcome="unknown", trouble=Trouble("contrary", state))
     return one
 
 
@@ -149,7 +158,7 @@ async def look(control: Control, service: str | None = None) -> tuple[Kits, ...]
     asked = [(one, address) for one in services if one.kit for address in one.kit.addresses]
     looks = await _together(
         [(address, _look(control, one.kit, address)) for one, address in asked if one.kit],
-        LOOK_SECONDS_MAX, lambda address: Look(address, trouble="no answer in time"),
+        LOOK_SECONDS_MAX, lambda address: Look(address, trouble=Trouble("slow")),
     )  # fmt: skip
     found = {(one.name, address): seen for (one, address), seen in zip(asked, looks, strict=True)}
     return tuple(Kits(one, tuple(found[one.name, to] for to in one.kit.addresses)) for one in services if one.kit)
@@ -193,16 +202,21 @@ async def command(control: Control, wanted: Command, *, actor: str) -> Report:
     order = _order(wanted, operator(actor))
     told = await _together(
         [(address, _command(control, address, token, order, kit)) for address in addresses],
-        COMMAND_SECONDS_MAX, lambda address: Told(address, "unknown", "no answer in time"),
+        COMMAND_SECONDS_MAX, lambda address: Told(address, "unknown", Trouble("slow")),
     )  # fmt: skip
     told = tuple(believed(wanted, one) for one in told)
     report = Report(wanted, told)
-    outcomes = {one.address: f"{one.outcome}: {one.said}" if one.said else one.outcome for one in told}
+    outcomes = {one.address: f"{one.outcome}: {tell(one.trouble)}" if one.trouble else one.outcome for one in told}
     try:
         await _note(control, actor, "kit.outcome", thing, {"command": wanted.verb, **outcomes})
     except SerenoError as error:  # who asked must hear what happened all the same
         _log.error("the outcome of a command is not in the audit log", error=str(error), thing=thing, **outcomes)
     return report
+
+
+def tell(trouble: Trouble | None, language: Language = "en") -> str:
+    """Why, in words; nothing for None."""
+    return "" if trouble is None else say(TROUBLES, trouble.code, language, value=trouble.value)
 
 
 def token_of(kit: KitAdmin) -> str | None:
@@ -253,8 +267,8 @@ async def _command(control: Control, address: str, token: str | None, order: Ord
     return await control.kits.command(address, token, order)
 
 
-def _no_token(kit: KitAdmin) -> str:
-    return f"Sereno has no token for it: {kit.token} is not set"
+def _no_token(kit: KitAdmin) -> Trouble:
+    return Trouble("no_token", kit.token)
 
 
 def _check(wanted: Command) -> None:

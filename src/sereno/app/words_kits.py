@@ -40,6 +40,7 @@ KITS: Phrases = {
     "kits.log_level": {"es": "Nivel de registro", "en": "Log level"},
     "kits.flags": {"es": "Interruptores", "en": "Flags"},
     "kits.flags.stale": {"es": "atrasados", "en": "stale"},
+    "kits.flags.none": {"es": "ninguno", "en": "none"},
     "kits.flags.count": {"es": "{count} de {source}", "en": "{count} from {source}"},
     "count.faults.one": {"es": "1 fallo provocado", "en": "1 fault injected"},
     "count.faults": {"es": "{count} fallos provocados", "en": "{count} faults injected"},
@@ -137,3 +138,57 @@ KITS: Phrases = {
     "kits.back": {"es": "Ver los kits de {service}", "en": "See the kits of {service}"},
     "kits.again": {"es": "Intentar otra vez", "en": "Try again"},
 }  # fmt: skip
+
+TROUBLES: Phrases = {
+    "not_json": {"es": "lo que dice no es JSON", "en": "what it says is not JSON"},
+    "not_a_kit": {"es": "lo que dice no es de un kit", "en": "what it says is not a kit's"},
+    "version": {
+        "es": "habla la versión {value}; este Sereno lee la 1",
+        "en": "it speaks version {value}; this Sereno reads version 1",
+    },
+    "late": {"es": "sin respuesta completa en {value} s", "en": "no complete answer within {value} s"},
+    "slow": {"es": "sin respuesta a tiempo", "en": "no answer in time"},
+    "policy": {
+        "es": "las reglas no permiten llamar a esa dirección",
+        "en": "policy does not allow calling this address",
+    },
+    "unreachable": {"es": "no se llega a ella", "en": "it cannot be reached"},
+    "broken": {"es": "la conexión se cortó", "en": "the connection failed"},
+    "unusable": {
+        "es": "la dirección o el token no se pueden usar",
+        "en": "the address or the token cannot be used",
+    },
+    "packed": {
+        "es": "su respuesta viene comprimida sin que se pidiera",
+        "en": "its answer is packed, which was not asked for",
+    },
+    "large": {"es": "dice más de {value} KiB", "en": "it says more than {value} KiB"},
+    "redirect": {
+        "es": "responde {value}; no se siguen redirecciones",
+        "en": "it answers {value}; redirects are not followed",
+    },
+    "status": {"es": "responde {value}", "en": "it answers {value}"},
+    "token_refused": {"es": "no acepta nuestro token ({value})", "en": "it does not take our token ({value})"},
+    "no_endpoint": {
+        "es": "ahí no se administra nada ({value}): el kit no tiene token, o es otra ruta",
+        "en": "there is no admin endpoint here ({value}): the kit there has no token, or another path",
+    },
+    "throttled": {
+        "es": "recibió demasiados tokens equivocados ({value})",
+        "en": "it has had too many wrong tokens ({value})",
+    },
+    "no_token": {
+        "es": "Sereno no tiene token para ella: falta {value}",
+        "en": "Sereno has no token for it: {value} is not set",
+    },
+    "stateless": {
+        "es": "tomó la orden y no dice cómo está ahora",
+        "en": "it took the command, and does not say how it stands now",
+    },
+    "contrary": {
+        "es": "tomó la orden y está en {value}",
+        "en": "it took the command, and stands at {value}",
+    },
+    "said": {"es": "dice: {value}", "en": "it says: {value}"},
+}
+"""Why a replica is unknown, or did not obey."""

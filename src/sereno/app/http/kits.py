@@ -33,7 +33,10 @@ def router(control: Control) -> APIRouter:
     @routes.get("/kits")
     async def every(request: Request, me: Viewer, service: Asked = "") -> Response:
         found = await kits.look(control, service or None)
-        return render(request, "kits.html", kits=found, only=service, brief=brief, percent_of=percent_of, left=left)
+        return render(
+            request, "kits.html", kits=found, only=service, brief=brief, percent_of=percent_of, left=left,
+            tell=kits.tell,
+        )  # fmt: skip
 
     @routes.get("/kits/confirm")
     async def confirm(
@@ -45,7 +48,7 @@ def router(control: Control) -> APIRouter:
         found = (await kits.look(control, service))[0]
         return render(
             request, "kits_confirm.html", one=found, kind=kind, target=target, verb=verb, part=part, brief=brief,
-            minutes=MINUTES if verb in kits.LASTING else None,
+            tell=kits.tell, minutes=MINUTES if verb in kits.LASTING else None,
         )  # fmt: skip
 
     @routes.post("/kits/override")
@@ -62,7 +65,7 @@ def router(control: Control) -> APIRouter:
         )  # fmt: skip
         report = await kits.command(control, wanted, actor=me.name)
         return render(
-            request, "kits_done.html", report=report, wanted=wanted, brief=brief,
+            request, "kits_done.html", report=report, wanted=wanted, brief=brief, tell=kits.tell,
             one=kits.declared(control, service),
         )  # fmt: skip
 

@@ -161,7 +161,10 @@ def _replicas(found: kits.Kits) -> Iterable[ReplicaOut]:
     for look in found.looks:
         view = KitViewOut.model_validate(look.view) if look.view else None
         yield ReplicaOut(
-            address=look.address, state="answers" if view else "unknown", trouble=look.trouble or None, view=view
+            address=look.address,
+            state="answers" if view else "unknown",
+            trouble=kits.tell(look.trouble) or None,
+            view=view,
         )
 
 
@@ -169,7 +172,7 @@ def report_out(report: kits.Report) -> KitReportOut:
     """What became of a command, as it travels."""
     wanted = report.command
     told = [
-        KitToldOut(address=one.address, outcome=one.outcome, said=one.said, state=report.standing(one))
+        KitToldOut(address=one.address, outcome=one.outcome, said=kits.tell(one.trouble), state=report.standing(one))
         for one in report.told
     ]
     return KitReportOut(
