@@ -23,7 +23,7 @@ CALLS = "integration_api_calls_total"
 
 
 class Peer:
-    """A service that answers /status/CODE, redirects /hop/N down to /status/200, and hangs at /hang."""
+    """A service that answers /status/CODE, redirects /hop/N down to /status/200 and /leave/ to another host, and hangs at /hang."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
@@ -44,6 +44,9 @@ class Peer:
                 if kind == "hop" and int(what):
                     self.send_response(302)
                     self.send_header("Location", f"/hop/{int(what) - 1}")
+                elif kind == "leave":
+                    self.send_response(302)
+                    self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/status/203")
                 else:
                     self.send_response(int(what) if kind == "status" else 200)
                 self.send_header("Content-Length", "2")
@@ -156,6 +159,22 @@ async def test_the_next_service_is_told_the_request_and_the_trace_and_never_bagg
     assert "x-request-id" not in by_path["/status/202"]
     assert "traceparent" not in by_path["/status/202"]
     assert not any("baggage" in headers for _, headers in peer.seen)
+
+
+async def test_whoever_a_service_redirects_to_is_told_only_what_he_may_be(peer: Peer, get: Any):
+    request = context.request_id.set("req-12345678")
+    trace = context.trace.set(context.Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"))
+    try:
+        with capture_metrics():
+            ours = get(f"{peer.url}/leave/now", propagate=lambda host: host == "127.0.0.1")
+            assert await ours == [203]
+    finally:
+        context.request_id.reset(request)
+        context.trace.reset(trace)
+    by_path = dict(peer.seen)
+    assert by_path["/leave/now"]["x-request-id"] == "req-12345678"
+    assert "x-request-id" not in by_path["/status/203"]
+    assert "traceparent" not in by_path["/status/203"]
 
 
 async def test_a_client_span_is_what_the_next_service_is_told(peer: Peer, get: Any):

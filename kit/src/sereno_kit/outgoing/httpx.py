@@ -12,6 +12,8 @@ import httpx
 from sereno_kit.chaos import Strike
 from sereno_kit.outgoing.calls import Call, Integration, cap, suppressed
 
+_TOLD = "sereno_kit.told"
+
 
 def observe(client: httpx.Client | httpx.AsyncClient, integration: Integration) -> bool:
     """Put `integration` between `client` and its transports; whether it was not there yet."""
@@ -110,9 +112,13 @@ class ObservedAsync(httpx.AsyncBaseTransport):
 def begin(integration: Integration, request: httpx.Request) -> Call:
     """Begin the call that `request` is: headers where the program set none, time-outs no longer than the deadline."""
     url = request.url
+    for name, value in request.extensions.get(_TOLD, {}).items():
+        if request.headers.get(name) == value:
+            del request.headers[name]  # A redirect's request has the headers of the first: another service's.
     call = integration.begin(request.method, url.host, url.port, url.path, str(url), request)
-    for name, value in call.headers.items():
-        request.headers.setdefault(name, value)
+    told = {name: value for name, value in call.headers.items() if name not in request.headers}
+    request.headers.update(told)
+    request.extensions = {**request.extensions, _TOLD: told}
     if call.seconds_left is not None:
         given = request.extensions.get("timeout", {})
         phases = {phase: cap(given.get(phase), call.seconds_left) for phase in ("connect", "read", "write", "pool")}

@@ -54,6 +54,8 @@ class Observed(BaseAdapter):
         """Send as the inner one does."""
         if suppressed():
             return self.inner.send(request, *args, **settings)
+        # A copy: redirects, which take the headers of `request`, may lead to services that shall not be told.
+        request = request.copy()
         call = begin(self.integration, request)
         try:
             if call.seconds_left is not None:
