@@ -50,6 +50,38 @@ def test_touching_every_name_imports_no_framework_and_no_extra() -> None:
     assert not guests & set(loaded.split())
 
 
+def test_a_program_without_structlog_does_not_pay_for_it() -> None:
+    loaded = run(
+        "import sys, io; from sereno_kit import Logs, instrument\n"
+        "async def app(scope, receive, send): ...\n"
+        "kit = instrument(app, service='shop', logs=Logs(stream=io.StringIO()))\n"
+        "kit.log.info('order created', order_id=7); kit.log.bind(shop=1).warning('told')\n"
+        "print(*{m.partition('.')[0] for m in sys.modules})"
+    )
+    assert not {"structlog", "rich", "attr"} & set(loaded.split())
+
+
+def test_structlog_is_the_kits_own_also_if_it_is_imported_later() -> None:
+    told = run(
+        "import sys, io; from sereno_kit import Logs, instrument\n"
+        "async def app(scope, receive, send): ...\n"
+        "lines, before = io.StringIO(), list(sys.meta_path)\n"
+        "kit = instrument(app, service='shop', logs=Logs(stream=lines))\n"
+        "import structlog\n"
+        "with structlog.contextvars.bound_contextvars(tenant='t1'):\n"
+        "    structlog.get_logger('orders').info('order created', password='hunter2')\n"
+        "kit.close()\n"
+        "print(lines.getvalue().strip(), sys.meta_path == before)\n"
+        "structlog.get_logger().info('as it was')"
+    )
+    line, after = told.split("\n")
+    for told in ('"order created"', '"tenant":"t1"', '"password":"[redacted]"'):
+        assert told in line
+    assert line.endswith("True")  # nothing is left in the import system
+    assert "as it was" in after
+    assert "{" not in after
+
+
 def test_nothing_of_the_process_changes_by_importing() -> None:
     assert (
         run(

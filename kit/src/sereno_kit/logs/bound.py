@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any
-
-import structlog
-from structlog import DropEvent
+from typing import Any, Self
 
 from sereno_kit import context
 
@@ -43,13 +40,41 @@ def bound(request_id: str) -> Mapping[str, Any]:
     return fields if owner == request_id else NOTHING
 
 
-class BoundLogger(structlog.BoundLoggerBase):
-    """A structlog logger whose lines pass the standard library, so that both kinds come out the same.
+class BoundLogger:
+    """A logger with structlog's methods whose lines pass the standard library, so that both kinds come out the same.
 
     Levels are those of `logging`, looked up at each call, so that they may change while the program runs.
     """
 
-    _logger: logging.Logger
+    def __init__(self, logger: logging.Logger, processors: Iterable[Any], context: Mapping[str, Any]) -> None:
+        self._logger = logger
+        self._processors = processors
+        self._context = dict(context)
+
+    def __repr__(self) -> str:
+        return f"<BoundLogger {self._logger.name!r} {self._context!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BoundLogger) and (self._logger, self._context) == (other._logger, other._context)
+
+    def bind(self, **fields: Any) -> Self:
+        """The logger with these fields besides its own."""
+        return type(self)(self._logger, self._processors, {**self._context, **fields})
+
+    def unbind(self, *names: str) -> Self:
+        """The logger without these fields. Raises KeyError where it has none of that name."""
+        for name in names:
+            self._context[name]
+        return self.try_unbind(*names)
+
+    def try_unbind(self, *names: str) -> Self:
+        """The logger without these fields, where it has them."""
+        left = {name: value for name, value in self._context.items() if name not in names}
+        return type(self)(self._logger, self._processors, left)
+
+    def new(self, **fields: Any) -> Self:
+        """The logger with these fields instead of its own."""
+        return type(self)(self._logger, self._processors, fields)
 
     def debug(self, event: str, /, *args: Any, **fields: Any) -> None:
         """What developers look at."""
@@ -118,6 +143,8 @@ class BoundLogger(structlog.BoundLoggerBase):
 
     def _captured(self, level: int, event: str, args: tuple[Any, ...], told: dict[str, Any]) -> bool:
         """Whether a test took the line (`structlog.testing.capture_logs` puts its processor into our list)."""
+        from structlog import DropEvent
+
         line: Any = {**told, "event": event % args if args else event}
         name = logging.getLevelName(level).lower()
         try:

@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog.contextvars
-
 from sereno_kit import clock, context
+from sereno_kit.logs import structlogs
 from sereno_kit.logs.bound import FIELDS, bound
 from sereno_kit.logs.exceptions import described
 from sereno_kit.logs.layouts import Ids, Layout
@@ -85,7 +84,7 @@ class Lines(logging.Handler):
                     return None
                 fields["sample_share"] = share
         request_id = context.request_id.get()
-        about = {**bound(request_id), **structlog.contextvars.get_contextvars()}
+        about = {**bound(request_id), **structlogs.fields()}
         fields = {**about, **fields} if about else fields
         clean = self.redactor.redact(fields) if fields else fields
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
