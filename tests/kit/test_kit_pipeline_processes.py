@@ -9,11 +9,11 @@ from pathlib import Path
 
 PROGRAM = """
 import os, sys
-from sereno_kit import Bulkhead, CircuitBreaker, Rejected, Transient, pipeline
+from sereno_kit import Bulkhead, CircuitBreaker, Rejected, Retry, Transient, pipeline
 from sereno_kit.metrics.registry import current
 
 breaker = CircuitBreaker(minimum=2)
-made = pipeline("ledger", Bulkhead(3), breaker)   # before the fork, as gunicorn's preload does
+made = pipeline("ledger", Bulkhead(3), Retry(2), breaker)   # before the fork, as gunicorn's preload does
 
 def fails():
     raise Transient("down")
@@ -33,6 +33,7 @@ for number in range(2):
 for _ in range(2):
     assert os.wait()[1] == 0
 
+current().writer.write()
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -60,3 +61,5 @@ def test_two_workers_are_one_service(tmp_path: Path) -> None:
     opened = 'sereno_pipeline_events_total{event="opened",pipeline="ledger",policy="circuit_breaker"}'
     assert float(samples[opened]) == 1
     assert float(samples['sereno_circuit_state{pipeline="ledger",state="open"}']) == 1
+    assert float(samples['sereno_circuit_state{pipeline="ledger",state="closed"}']) == 2, "the parent and one worker"
+    assert float(samples['sereno_retry_budget_ratio{pipeline="ledger"}']) == 1

@@ -79,7 +79,9 @@ def _up(store: str) -> Callable[[float], None]:
     try:
         from sereno_kit.metrics.registry import current
 
-        up = current().gauge("rate_limit_store_up", "Whether the store of rate limits answers", store=[store])
+        up = current().gauge(
+            "rate_limit_store_up", "Whether the store of rate limits answers", multiprocess="livemin", store=[store]
+        )
     except Exception:
         return lambda _: None
     return lambda value: up.set(value, store=store)

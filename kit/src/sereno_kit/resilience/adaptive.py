@@ -106,8 +106,7 @@ class AdaptiveLimit(Policy):
         self._clock, self._now = clock, clock.monotonic
         self._begin_window(clock.monotonic())
         self._count_rejected = reporter.counter("rejected")
-        self._tell = reporter.gauge("sereno_adaptive_limit", "Concurrent calls that an adaptive limit lets pass")
-        self._tell(self._limit)
+        reporter.watch("sereno_adaptive_limit", "Concurrent calls that an adaptive limit lets pass", lambda: self._most)
         reporter.watch("sereno_adaptive_in_use", "Calls under way beneath an adaptive limit", lambda: self._in_use)
 
     def sync(self, inner: Call) -> Call:
@@ -218,9 +217,7 @@ class AdaptiveLimit(Policy):
 
     def _set(self, limit: float) -> None:
         self._limit = limit
-        if int(limit) != self._most:
-            self._most = int(limit)
-            self._tell(self._most)
+        self._most = int(limit)
 
 
 def _of_result(result: object) -> bool | None:

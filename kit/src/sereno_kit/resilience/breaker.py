@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any, ClassVar, Literal
 
@@ -113,10 +114,8 @@ class CircuitBreaker(Policy):
         self._is_bad = safely(failed if failed is not None else _bad_response)
         self._quick = failed is None
         self._lock = Lock()
-        self._telling = Lock()
         self._clock = SYSTEM
         self._reporter: Reporter | None = None
-        self._gauges: dict[str, Callable[[float], None]] = {}
         self._monotonic = SYSTEM.monotonic
         self._era = _Era("closed", window=self._new_window())
         self._reopened = 0
@@ -126,13 +125,10 @@ class CircuitBreaker(Policy):
         if self._reporter is not None:
             raise ValueError("this CircuitBreaker is of another pipeline already; make one for each")
         self._reporter, self._clock, self._monotonic = reporter, clock, clock.monotonic
-        self._gauges = {
-            s: reporter.gauge("sereno_circuit_state", "1 for the state that the breaker is in, else 0.", state=s)
-            for s in STATES
-        }
         self._rejected = reporter.counter("rejected")
-        for name, tell in self._gauges.items():
-            tell(1.0 if name == self._era.state else 0.0)
+        for state in STATES:
+            help = "1 for the state that the breaker is in, else 0."
+            reporter.watch("sereno_circuit_state", help, partial(self._is, state), state=state)
 
     # The call
 
@@ -285,12 +281,11 @@ class CircuitBreaker(Policy):
 
     def _tell(self, event: str, attributes: dict[str, Any]) -> None:
         """Outside the lock: logs and listeners may be slow."""
-        with self._telling:  # whoever tells last tells the newest state
-            state = self._era.state
-            for name, tell in self._gauges.items():
-                tell(1.0 if name == state else 0.0)
         if self._reporter is not None:
             self._reporter.note(event, **attributes)
+
+    def _is(self, state: State) -> float:
+        return float(self._era.state == state)
 
     # People
 

@@ -26,13 +26,10 @@ class Reporter(Protocol):
         """What to call each time `event` happens; cheap enough for every call (a cached child's `inc`)."""
         ...
 
-    def gauge(self, name: str, help: str, **labels: str) -> Callable[[float], None]:
-        """What to call with each new value of the gauge `name`, which carries the label `pipeline` besides `labels`."""
-        ...
-
-    def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
+    def watch(self, name: str, help: str, read: Callable[[], float], **labels: str) -> None:
         """A gauge that is read when it is scraped (each few seconds, where several processes are scraped as one), so
-        that it costs a call nothing. It carries the label `pipeline`.
+        that it costs a call nothing. It carries the label `pipeline` besides `labels`. Over several processes it is
+        the sum, of a ratio the least.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sereno_kit.clock import Clock
 
 if TYPE_CHECKING:
-    from sereno_kit.metrics.registry import Registry
+    from sereno_kit.metrics.registry import Multiprocess, Registry
 
 _LOG_EVERY_SECONDS = 1.0
 _ORDINARY = frozenset({"retried", "recovered", "closed", "half_opened", "left_to_outer"})
@@ -116,19 +116,12 @@ class PolicyReporter:
             self._counters[event] = known
         return known
 
-    def gauge(self, name: str, help: str, **labels: str) -> Callable[[float], None]:
-        """What to call with each new value of a gauge."""
-        try:
-            kinds: Any = dict.fromkeys(labels)  # each of its values made where it is told
-            return self._registry.gauge(name, help, pipeline=None, **kinds).labels(pipeline=self.pipeline, **labels).set
-        except Exception as error:
-            _failed(error)
-            return _nothing
-
-    def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
+    def watch(self, name: str, help: str, read: Callable[[], float], **labels: str) -> None:
         """A gauge that is read when it is scraped."""
         try:
-            self._registry.read_gauge(name, help, labels=("pipeline",)).read(read, pipeline=self.pipeline)
+            over_processes: Multiprocess = "livemin" if name.endswith("_ratio") else "livesum"
+            gauge = self._registry.read_gauge(name, help, labels=("pipeline", *labels), multiprocess=over_processes)
+            gauge.read(read, pipeline=self.pipeline, **labels)
         except Exception as error:
             _failed(error)
 
