@@ -247,7 +247,9 @@ async def test_the_end_is_logged_even_if_nobody_looks(caplog: pytest.LogCaptureF
     assert [record.message for record in caplog.records] == ["fault injected", "fault is over"]
 
 
-@pytest.mark.parametrize("environment", ["prod", "production", "PROD", "prod-eu", "live", "prd_1"])
+@pytest.mark.parametrize(
+    "environment", ["prod", "PRODUCTION", "prod-eu", "live", "prd_1", "eu-prod", "mx/prod2", "Producción", "aws.live"]
+)
 def test_where_customers_are_faults_are_refused_unless_somebody_means_it(
     environment: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -264,7 +266,7 @@ def test_where_customers_are_faults_are_refused_unless_somebody_means_it(
     meant.ask("DELETE")
 
 
-@pytest.mark.parametrize("environment", ["staging", "preprod", "product-lab", "", "delivery"])
+@pytest.mark.parametrize("environment", ["staging", "preprod", "pre-prod", "non_prod", "product-lab", "", "delivery"])
 def test_elsewhere_they_are_not(environment: str):
     assert not chaos_admin.is_production(environment)
 

@@ -41,6 +41,8 @@ ERRORS: Mapping[str, type[Exception]] = {
 _FIELDS = frozenset({"latency_seconds", "error", "drop", "share", "only", "seed", "seconds"})
 _OPERATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,63}", re.ASCII)
 _ONLY_MAX = 200
+_PRODUCTION = frozenset({"prod", "production", "prd", "live", "produccion", "producción", "pro"})
+_BESIDE = frozenset({"pre", "non", "no", "not", "like", "dev", "test", "staging", "lab"})
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _log = logging.getLogger("sereno_kit.chaos")
 
@@ -77,8 +79,11 @@ def endpoint(
 
 
 def is_production(environment: str) -> bool:
-    """Whether customers are there: `prod`, `production`, `prd`, `live`, and names that begin so (`prod-eu`)."""
-    return re.split(r"[^a-z0-9]", environment.strip().lower())[0] in {"prod", "production", "prd", "live"}
+    """Whether customers are there: a word of it is `prod`, `production`, `live` or the like (`eu-prod-2`), and none
+    says that it is before or beside it (`pre-prod`).
+    """
+    words = {word.rstrip("0123456789") for word in re.split(r"[\W_]+", environment.lower())}
+    return not words.isdisjoint(_PRODUCTION) and words.isdisjoint(_BESIDE)
 
 
 class Refused(Exception):
