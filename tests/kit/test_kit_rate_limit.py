@@ -47,6 +47,17 @@ def piped(clock: FakeClock, *policies: Policy) -> Pipeline:
     return made
 
 
+async def test_a_synchronous_call_on_a_loops_thread_does_not_wait(clock: FakeClock) -> None:
+    pipe = piped(clock, RateLimit.token_bucket(rate=1, burst=1, wait=5.0))
+    assert pipe.call(lambda: 7) == 7
+    before = clock.monotonic()
+    with pytest.raises(RateLimited):
+        pipe.call(lambda: 7)
+    with pytest.raises(RateLimited), pipe.attempt():
+        pass
+    assert clock.monotonic() == before
+
+
 def test_users_may_be_numbers(clock: FakeClock) -> None:
     pipe = piped(clock, RateLimit.token_bucket(rate=1, burst=1, key=lambda user: user))
     for user in (0, 7):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Self
@@ -24,7 +25,8 @@ class RateLimit(Policy):
         rule: of each key.
         key: given the call's arguments, whose quota it is; None is everybody's who has no key. One quota for all, if
             not given.
-        wait: seconds that a caller may be made to wait for its turn, at most; its deadline bounds them too.
+        wait: seconds that a caller may be made to wait for its turn, at most; its deadline bounds them too. A
+            synchronous call on an event loop's thread does not wait, for it would stop the loop.
         store: where the counts are; this process, if not given.
         name: what processes share the counts by, where the store is shared; also told to whoever is refused.
     """
@@ -87,7 +89,7 @@ class RateLimit(Policy):
         take, key, sleep = self._bound.take, self._key, self._clock.sleep
 
         def limited(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            patience = self._patience()
+            patience = self._blocking_patience()
             wait = take(_text(key(*args, **kwargs)) if key else "", 1, patience)
             if wait > 0:
                 self._judge(wait, patience)
@@ -144,7 +146,7 @@ class RateLimit(Policy):
 
     @contextmanager
     def _block(self) -> Iterator[None]:
-        patience = self._patience()
+        patience = self._blocking_patience()
         wait = self._bound.take(_text(self._key()) if self._key else "", 1, patience)
         if wait > 0:
             self._judge(wait, patience)
@@ -171,6 +173,10 @@ class RateLimit(Policy):
     def _patience(self) -> float:
         deadline = context.deadline.get()
         return self._wait if deadline is None else max(0.0, min(self._wait, deadline - self._clock.monotonic()))
+
+    def _blocking_patience(self) -> float:
+        """A thread that runs an event loop does not wait: it would stop the loop."""
+        return self._patience() if asyncio._get_running_loop() is None else 0.0
 
     def _judge(self, wait: float, patience: float) -> None:
         if wait <= patience:
