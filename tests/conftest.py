@@ -36,11 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test of hostile text reports it in a form that a worker can send; half a surrogate pair ends the run."""
-    report = yield
-    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
-    return report
+def pytest_report_to_serializable(report: object) -> Generator[None, object, object]:
+    """A failure on hostile text is told in a form that a worker can send; half a surrogate pair would end the run."""
+    return _sendable((yield))
+
+
+def _sendable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _sendable(one) for key, one in value.items()}
+    return [_sendable(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 class ManualClock:
