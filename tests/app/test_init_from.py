@@ -204,6 +204,7 @@ def test_the_command_tells_what_it_derived_from_what(tmp_path: Path, capsys: pyt
     told = json.loads(capsys.readouterr().out)
     assert told["service"] == "orders"
     assert [part["key"] for part in told["derived"]].count("slos") == 4
+    assert not [part["what"] for part in told["derived"] if "{" in part["what"]], "told to people, not to the spec"
     with answering(KIT.encode()) as url:
         assert run(["init", str(tmp_path / "es"), "--from", url, "--yes", "--language", "es"]) == 0
     assert "los umbrales que el servicio declaró" in capsys.readouterr().out

@@ -35,7 +35,7 @@ COMMANDS = {
     "query": ("query:query", "Ask the samples in PromQL."),
     "token": ("token:app", "Make and withdraw tokens of programs."),
     "page": ("page:app", "List, acknowledge and close pages."),
-    "flags": ("flags:app", "Switches: see, turn on, off or up, explain."),
+    "flags": ("flags:app", "Feature flags: see, turn on, off or up, explain."),
     "kit": ("kit:app", "Running services: see and override breakers, features."),
     "incident": ("incident:app", "Declare, note, resolve and learn from incidents."),
 }

@@ -12,7 +12,7 @@ from sereno.app.cli.client import Client, print_json, print_line, print_table
 from sereno.kernel.duration import parse_duration
 from sereno.kernel.errors import UsageError
 
-app = App(name="flags", help="See switches, turn them on, off or up, and explain them.", result_action="return_value")
+app = App(name="flags", help="See feature flags, turn them on, off or up, explain them.", result_action="return_value")
 
 
 @app.command(name="list")

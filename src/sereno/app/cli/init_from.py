@@ -110,11 +110,16 @@ def _left_out(part: Requests | Times) -> str:
 
 def _promise(times: Times) -> dict[str, str]:
     """One promise is an objective with its threshold; several are a list."""
+    promised = ", ".join(f"{share:f}% ≤ {_milliseconds(bound)}" for share, bound in times.promises)
     if len(times.promises) == 1:
         ((share, bound),) = times.promises
-        return {"target": f"\n    objective: {share:f}%", "within": f"within: {_milliseconds(bound)}"}
+        return {
+            "target": f"\n    objective: {share:f}%",
+            "within": f"within: {_milliseconds(bound)}",
+            "promised": promised,
+        }
     several = ", ".join(f"{{objective: {share:f}%, within: {_milliseconds(bound)}}}" for share, bound in times.promises)
-    return {"target": "", "within": f"promises: [{several}]"}
+    return {"target": "", "within": f"promises: [{several}]", "promised": promised}
 
 
 def _milliseconds(seconds: Decimal) -> str:

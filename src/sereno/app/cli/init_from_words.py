@@ -33,7 +33,7 @@ FILES: Phrases = {
     },
     "latency": {
         "es": """\
-  # Cada umbral es una frontera del histograma: así la cuenta es exacta.
+  # Cada umbral es un límite de intervalo del histograma: así la cuenta es exacta.
   - name: latencia
     title: {service} responde pronto{target}
     window: 30d
@@ -194,7 +194,7 @@ Too many answers take longer than promised.
 
 ## Síntomas
 
-Llamadas que fallan, un corte abierto o conexiones que se acaban.
+Llamadas que fallan, un cortacircuitos abierto o conexiones que se acaban.
 {rest}""",
         "en": """\
 # Something that {service} depends on fails
@@ -246,23 +246,23 @@ Who is called if it is no better in 15 minutes.
 """Parts of the spec, and runbooks to fill in."""
 
 WHY: Phrases = {
-    "title": {"es": "Hallado en {url}", "en": "Found at {url}"},
+    "title": {"es": "Encontrado en {url}", "en": "Found at {url}"},
     "what": {"es": "qué", "en": "what"},
     "source": {"es": "de dónde", "en": "from"},
     "why": {"es": "por qué", "en": "why"},
     "availability_what": {"es": "disponibilidad {objective}", "en": "availability {objective}"},
-    "availability": {"es": "cuenta pedidos con su estado HTTP", "en": "it counts requests with their HTTP status"},
-    "latency_what": {"es": "latencia, {within}", "en": "latency, {within}"},
-    "latency": {"es": "tiempos de los pedidos", "en": "times of requests"},
+    "availability": {"es": "cuenta peticiones con su estado HTTP", "en": "it counts requests with their HTTP status"},
+    "latency_what": {"es": "latencia {promised}", "en": "latency {promised}"},
+    "latency": {"es": "tiempos de las peticiones", "en": "times of requests"},
     "the thresholds that the service was given": {
         "es": "los umbrales que el servicio declaró", "en": "the thresholds that the service declares",
     },
     "the lowest bound that its requests have kept so far": {
-        "es": "la menor frontera que sus pedidos cumplieron hasta ahora",
+        "es": "el menor límite de intervalo que sus peticiones cumplieron hasta ahora",
         "en": "the lowest bound that its requests have kept so far",
     },
     "a usual threshold; few requests have been measured yet": {
-        "es": "un umbral habitual; todavía se midieron pocos pedidos",
+        "es": "un umbral habitual; todavía se midieron pocas peticiones",
         "en": "a usual threshold; few requests have been measured yet",
     },
     "integration_what": {"es": "integración {integration} 99%", "en": "integration {integration} 99%"},
@@ -272,19 +272,19 @@ WHY: Phrases = {
                  "en": "it tells how things end; you know which are bad"},
     "pool_what": {"es": "saturación de conexiones", "en": "saturation of connections"},
     "pool": {"es": "usadas y máximas están las dos", "en": "both those in use and the most allowed are there"},
-    "breaker_what": {"es": "alerta de corte abierto", "en": "alert of an open circuit"},
-    "breaker": {"es": "dice el estado de sus cortes", "en": "it tells the state of its breakers"},
+    "breaker_what": {"es": "alerta de cortacircuitos abierto", "en": "alert of an open circuit"},
+    "breaker": {"es": "dice el estado de sus cortacircuitos", "en": "it tells the state of its breakers"},
     "nothing": {"es": "no se reconoció nada", "en": "nothing was recognised"},
     "no counter of HTTP requests with a status was recognised": {
-        "es": "no se reconoció ningún contador de pedidos HTTP con su estado",
+        "es": "no se reconoció ningún contador de peticiones HTTP con su estado",
         "en": "no counter of HTTP requests with a status was recognised",
     },
     "times of requests are measured, but without buckets yet: ask again after some requests": {
-        "es": "los tiempos se miden, pero todavía sin fronteras: pregunte otra vez tras algunos pedidos",
+        "es": "los tiempos se miden, pero todavía sin intervalos: pregunte otra vez tras algunas peticiones",
         "en": "times of requests are measured, but without buckets yet: ask again after some requests",
     },
     "no histogram of the times of requests was recognised": {
-        "es": "no se reconoció ningún histograma de tiempos de pedidos",
+        "es": "no se reconoció ningún histograma de tiempos de peticiones",
         "en": "no histogram of the times of requests was recognised",
     },
 }  # fmt: skip

@@ -15,7 +15,7 @@ WORDS: Phrases = {
     "person": {"es": "¿A quién se despierta?", "en": "Who is woken?"},
     "email": {"es": "¿A qué correo se le avisa?", "en": "At which e-mail address?"},
     "objective": {
-        "es": "¿Qué se promete? (parte de los pedidos que salen bien, en 30 días)",
+        "es": "¿Qué se promete? (parte de las peticiones que salen bien, en 30 días)",
         "en": "What is promised? (share of requests that go well, over 30 days)",
     },
     "terminal": {"es": "en esta terminal", "en": "on this terminal"},
