@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kit.planted import INNOCENTS, NAMED, VALUE, Planted, by_name, by_shape, everything, odd
 
-from sereno_kit.redact import CUT, MASK, TOO_DEEP, UNREDACTABLE, Redactor
+from sereno_kit.redact import MASK, UNREDACTABLE, Redactor
 from sereno_kit.redact_checks import is_card, is_clabe, is_curp, is_iban, is_rfc, is_spanish_id, luhn
 from sereno_kit.redact_keys import is_secret_name
+from sereno_kit.redact_walk import CUT, TOO_DEEP
 
 PLANTED = everything()
 
