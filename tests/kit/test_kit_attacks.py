@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from tests.kit.asgi_worlds import instrumented, scope_of
+from starlette.responses import PlainTextResponse
+from tests.kit.asgi_worlds import ask, instrumented, scope_of
 
+from sereno_kit import AdaptiveLimit, CircuitBreaker, DeadlineExceeded, Timeout, context, pipeline
+from sereno_kit.clock import SYSTEM
+from sereno_kit.metrics.registry import Registry, use
 from sereno_kit.options import Admin
 from sereno_kit.relay import Relay
+from sereno_kit.resilience import registry as pipelines
 from sereno_kit.testing.clock import FakeClock
 
 WORD = orjson.dumps({"from": "x", "at": 0, "command": {"seconds": None, "kind": "features"}}) + b"\n"
@@ -124,3 +132,64 @@ def test_headers_of_traces_that_make_no_sense_leave_no_lines_but_the_requests() 
         [sys.executable, "-c", STRANGERS], env=environ, capture_output=True, text=True, timeout=60, check=True
     )
     assert told.stdout.split() == ["6", "0", "0"], told
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    before = set(pipelines.all())
+    yield
+    for name in set(pipelines.all()) - before:
+        pipelines.forget(name)
+
+
+async def seconds_of(answer: float) -> str:
+    await asyncio.sleep(answer)
+    return "paid"
+
+
+@pytest.mark.parametrize("inner", [[Timeout(5.0)], []], ids=["timeout", "none"])
+async def test_callers_without_patience_open_no_breaker(inner: list[Any], forgotten: None) -> None:
+    with use(Registry(CollectorRegistry())):
+        breaker = CircuitBreaker(minimum=5)
+        charge = pipeline("charge", breaker, *inner)(seconds_of)
+        patient = pipeline("patient", Timeout(5.0), breaker_of := CircuitBreaker(minimum=5), AdaptiveLimit(initial=20))
+        for _ in range(20):
+            token = context.deadline.set(context.Asked(SYSTEM.monotonic() + 0.01))
+            try:
+                for call in (charge, patient(seconds_of)):
+                    with pytest.raises((DeadlineExceeded, TimeoutError)):
+                        async with asyncio.timeout(0.02):
+                            await call(1.0)
+            finally:
+                context.deadline.reset(token)
+        assert (breaker.view()["state"], breaker_of.view()["state"]) == ("closed", "closed")
+        assert await charge(0.0) == "paid"
+
+
+async def test_a_dependency_that_is_late_for_ourselves_still_opens_it(forgotten: None) -> None:
+    with use(Registry(CollectorRegistry())):
+        breaker = CircuitBreaker(minimum=5)
+        charge = pipeline("charge", breaker, Timeout(0.01))(seconds_of)
+        token = context.deadline.set(context.Asked(SYSTEM.monotonic() + 60))
+        try:
+            for _ in range(5):
+                with pytest.raises(DeadlineExceeded):
+                    await charge(1.0)
+        finally:
+            context.deadline.reset(token)
+        assert breaker.view()["state"] == "open"
+
+
+async def test_a_header_of_a_stranger_opens_no_breaker(forgotten: None) -> None:
+    app = Starlette()
+    breaker = CircuitBreaker(minimum=5)
+    charge = pipeline("charge", breaker, Timeout(5.0))(seconds_of)
+
+    async def pay(request: Any) -> PlainTextResponse:
+        return PlainTextResponse(await charge(0.05))
+
+    app.add_route("/pay", pay)
+    with instrumented(app, deadline_header="X-Request-Timeout"):
+        hasty = [await ask(app, "/pay", headers=[(b"x-request-timeout", b"0.005")]) for _ in range(10)]
+        assert {told.status for told in hasty} == {504}
+        assert (await ask(app, "/pay")).status == 200

@@ -33,6 +33,23 @@ deadline: ContextVar[float | None] = ContextVar("sereno_kit.deadline", default=N
 """When the request in hand is no longer worth an answer, in seconds of the clock's `monotonic`."""
 
 
+class Asked(float):
+    """A deadline that the caller of the request asked for. Of others it says nothing when it was too soon: strangers
+    who ask for a millisecond must not open a breaker for everybody.
+    """
+
+
+def asked_too_little(now: float, early: float = 0.005) -> bool:
+    """Whether the deadline in hand is one that the caller asked for, and is over.
+
+    Args:
+        now: of the clock's `monotonic`.
+        early: seconds before it at which a loop's timer may already have fired.
+    """
+    until = deadline.get()
+    return isinstance(until, Asked) and now >= until - early
+
+
 def accept_request_id(given: str | None) -> str:
     """The caller's id if it is well-formed (8 to 128 of letters, digits, `.`, `_`, `-`), otherwise a new one.
 

@@ -146,7 +146,7 @@ class Observation:
                 self.trace = _next_span(traceparent)
                 self._trace_token = context.trace.set(self.trace)
             if timeout is not None and (seconds := _seconds(timeout)) is not None:
-                self._deadline_token = context.deadline.set(self.started_at + seconds)
+                self._deadline_token = context.deadline.set(context.Asked(self.started_at + seconds))
             if counted and observer.http is not None:
                 self.counted = True
                 observer.http.begin(method)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from threading import Lock
 from typing import Any, Self
 
+from sereno_kit import context, forks
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.errors import BulkheadFull, Category, classify
 from sereno_kit.resilience.concurrency import Aimd, Gradient2, Learner
@@ -50,7 +50,7 @@ class AdaptiveLimit(Policy):
             raise ValueError(f"window must be positive, not {window!r}")
         self._initial, self._minimum, self._maximum, self._window = initial, minimum, maximum, window
         self._learner = learner or Gradient2()
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._limit = float(initial)
         self._most = initial
         self._in_use = self._peak = 0
@@ -195,11 +195,13 @@ class AdaptiveLimit(Policy):
         raise BulkheadFull(f"{most} calls are under way, as many as this dependency takes just now")
 
     def _end(self, begun: float, dropped: bool | None) -> None:
+        now = self._now()
+        if dropped and context.asked_too_little(now):
+            dropped = None  # what a caller would not wait for says nothing of how many are too many
         with self._lock:
             self._in_use -= 1
             if dropped is None:
                 return
-            now = self._now()
             self._samples += 1
             self._seconds += now - begun
             self._dropped += dropped

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from threading import Lock
 from typing import Any, ClassVar, Literal
 
-from sereno_kit import context
+from sereno_kit import context, forks
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.errors import Category, CircuitOpen, classify
 from sereno_kit.resilience.matching import Errors, fault_of, known, matcher, safely
@@ -42,7 +41,8 @@ class CircuitBreaker(Policy):
     Failures are errors that `classify` finds transient or the dependency's own, and responses of status 408, 425,
     429 and 5xx even if nobody raised. Callers' own faults (4xx, `ClientError`), what the kit itself rejected, errors
     of this program (`ValueError` …) and cancellations say nothing about the dependency and are not counted; a
-    cancellation after the deadline of the call was the dependency's slowness and is.
+    cancellation after the deadline of the call was the dependency's slowness and is, unless the caller of the request
+    asked for that deadline: then only `slow_call` judges.
 
     Args:
         failure_ratio: the share of failures in the window that opens, in (0, 1].
@@ -113,7 +113,7 @@ class CircuitBreaker(Policy):
         self._is_failure = matcher(failures) if failures is not None else safely(_counted)
         self._is_bad = safely(failed if failed is not None else _bad_response)
         self._quick = failed is None
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._clock = SYSTEM
         self._reporter: Reporter | None = None
         self._monotonic = SYSTEM.monotonic
@@ -229,6 +229,8 @@ class CircuitBreaker(Policy):
         """Count how a call ended: `bad` is None for what says nothing."""
         now = self._monotonic()
         slow = self.slow_call is not None and now - begun >= self.slow_call
+        if bad and context.asked_too_little(now):
+            bad = False if slow else None
         note = None
         lock = self._lock
         lock.acquire()  # half the cost of `with`
