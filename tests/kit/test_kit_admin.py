@@ -208,6 +208,16 @@ def test_people_read_a_page_without_scripts_forms_or_anything_from_elsewhere(adm
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_the_page_says_numbers_and_truths_as_people_do(admin: Endpoint, kit: Any) -> None:
+    kit.features.declare("shelf", degraded=list)
+    kit.features.set("shelf", "degraded", by="ana", seconds=1_800)
+    page = Page()
+    page.feed(get(admin, accept="text/html").body.decode())
+    assert "seconds left 1800" in page.text, "not 1.8e+03"
+    assert "stale no" in page.text
+    assert "main" in page.tags, "screen readers go there"
+
+
 def test_only_its_own_addresses_and_methods_exist(admin: Endpoint) -> None:
     assert get(admin, "/-/kit").status == 200
     assert get(admin, "/api/-/kit/").status == 200, "beneath a prefix that a proxy took away"
