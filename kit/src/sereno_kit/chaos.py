@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from sereno_kit import forks
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.errors import Category, ClientError, DependencyError, KitError, Transient, by_status
 
@@ -130,7 +130,7 @@ class Injected:
 
 active: tuple[Injected, ...] = ()
 """The faults at work. Ask `if chaos.active:` before anything else."""
-_lock = threading.Lock()
+_lock = forks.lock()
 _ids = itertools.count(1)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction, isgeneratorfunction
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, get_args
 
+from sereno_kit import forks
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.errors import CircuitOpen, Rejected
 from sereno_kit.metrics.faults import failed
@@ -134,7 +134,7 @@ class Features:
         self.flags = flags
         self._clock = clock
         self._registry = registry
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._declared: dict[str, Feature] = {}
         self._overrides: Mapping[str, Override] = {}
 

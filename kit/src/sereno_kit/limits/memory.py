@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from secrets import randbits
-from threading import Lock
 from typing import Any, ClassVar
 
+from sereno_kit import forks
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.limits.rules import Rule
 from sereno_kit.limits.store import KEY_LENGTH_MAX, Decision, Limiter, Store, short
@@ -38,7 +38,7 @@ class MemoryLimiter(Limiter):
         self.keys_max = keys_max
         self._now = clock.monotonic
         self._step = rule.step
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._table: OrderedDict[str, Any] = OrderedDict()
         self._slots: list[Any] = []
         self._began: dict[str, Any] = {}

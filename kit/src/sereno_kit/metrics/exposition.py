@@ -7,9 +7,10 @@ import gzip
 import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
-from threading import Lock, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
 
+from sereno_kit import forks
 from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.metrics import multiprocess, protobuf
 from sereno_kit.metrics.faults import failed
@@ -185,7 +186,7 @@ class Pages:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._made: dict[tuple[Form, bool], tuple[float, bytes]] = {}
         self._making: dict[tuple[Form, bool], Future[bytes]] = {}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from threading import Lock
 from typing import TYPE_CHECKING
+
+from sereno_kit import forks
 
 if TYPE_CHECKING:
     from sereno_kit.metrics.registry import Registry
@@ -16,7 +17,7 @@ PARTS = (
 """Which parts of the kit can fail."""
 _told: set[tuple[str, str]] = set()
 _TOLD_MAX = 500
-_lock = Lock()
+_lock = forks.lock()
 _logger = logging.getLogger("sereno_kit")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from math import prod
-from threading import Lock
 
+from sereno_kit import forks
 from sereno_kit.metrics.names import MetricError, check_labels
 
 OTHER = "__other__"
@@ -51,7 +51,7 @@ class LabelSpace:
             raise MetricError(f"{metric}: its labels make {self._size} series, more than the {series_max} allowed")
         self._room = series_max
         self._seen: set[LabelValues] = set()
-        self._lock = Lock()
+        self._lock = forks.lock()
 
     def initial(self) -> list[LabelValues]:
         """The combinations that exist from the start, at zero; none where a label is open."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, TypeVar
 
+from sereno_kit import forks
 from sereno_kit.metrics.direct import adding, observing
 from sereno_kit.metrics.faults import failed
 from sereno_kit.metrics.labels import LabelSpace, LabelValues
@@ -40,7 +40,7 @@ class Metric(Generic[Child]):
         self.space = space
         self._children: dict[LabelValues, Child] = {}
         self._hot: dict[tuple[tuple[str, Any], ...], Child] = {}
-        self._lock = Lock()
+        self._lock = forks.lock()
 
     def _initialise(self) -> None:
         for row in self.space.initial():

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import frexp
-from threading import Lock
+
+from sereno_kit import forks
 
 SCHEMA_DEFAULT = 3
 """Neighbouring bounds are at most 1.0905 apart: quantiles err by less than 5 %."""
@@ -92,7 +93,7 @@ class SparseHistogram:
         self._zero = 0
         self._count = 0
         self._sum = 0.0
-        self._lock = Lock()
+        self._lock = forks.lock()
 
     def observe(self, value: float) -> None:
         """Count `value`, which is finite."""

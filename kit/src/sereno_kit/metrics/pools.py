@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from sereno_kit import forks
 from sereno_kit.metrics.sampled import Gone, Sampled
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.total = 0
-        self._lock = Lock()
+        self._lock = forks.lock()
 
     def add(self) -> None:
         """One more."""
@@ -88,7 +88,7 @@ def held_weakly(thing: Any) -> Callable[[], Any]:
 
 # -- names ----------------------------------------------------------------------------------------------
 
-_naming = Lock()
+_naming = forks.lock()
 
 
 def name_of(registry: Registry, thing: Any, given: str | None, kind: str) -> str | None:

@@ -7,7 +7,9 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from sereno_kit import forks
 from sereno_kit.clock import SYSTEM, Clock
+from sereno_kit.metrics import forked
 from sereno_kit.metrics.labels import LabelSpace
 from sereno_kit.metrics.metric import Counter, Gauge, Histogram, ReadGauge
 from sereno_kit.metrics.names import MetricError, advise, check_labels, check_name
@@ -57,6 +59,8 @@ class Registry:
         """What is watched, by the label `pool`."""
         self._declared: dict[str, tuple[tuple[object, ...], Any]] = {}
         self._lock = RLock()
+        forks.keep(self._lock)
+        forked.watch(self.prometheus)
 
     def configure(self, options: Metrics) -> None:
         """Take `options` for what is declared from now on."""
@@ -303,6 +307,7 @@ def _bounds(name: str, bounds: tuple[float, ...], slo: Sequence[float]) -> tuple
 
 _current: Registry | None = None
 _making = RLock()
+forks.keep(_making)
 
 
 def current() -> Registry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from sereno_kit import forks
 
 OTHER = "__other__"
 _PARTS_MAX = 8
@@ -36,7 +36,7 @@ class Shapes:
     def __init__(self, most: int) -> None:
         self._most = most
         self._known: set[str] = set()
-        self._lock = Lock()
+        self._lock = forks.lock()
 
     def of(self, path: str) -> str:
         """The shape of `path`, if there is room for it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import ClassVar
 
+from sereno_kit import forks
 from sereno_kit.clock import SYSTEM, Clock
 
 
@@ -33,7 +33,7 @@ class RetryBudget:
         self.share, self.floor_per_second, self.window_seconds = share, floor_per_second, window_seconds
         self.calls = 0
         """Calls since anybody last looked; the hot path adds to it."""
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._clock: Clock | None = None
         self._begun = 0.0
         self._looked = 0.0

@@ -6,10 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Event, Lock
+from threading import Event
 from typing import Any, ClassVar
 
-from sereno_kit import context
+from sereno_kit import context, forks
 from sereno_kit.clock import SYSTEM, Clock
 from sereno_kit.errors import BulkheadFull
 from sereno_kit.resilience.policy import AsyncCall, Call, Policy, Reporter
@@ -75,7 +75,7 @@ class Bulkhead(Policy):
         # A deque's pop and append are atomic: a slot is taken and given back without a lock while nobody waits.
         self._slots: deque[None] = deque([None] * limit)
         self._waiting: deque[_Waiter] = deque()
-        self._lock = Lock()
+        self._lock = forks.lock()
         self._clock = SYSTEM
         self._reporter: Reporter | None = None
 

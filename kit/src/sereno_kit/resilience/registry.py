@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from sereno_kit import forks
 
 if TYPE_CHECKING:
     from sereno_kit.resilience.pipeline import Pipeline
 
 _pipelines: dict[str, Pipeline] = {}
-_lock = Lock()
+_lock = forks.lock()
 
 
 def all() -> Mapping[str, Pipeline]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from sereno_kit import forks
 from sereno_kit.clock import Clock
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Tally:
         self._count = count()
         self.add: Callable[[], object] = partial(next, self._count)
         self._looks = 0
-        self._lock = Lock()
+        self._lock = forks.lock()
 
     def value(self) -> float:
         """How often `add` was called."""
