@@ -9,10 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.kit.asgi_worlds import instrumented
 from tests.kit.frameworks_program import SECRET
 from tests.peers.sentry_envelopes import SentryPeer
+
+from sereno_kit import CircuitOpen, Problems
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = ("fastapi", "starlette", "litestar", "django_asgi", "asgi", "flask", "django_wsgi", "wsgi")
@@ -91,3 +95,75 @@ def test_sentry_hears_of_our_own_fault_once_and_nothing_of_other_requests(story:
     assert event["tags"]["request_id"] == story[0]["said"]["boom"][1]["x-request-id"]
     assert "of the first" not in json.dumps(event)
     assert "the first" not in json.dumps(event.get("user", {}))
+
+
+FRAMED = Problems(framework=True)
+
+
+def test_flasks_own_errors_are_problems_where_asked() -> None:
+    from flask import Flask, abort, make_response
+
+    app = Flask("shop")
+    app.add_url_rule("/busy", view_func=lambda: abort(409, "Somebody else has it."), endpoint="busy", methods=["GET"])
+    app.add_url_rule("/own", view_func=lambda: abort(make_response("mine", 418)), endpoint="own")
+    with instrumented(app, problems=FRAMED):
+        caller = app.test_client()
+        missing = caller.get("/nowhere", headers={"accept-language": "es"})
+        assert (missing.status_code, missing.content_type) == (404, "application/problem+json")
+        assert missing.json["title"] == "No se encontró"
+        assert missing.json["request_id"] == missing.headers["x-request-id"]
+        busy = caller.get("/busy").json
+        assert (busy["status"], busy["detail"]) == (409, "Somebody else has it.")
+        wrong = caller.post("/busy")
+        assert wrong.json["title"] == "Method not allowed"
+        assert "GET" in wrong.headers["allow"]
+        assert (caller.get("/own").status_code, caller.get("/own").text) == (418, "mine")
+    assert "not found on the server" in app.test_client().get("/nowhere").text
+
+
+async def test_litestars_own_errors_are_problems_where_asked() -> None:
+    from litestar import Litestar, get
+    from litestar.exceptions import HTTPException
+
+    @get("/orders/{order:int}")
+    async def order(order: int, size: int) -> str:
+        raise HTTPException("Somebody else has it.", status_code=409, headers={"x-why": "lock"})
+
+    app = Litestar([order], logging_config=None)
+    with instrumented(app, problems=FRAMED) as kit:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(kit.app), base_url="http://shop") as caller:
+            missing = await caller.get("/nowhere", headers={"accept-language": "es"})
+            assert (missing.status_code, missing.json()["title"]) == (404, "No se encontró")
+            busy = await caller.get("/orders/7?size=1")
+            assert (busy.json()["detail"], busy.headers["x-why"]) == ("Somebody else has it.", "lock")
+            invalid = await caller.get("/orders/7?size=hunter2")
+            assert invalid.headers["content-type"] == "application/problem+json"
+            assert [one["pointer"] for one in invalid.json()["errors"]] == ["/query/size"]
+            assert "hunter2" not in invalid.text
+    assert HTTPException not in app.exception_handlers
+
+
+async def test_a_programs_own_handlers_in_litestar_come_first() -> None:
+    from litestar import Litestar, Request, Response, get
+
+    @get("/open")
+    async def refused() -> str:
+        raise CircuitOpen("away")
+
+    @get("/boom")
+    async def boom() -> str:
+        raise ValueError("ours")
+
+    def last(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
+        return Response("sorry", status_code=500)
+
+    app = Litestar([refused, boom], exception_handlers={Exception: last}, logging_config=None)
+    told: list[str] = []
+    with instrumented(app) as kit:
+        kit.observer.capture = lambda error, **about: told.append(type(error).__name__)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(kit.app), base_url="http://shop") as caller:
+            assert (await caller.get("/open")).headers["content-type"] == "application/problem+json"
+            assert (await caller.get("/boom")).text == "sorry"
+            assert (await caller.get("/nowhere")).text == "sorry"
+        assert told == ["ValueError"]
+    assert app.exception_handlers[Exception] is last

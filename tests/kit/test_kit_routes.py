@@ -147,7 +147,7 @@ async def test_litestar() -> None:
     async def order(order_id: int) -> dict[str, int]:
         return {"id": order_id}
 
-    app = Litestar([Router("/v1", route_handlers=[order])])
+    app = Litestar([Router("/v1", route_handlers=[order])], logging_config=None)
     with instrumented(app) as kit:
         assert kit.app is app
         for path in ("/v1/orders/7", "/v1/orders/seven", "/none"):

@@ -359,12 +359,13 @@ def problem(kit: Kit, error: BaseException, environ: Environ) -> Problem | None:
     if kit.problems is None:
         return None
     observation = environ.get(OBSERVATION)
-    accepts = [
-        (name, str(environ[key]).encode("latin-1", "replace"))
-        for name, key in ((b"accept", "HTTP_ACCEPT"), (b"accept-language", "HTTP_ACCEPT_LANGUAGE"))
-        if key in environ
-    ]
-    return kit.problems.of(error, observation.request_id if observation else "", accepts)
+    return kit.problems.of(error, observation.request_id if observation else "", accepts(environ))
+
+
+def accepts(environ: Environ) -> list[tuple[bytes, bytes]]:
+    """What the caller would like to read."""
+    names = ((b"accept", "HTTP_ACCEPT"), (b"accept-language", "HTTP_ACCEPT_LANGUAGE"))
+    return [(name, str(environ[key]).encode("latin-1", "replace")) for name, key in names if key in environ]
 
 
 def _answering(endpoint: Endpoint) -> App:

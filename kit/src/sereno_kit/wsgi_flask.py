@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+    from werkzeug.exceptions import HTTPException
 
     from sereno_kit.kit import Kit
+    from sereno_kit.problems import Answers
 
 _listening = 0
 
@@ -45,25 +47,30 @@ def listen() -> Callable[[], None]:
 
 
 def answer_errors(app: Flask, kit: Kit) -> Callable[[], None]:
-    """Make problems of the kit's own errors, and of those that nobody handles.
+    """Make problems of the kit's own errors, of those that nobody handles and, if asked, of Flask's own.
 
     Handlers that the application has, or gets later, win over these.
 
     Returns:
         What undoes it.
     """
-    from werkzeug.exceptions import InternalServerError
+    from werkzeug.exceptions import HTTPException, InternalServerError
 
     handlers = app.error_handler_spec[None]
     answer = _answering(app, kit)
-    wanted: tuple[tuple[int | None, type[Exception]], ...] = ((None, KitError), (500, InternalServerError))
-    ours = [(code, kind) for code, kind in wanted if kind not in handlers[code]]
-    for code, kind in ours:
-        handlers[code][kind] = answer
+    wanted: list[tuple[int | None, type[Exception], Any]] = [
+        (None, KitError, answer),
+        (500, InternalServerError, answer),
+    ]
+    if kit.problems is not None and kit.problems.options.framework:
+        wanted.append((None, HTTPException, _framing(kit.problems)))
+    ours = [(code, kind, handler) for code, kind, handler in wanted if kind not in handlers[code]]
+    for code, kind, handler in ours:
+        handlers[code][kind] = handler
 
     def stop() -> None:
-        for code, kind in ours:
-            if handlers[code].get(kind) is answer:
+        for code, kind, handler in ours:
+            if handlers[code].get(kind) is handler:
                 del handlers[code][kind]
 
     return stop
@@ -141,5 +148,25 @@ def _answering(app: Flask, kit: Kit) -> Callable[[Exception], Any]:
         status, headers, body = found
         observation.answered = cause
         return app.response_class(body, status, headers)
+
+    return answer
+
+
+def _framing(problems: Answers) -> Callable[[HTTPException], Any]:
+    def answer(error: HTTPException) -> Any:
+        """An error of Flask's own as a problem; what carries an answer of the program's stays that."""
+        from flask import Response, request
+
+        from sereno_kit.wsgi import accepts
+
+        observation = request.environ.get(OBSERVATION)
+        if observation is None or error.code is None or error.code < 400 or error.response is not None:
+            return error
+        detail = "" if error.description == type(error).description else error.description
+        status, headers, body = problems.framework(
+            error.code, detail, [], observation.request_id, accepts(request.environ)
+        )
+        more = [pair for pair in error.get_headers() if pair[0].lower() not in ("content-type", "content-length")]
+        return Response(body, status, [*more, *headers])
 
     return answer
