@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import httpx
 
-from sereno_kit import Bulkhead, CircuitBreaker, Fallback, Kit, Rejected, Retry, Timeout, pipeline
-from sereno_kit.errors import DependencyError
+from sereno_kit import Bulkhead, CircuitBreaker, Fallback, Kit, Rejected, Retry, Timeout, Transient, pipeline
+from sereno_kit.errors import Category, DependencyError, InternalError, KitError, classify
 from sereno_kit.resilience.pipeline import Pipeline
 from sereno_kit.resilience.retry import idempotent
 
 from .store import Store
 
+P = ParamSpec("P")
+T = TypeVar("T")
 UNAVAILABLE = (Rejected, DependencyError)
 """We did not ask, or they did not answer: neither is a no."""
 
@@ -34,6 +38,23 @@ def guards(*, at_once: int, each_seconds: float, all_seconds: float, minimum: in
         CircuitBreaker(0.5, minimum=minimum, window=30, open_for=3, open_growth=2, open_for_max=30, probes=2),
         Timeout(each_seconds),
     )
+
+
+def in_our_words(function: Callable[P, T]) -> Callable[P, T]:
+    """What the client of HTTP raises, as the kit's errors: callers read whose fault it is, servers log no accident."""
+
+    @wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except httpx.HTTPError as error:
+            kind = _KINDS.get(classify(error), InternalError)
+            raise kind(f"{function.__name__}: {type(error).__name__}") from error
+
+    return told
+
+
+_KINDS: dict[Category, type[KitError]] = {Category.TRANSIENT: Transient, Category.DEPENDENCY: DependencyError}
 
 
 class Client:
@@ -66,6 +87,7 @@ class Identity:
         client = Client(kit, "identidad", url, 1.5)
         self.pipeline = pipeline("identidad", *guards(at_once=10, each_seconds=1.5, all_seconds=4, minimum=10))
 
+        @in_our_words
         @self.pipeline
         @idempotent  # asking twice changes nothing there
         def verified(curp: str, name: str) -> bool:
@@ -162,6 +184,7 @@ class Payouts:
         client = Client(kit, "dispersion", url, 3.0)
         self.pipeline = pipeline("dispersion", *guards(at_once=4, each_seconds=3.0, all_seconds=8, minimum=5))
 
+        @in_our_words
         @self.pipeline
         @idempotent  # by its key
         def transfer(key: str, cents: int, clabe: str) -> str:
@@ -178,6 +201,7 @@ class Neighbour:
         self.http = kit.outgoing(httpx.Client(base_url=url, timeout=10.0), integration=name)
         self.pipeline = pipeline(f"a-{name}", Bulkhead(30, queue=30, queue_timeout=0.5), Timeout(10.0))
 
+        @in_our_words
         @self.pipeline
         def post(path: str, body: object) -> httpx.Response:
             answer = self.http.post(path, json=body)

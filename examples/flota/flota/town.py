@@ -58,7 +58,7 @@ class Plan:
 
 @contextmanager
 def running(plan: Plan) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The town while the block runs: its processes by name, all of them ready. At the end all are told to end.
+    """The town while the block runs: its processes by name, all ready. At the end each ends before those whom it asks.
 
     Raises:
         RuntimeError: one did not start; the text says what it wrote.
@@ -78,7 +78,7 @@ def running(plan: Plan) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
 
         start("proveedores", "flota.peers", "--port", str(plan.peers_port))
         _make_tables(plan)
-        for name, needs in NEEDS.items():
+        for name, needs in reversed(NEEDS.items()):  # the door last, so that it is closed first
             peers = [part for need in needs for part in ("--peer", f"{need}={plan.address(need)}")]
             start(
                 name, "flota.service", "--name", name, "--port", plan.address(name).rpartition(":")[2],
@@ -94,7 +94,6 @@ def running(plan: Plan) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
                 "conductores", "flota.traffic", "--api", plan.address("api"), "--day-seconds", str(plan.day_seconds),
                 "--per-second", str(plan.per_second), "--seed", str(plan.seed),
             )  # fmt: skip
-        stack.callback(_all_end, processes)
         yield processes
 
 
@@ -103,13 +102,6 @@ def _make_tables(plan: Plan) -> None:
     from .store import connect
 
     connect(str(plan.database)).dispose()
-
-
-def _all_end(processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    """Drivers first, so that nobody finds the door closed; then all at once."""
-    for name in sorted(processes, key=lambda name: name != "conductores"):
-        if processes[name].poll() is None:
-            processes[name].send_signal(signal.SIGTERM)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
