@@ -93,6 +93,7 @@ async def test_viewers_look_and_responders_change(house: House) -> None:
         {}, {"state": "off"}, {"state": "maybe", "reason": "x"}, {"state": "share", "share": "NaN", "reason": "x"},
         {"state": "share", "share": "2", "reason": "x"}, {"state": "share", "share": 0.1, "reason": "x"},
         {"state": "off", "reason": "x", "minutes": 0}, {"state": "off", "reason": "x", "more": 1},
+        {"state": "off", "reason": "\u200b\u202e\u2060"}, {"state": "off", "reason": "..."},
     ],
 )  # fmt: skip
 async def test_bad_overrides_are_refused(house: House, body: dict[str, Any]) -> None:

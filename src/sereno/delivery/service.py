@@ -45,8 +45,8 @@ def reset(store: Overrides, key: str, spec: Spec, now: datetime) -> str:
 
 
 def reason_of(reason: str) -> str:
-    """The reason as it is kept. Raises UsageError for none."""
+    """The reason as it is kept. Raises UsageError for none, or one in which there is nothing to read."""
     said = inert(reason).strip()
-    if not said or len(said) > REASON_LONGEST:
+    if len(said) > REASON_LONGEST or not any(letter.isalnum() for letter in said):
         raise UsageError(f"an override needs a reason of 1 to {REASON_LONGEST:,} characters")
     return said
