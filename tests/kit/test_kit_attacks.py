@@ -21,7 +21,7 @@ from tests.kit.asgi_worlds import ask, instrumented, scope_of
 from sereno_kit import AdaptiveLimit, CircuitBreaker, DeadlineExceeded, Timeout, context, pipeline
 from sereno_kit.clock import SYSTEM
 from sereno_kit.metrics.registry import Registry, use
-from sereno_kit.options import Admin
+from sereno_kit.options import Admin, Metrics, Sentry, Traces
 from sereno_kit.relay import Relay
 from sereno_kit.resilience import registry as pipelines
 from sereno_kit.testing.clock import FakeClock
@@ -193,3 +193,14 @@ async def test_a_header_of_a_stranger_opens_no_breaker(forgotten: None) -> None:
         hasty = [await ask(app, "/pay", headers=[(b"x-request-timeout", b"0.005")]) for _ in range(10)]
         assert {told.status for told in hasty} == {504}
         assert (await ask(app, "/pay")).status == 200
+
+
+def test_options_that_are_printed_show_no_credentials() -> None:
+    secret = "t" * 24
+    told = [
+        Admin(token=secret),
+        Metrics(token=secret),
+        Sentry(dsn=f"https://{secret}@h/1"),
+        Traces(headers={"k": secret}),
+    ]
+    assert secret not in repr(told)

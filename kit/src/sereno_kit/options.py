@@ -22,8 +22,8 @@ class Logs:
     fields: FieldSet = "otel"
     access: bool = True
     """One line a request."""
-    quiet: tuple[str, ...] = ("/health/live", "/health/ready", "/metrics")
-    """Paths whose lines are written only when they fail."""
+    quiet: tuple[str, ...] | None = None
+    """Paths whose lines are written only when they fail; those of health and metrics, if not given."""
     sample: Mapping[str, float] = field(default_factory=dict)
     """By event or route, the share of lines below WARNING that are kept; each kept line says the share."""
     queue_lines_max: int = 0
@@ -84,7 +84,7 @@ class Traces:
 class Sentry:
     """Sentry, of the extra `sentry`. Everything sent passes the redactor."""
 
-    dsn: str
+    dsn: str = field(repr=False)
     share: float = 1.0
     """Of the errors."""
     traces_share: float = 0.0
