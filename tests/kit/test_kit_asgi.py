@@ -379,6 +379,25 @@ async def test_a_deadline_is_believed_only_under_the_name_that_was_given() -> No
     assert seen[2:] == [None] * 5
 
 
+async def test_what_runs_behind_the_answer_has_no_deadline() -> None:
+    app = FastAPI()
+    deadlines: list[float | None] = []
+
+    async def later() -> None:
+        deadlines.append(context.deadline.get())
+
+    @app.get("/ordered")
+    async def ordered() -> PlainTextResponse:
+        await later()
+        return PlainTextResponse("ok", background=BackgroundTask(later))
+
+    with instrumented(app, deadline_header="X-Request-Timeout"):
+        await ask(app, "/ordered", headers=[(b"x-request-timeout", b"5")])
+        await later()
+    assert deadlines[0] is not None
+    assert deadlines[1:] == [None, None]
+
+
 async def test_the_kits_own_addresses_are_answered_and_not_counted() -> None:
     app = shop()
     with instrumented(app) as kit:
