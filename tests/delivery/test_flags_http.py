@@ -191,7 +191,7 @@ async def test_the_page_works_with_forms_alone(house: House) -> None:
     page = await rita.get("/flags")
     assert page.status_code == 200
     assert "express" in page.text
-    assert "Debió retirarse el 2026-03-01" in page.text
+    assert "Debió retirarse el 01/03/2026" in page.text
     form = {"flag": "checkout/express", "state": "share", "share": "12,5 %", "minutes": "60", "reason": "<b>con calma"}
     done = await rita.post("/flags/override", data=form, headers=SAME)
     assert (done.status_code, done.headers["location"]) == (303, "/flags?done=flag_set")
@@ -200,6 +200,8 @@ async def test_the_page_works_with_forms_alone(house: House) -> None:
     assert "&lt;b&gt;con calma" in page.text
     asked = await rita.get("/flags", params={"flag": "checkout/express", "user": "ana", "lang": "en"})
     assert "because this user is named" in asked.text
+    asked = await rita.get("/flags", params={"flag": "express", "user": "ana"})
+    assert '<option value="checkout/express" selected>' in asked.text, "by its short name too"
     done = await rita.post("/flags/reset", data={"flag": "checkout/express", "reason": "listo"}, headers=SAME)
     assert done.status_code == 303
     for bad in ({"share": "nan"}, {"share": "200"}, {"minutes": "-1"}, {"state": "x"}):

@@ -8,8 +8,8 @@ FLAGS: Phrases = {
     "nav.flags": {"es": "Interruptores", "en": "Flags"},
     "flags.title": {"es": "Interruptores", "en": "Flags"},
     "flags.lead": {
-        "es": "Lo que se enciende, se apaga o se reparte mientras los servicios corren. Un cambio llega a ellos en "
-        "alrededor de un segundo.",
+        "es": "Lo que se enciende, se apaga o se reparte mientras los servicios están en marcha. Un cambio les llega "
+        "en alrededor de un segundo.",
         "en": "What is switched on, off or shared out while services run. A change reaches them within about a second.",
     },
     "flags.none": {

@@ -38,7 +38,8 @@ def router(control: Control) -> APIRouter:
         found, now = await control.flags.switches(), control.clock.now()
         explained: Explanation | None = None
         if flag:
-            explained = explain(the_switch(found, flag), user, {}, now)
+            one = the_switch(found, flag)
+            flag, explained = one.id, explain(one, user, {}, now)
         return render(
             request, "flags.html", flags=found, today=now.date(), explained=explained, user=user, chosen=flag,
         )  # fmt: skip

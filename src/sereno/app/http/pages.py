@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -155,6 +155,10 @@ class Speech:
     def when(self, at: datetime, zone: str | None = None, *, seconds: bool = False) -> str:
         """Date and time on the wall clock of `zone`."""
         return local(at, zone or self.zone, self.language, seconds=seconds)
+
+    def day(self, at: date) -> str:
+        """A date alone, in the reader's order."""
+        return f"{at:%d/%m/%Y}" if self.language == "es" else at.isoformat()
 
     def moment(self, at: datetime, zone: str | None = None) -> Markup:
         """A `<time>`: how long ago, with the date and time at hand."""
