@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import re
 import subprocess
@@ -18,7 +19,7 @@ from starlette.testclient import TestClient
 from tests.kit.asgi_worlds import ask, counted, instrumented
 
 import sereno_kit
-from sereno_kit import Admin, Health, Metrics, Traces, instrument
+from sereno_kit import Admin, Health, Logs, Metrics, Traces, instrument
 from sereno_kit.kit import Kit
 from sereno_kit.metrics.faults import PARTS
 
@@ -271,3 +272,21 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.split("\n")[:2] == ["10 10", "10 10"], done.stderr[-2000:]
+
+
+async def test_probes_and_scrapes_are_quiet_wherever_they_are() -> None:
+    lines = io.StringIO()
+    options: dict[str, Any] = {
+        "health": Health(live="/livez", ready="/readyz"),
+        "metrics": Metrics(path="/internal/metrics", process=False, loop_lag=False),
+        "admin": Admin(token="sixteen letters at least"),
+    }
+    with instrumented(FastAPI(), logs=Logs(stream=lines), **options) as kit:
+        for path in ("/livez", "/readyz", "/internal/metrics", "/-/kit"):
+            await ask(kit.app, path)
+    asked = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [line["url.path"] for line in asked if line["message"] == "request"] == ["/-/kit"]
+    lines = io.StringIO()
+    with instrumented(FastAPI(), logs=Logs(stream=lines, quiet=())) as kit:
+        await ask(kit.app, "/health/live")
+    assert '"/health/live"' in lines.getvalue()

@@ -98,6 +98,8 @@ def health(kit: Kit, options: Health | None) -> None:
     if options is not None:
         kit.endpoints[options.live] = kit.health.live
         kit.endpoints[options.ready] = kit.health.ready
+    if kit.logging is not None:
+        kit.logging.access.hush(kit.endpoints)  # of machines that ask all day; operators' addresses come later
 
 
 def drain(kit: Kit, options: Drain | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sereno_kit import clock, context
@@ -34,10 +34,16 @@ class AccessLog:
 
     def __init__(self, options: Logs, layout: Layout, encode: Encode, sink: Sink, redactor: Redactor) -> None:
         self._on = options.access
-        self._quiet = frozenset(options.quiet)
+        self._hushes = options.quiet is None
+        self._quiet = frozenset(options.quiet or ())
         self._sample = dict(options.sample)
         self._layout, self._encode, self._sink, self._redactor = layout, encode, sink, redactor
         self._enabled = logging.getLogger(NAME).isEnabledFor
+
+    def hush(self, paths: Iterable[str]) -> None:
+        """Count `paths` among the quiet ones, unless the options say themselves which those are."""
+        if self._hushes:
+            self._quiet |= frozenset(paths)
 
     def write(
         self,
