@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
@@ -20,6 +24,7 @@ from tests.kit.asgi_worlds import ask, instrumented, scope_of
 
 from sereno_kit import AdaptiveLimit, CircuitBreaker, DeadlineExceeded, Timeout, context, pipeline
 from sereno_kit.clock import SYSTEM
+from sereno_kit.metrics import server
 from sereno_kit.metrics.registry import Registry, use
 from sereno_kit.options import Admin, Metrics, Sentry, Traces
 from sereno_kit.relay import Relay
@@ -204,3 +209,35 @@ def test_options_that_are_printed_show_no_credentials() -> None:
         Traces(headers={"k": secret}),
     ]
     assert secret not in repr(told)
+
+
+def test_callers_who_send_a_letter_now_and_then_keep_no_scraper_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_CALLER_SECONDS_MAX", 0.3)
+    ports = server.MetricsServer(Registry(CollectorRegistry()), 0, host="127.0.0.1")
+    dawdlers: list[socket.socket] = []
+    ending = threading.Event()
+
+    def dawdle() -> None:
+        while not ending.wait(0.05):
+            for one in dawdlers:
+                with contextlib.suppress(OSError):
+                    one.send(b"x")
+
+    dawdling = threading.Thread(target=dawdle, daemon=True)
+    try:
+        dawdlers += [socket.create_connection(("127.0.0.1", ports.port)) for _ in range(16)]
+        dawdling.start()
+        statuses = []
+        for _ in range(20):
+            if ending.wait(0.1):
+                break
+            with contextlib.suppress(httpx.TransportError):
+                statuses.append(httpx.get(f"http://127.0.0.1:{ports.port}/metrics", timeout=5).status_code)
+                break
+        assert statuses == [200]
+    finally:
+        ending.set()
+        dawdling.join(5)
+        for one in dawdlers:
+            one.close()
+        ports.close()

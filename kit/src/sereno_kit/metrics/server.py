@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING, Any, cast
 
+from sereno_kit.clock import SYSTEM
 from sereno_kit.endpoints import Answer, Ask
 from sereno_kit.metrics.exposition import endpoint
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE_MAX = 16
 _CALLER_SECONDS_MAX = 5.0
+_GOING_SECONDS = 0.5
 
 
 class MetricsServer:
@@ -56,11 +59,15 @@ class _Server(ThreadingHTTPServer):
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self._free = BoundedSemaphore(_AT_ONCE_MAX)
+        self._callers: dict[socket.socket, float] = {}
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Each in a thread, but only so many at once: callers beyond are hung up on."""
-        if self._free.acquire(blocking=False):
+        """Each in a thread, but only so many at once: callers beyond are hung up on, unless one has dawdled for long,
+        who then goes: whoever sends a letter now and then keeps no scraper out.
+        """
+        if self._free.acquire(blocking=False) or (self._hurry() and self._free.acquire(timeout=_GOING_SECONDS)):
+            self._callers[request] = SYSTEM.monotonic()
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -70,7 +77,17 @@ class _Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._callers.pop(request, None)
             self._free.release()
+
+    def _hurry(self) -> bool:
+        """Hang up on who has been there longest, if that is too long; whether there was one."""
+        longest = next(iter(list(self._callers.items())), None)
+        if longest is None or SYSTEM.monotonic() - longest[1] < _CALLER_SECONDS_MAX:
+            return False
+        with suppress(OSError):  # It may have gone by itself just now.
+            longest[0].shutdown(socket.SHUT_RDWR)
+        return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller who went away is nobody's business."""
