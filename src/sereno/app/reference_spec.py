@@ -185,7 +185,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "the flags": {
         "flags": NAME,
-        "define": "the switches",
+        "define": "the flags",
         "title": TITLE,
         "services": "of which services; without it of all",
     },

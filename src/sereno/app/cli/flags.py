@@ -1,4 +1,4 @@
-"""`sereno flags`: the switches as they stand, and what operators make of them."""
+"""`sereno flags`: the flags as they stand, and what operators make of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = App(name="flags", help="See feature flags, turn them on, off or up, explai
 
 @app.command(name="list")
 def list_flags(*, json: bool = False) -> int:
-    """Every switch as it stands.
+    """Every flag as it stands.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def list_flags(*, json: bool = False) -> int:
 
 @app.command(name="set")
 def set_flag(flag: str, to: str, *, reason: str, for_: str | None = None, json: bool = False) -> int:
-    """Turn a switch on or off for everybody, or give it to a share of users, on all replicas at once.
+    """Turn a flag on or off for everybody, or give it to a share of users, on all replicas at once.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def set_flag(flag: str, to: str, *, reason: str, for_: str | None = None, json: 
 
 @app.command
 def reset(flag: str, *, reason: str) -> int:
-    """Let a switch be as it is declared again.
+    """Let a flag be as it is declared again.
 
     Parameters
     ----------

@@ -58,12 +58,12 @@ def _flags(routes: APIRouter, control: Control) -> None:
     async def told(flag: str) -> m.FlagOut:
         return m.flag_out(the_switch(await control.flags.switches(), flag), control.clock.now().date())
 
-    @routes.get("", summary="Switches as they stand")
+    @routes.get("", summary="Flags as they stand")
     async def flags(me: Viewer) -> list[m.FlagOut]:
         today = control.clock.now().date()
         return [m.flag_out(one, today) for one in await control.flags.switches()]
 
-    @routes.post("/{flag}/override", summary="Make a switch on, off, or a share of users, with a reason")
+    @routes.post("/{flag}/override", summary="Make a flag on, off, or a share of users, with a reason")
     async def override(me: Responder, flag: str, body: m.OverrideIn, set: Set = "") -> m.FlagOut:
         until = None if body.minutes is None else control.clock.now() + timedelta(minutes=body.minutes)
         made = await flag_commands.override(
@@ -72,7 +72,7 @@ def _flags(routes: APIRouter, control: Control) -> None:
         )  # fmt: skip
         return await told(made.flag)
 
-    @routes.post("/{flag}/reset", summary="Let a switch be as it is declared again")
+    @routes.post("/{flag}/reset", summary="Let a flag be as it is declared again")
     async def reset(me: Responder, flag: str, body: m.ResetIn, set: Set = "") -> dict[str, str]:
         return {"flag": await flag_commands.reset(control, _key(flag, set), reason=body.reason, actor=me.name)}
 
