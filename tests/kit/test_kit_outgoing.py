@@ -16,6 +16,7 @@ import requests
 from sereno_kit import context, outgoing
 from sereno_kit.clock import SYSTEM
 from sereno_kit.errors import DeadlineExceeded
+from sereno_kit.outgoing.calls import Integration
 from sereno_kit.outgoing.endpoints import Shapes, shape
 from sereno_kit.testing import capture_metrics, capture_spans, faults
 
@@ -234,6 +235,15 @@ async def test_what_breaks_inside_of_us_breaks_no_call(peer: Peer, get: Any):
         assert await get(f"{peer.url}/status/200", endpoint=broken, propagate=broken) == [200]
     assert metrics.value(CALLS, endpoint="__other__", status="200") == 1
     assert metrics.value("sereno_kit_errors_total", part="outgoing") == 2
+
+
+def test_a_name_that_cannot_be_told_breaks_no_call():
+    def broken(host: str) -> str:
+        raise LookupError(host)
+
+    with capture_metrics() as metrics:
+        Integration(name=broken).begin("GET", "shop.example", None, "/", "http://shop.example/", None).answered(200)
+    assert metrics.value(CALLS, integration="__other__", status="200") == 1
 
 
 def test_the_same_client_is_observed_once_and_released(peer: Peer):

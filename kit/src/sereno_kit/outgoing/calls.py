@@ -53,11 +53,11 @@ class Integration:
         Raises:
             DeadlineExceeded: there is no time left for it; it is counted with status `deadline`.
         """
-        integration = self.name if isinstance(self.name, str) else self.name(host)
+        integration = self.name if isinstance(self.name, str) else self._named(host)
         endpoint = self._endpoint(path, request)
         left = _left()
         if left is not None and left <= 0:
-            _count(integration, endpoint, "deadline", 0.0)
+            Call(integration, endpoint, None, left).failed(DeadlineExceeded())
             raise DeadlineExceeded(f"no time was left for a call to {integration}")
         span = None if contrib_is_on(self.library) else _span(method, host, port, endpoint, url)
         call = Call(integration, endpoint, span, left)
@@ -66,6 +66,13 @@ class Integration:
         except Exception as error:  # a function of the program's, or a trace that somebody broke
             _failed(error)
         return call
+
+    def _named(self, host: str) -> str:
+        try:
+            return str(self.name(host)) if callable(self.name) else self.name
+        except Exception as error:
+            _failed(error)
+            return OTHER
 
     def _endpoint(self, path: str, request: Any) -> str:
         if isinstance(self.endpoint, str):
