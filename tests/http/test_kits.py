@@ -90,7 +90,7 @@ async def test_a_replica_that_does_not_answer_is_unknown_and_never_closed(house:
 
 
 HOSTILE = {
-    "huge": Reply(200, b"[" + b" " * 2_000_000 + b"]"),
+    "huge": Reply(200, json.dumps(view()).encode() + b" " * 600_000),
     "deep": Reply(200, b"[" * 200_000),
     "not JSON": Reply(200, b"<html>hello"),
     "another version": said(view(version=2)),
