@@ -89,6 +89,12 @@ def test_a_file_that_was_never_good_leaves_everybody_with_his_default(tmp_path: 
         assert flags.details("old").error_code == "FLAG_NOT_FOUND"
 
 
+def test_yaml_without_its_extra_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ImportError, match=r"sereno-kit\[yaml\]"):
+        Flags.file(tmp_path / "flags.yaml")
+
+
 def test_yaml_may_hold_flagd_s_form_and_ours_together(tmp_path: Path) -> None:
     path = tmp_path / "flags.yaml"
     path.write_text(

@@ -48,6 +48,14 @@ def _documents(content: bytes, yaml: bool) -> list[Any]:
         raise BadDefinitions(f"it is not JSON: {error}") from None
 
 
+def need_yaml() -> None:
+    """Say at once, and not by defaults for everybody, that the extra is missing. Raises ImportError."""
+    try:
+        import yaml  # noqa: F401
+    except ImportError:
+        raise ImportError("flags in YAML need an extra: pip install 'sereno-kit[yaml]'") from None
+
+
 def _yaml(content: bytes) -> list[Any]:
     try:
         from yaml import YAMLError, safe_load_all

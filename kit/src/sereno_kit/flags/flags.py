@@ -61,6 +61,9 @@ class Flags:
             path: the file.
             every_seconds: how often it is looked at; at least 0.05.
             clock: for `$flagd.timestamp`.
+
+        Raises:
+            ImportError: it is YAML, and the extra is missing.
         """
         from sereno_kit.flags.sources import FileSource
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from sereno_kit.flags.definitions import BYTES_MOST, BadDefinitions, read
+from sereno_kit.flags.definitions import BYTES_MOST, BadDefinitions, need_yaml, read
 from sereno_kit.flags.telling import failed
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class FileSource(Source):
         self.name = f"file:{path.name}"
         self._path, self._every = path, every_seconds
         self._yaml = path.suffix.lower() in (".yaml", ".yml")
+        if self._yaml:
+            need_yaml()
         self._seen: tuple[int, ...] | None = None
 
     def begin(self, flags: Flags) -> None:
