@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import httpx
 import orjson
@@ -241,3 +243,21 @@ def test_callers_who_send_a_letter_now_and_then_keep_no_scraper_out(monkeypatch:
         for one in dawdlers:
             one.close()
         ports.close()
+
+
+def test_a_length_without_end_is_no_mishap_of_ours() -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    statuses: list[str] = []
+    with instrumented(app, admin=Admin(token="t" * 24)) as kit:
+        for length in ("9" * 5_000, "-1", "a", "٣"):
+            environ: dict[str, Any] = {}
+            setup_testing_defaults(environ)
+            environ |= {
+                "REQUEST_METHOD": "POST", "PATH_INFO": "/-/kit/log-level", "CONTENT_LENGTH": length,
+                "wsgi.input": io.BytesIO(b"x" * 200_000),
+            }  # fmt: skip
+            list(kit.app(environ, lambda status, headers, trouble=None: statuses.append(status)))
+    assert {status[:3] for status in statuses} == {"401"}

@@ -395,7 +395,7 @@ def _ask(environ: Environ) -> Ask:
 
 def _body(environ: Environ) -> bytes:
     length = str(environ.get("CONTENT_LENGTH") or "0")
-    wanted = min(int(length), _BODY_BYTES_MAX) if length.isdecimal() else 0
+    wanted = min(int(length[:18]), _BODY_BYTES_MAX) if length.isdecimal() else 0
     return bytes(environ["wsgi.input"].read(wanted)) if wanted else b""
 
 
