@@ -263,8 +263,8 @@ def test_control_c_is_left_alone() -> None:
         """
 d = drainer(delay_seconds=30)
 d.install()
-say("READY")
 try:
+    say("READY")
     time.sleep(30)
 except KeyboardInterrupt:
     say("interrupted", health.draining)

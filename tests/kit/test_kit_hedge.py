@@ -120,7 +120,7 @@ async def test_a_second_attempt_that_is_refused_within_does_not_end_the_first() 
 
 
 async def test_where_all_fail_the_first_failure_is_raised() -> None:
-    attempts = Attempts((0.06, Transient("of the first")), (0.01, Transient("of the second")))
+    attempts = Attempts((0.5, Transient("of the first")), (0.01, Transient("of the second")))
     with pytest.raises(Transient, match="of the second"):  # It was the first to fail.
         await piped(eager()).acall(attempts)
     assert attempts.begun == 2
