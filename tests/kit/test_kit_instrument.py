@@ -274,6 +274,13 @@ asyncio.run(main())
     assert done.stdout.split("\n")[:2] == ["10 10", "10 10"], done.stderr[-2000:]
 
 
+def test_services_of_one_process_that_promise_different_latencies_are_told_so() -> None:
+    with instrumented(FastAPI(), slo_latency=[0.2]):
+        instrument(FastAPI(), service="desk", logs=None, drain=None, metrics=QUIET, slo_latency=[0.2]).close()
+        with pytest.raises(ValueError, match="same `slo_latency` and `metrics`"):
+            instrument(FastAPI(), service="desk", logs=None, drain=None, metrics=QUIET, slo_latency=[0.37])
+
+
 async def test_probes_and_scrapes_are_quiet_wherever_they_are() -> None:
     lines = io.StringIO()
     options: dict[str, Any] = {

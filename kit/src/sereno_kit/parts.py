@@ -191,8 +191,15 @@ def observer(kit: Kit, options: Metrics | None, *, sentry: bool) -> None:
     http = None
     if options is not None:
         from sereno_kit.metrics.http import HttpMetrics
+        from sereno_kit.metrics.names import MetricError
 
-        http = HttpMetrics(kit.metrics, options, kit.slo_latency)
+        try:
+            http = HttpMetrics(kit.metrics, options, kit.slo_latency)
+        except MetricError as error:
+            raise MetricError(
+                "services of one process count requests in the same metrics: "
+                f"give all of them the same `slo_latency` and `metrics` ({error})"
+            ) from None
     capture = isolated = None
     if sentry:
         from sereno_kit import sentry as errors
