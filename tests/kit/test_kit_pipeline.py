@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from aiohttp.client import _RequestContextManager
 from tests.kit.guarded import guard, metrics
 
 from sereno_kit import context, traces
@@ -201,6 +202,10 @@ class TestFunctions:
             made.call(later)
         with pytest.raises(TypeError, match="acall"):
             made(lambda: later())()
+        with pytest.raises(
+            TypeError, match="acall"
+        ):  # aiohttp's `get` is no coroutine function, its answer no coroutine
+            made(lambda: _RequestContextManager(later()))()  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="beneath @classmethod"):
             made(classmethod(later))  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="not int"):

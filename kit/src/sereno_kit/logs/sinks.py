@@ -69,7 +69,7 @@ class Direct:
 
 
 class Queued:
-    """Hands lines to a thread. Never waits: what finds no place is dropped, counted, and told once there is place.
+    """Hands lines to a thread. Never waits: what finds no place is dropped and counted.
 
     Args:
         inner: who writes.
@@ -79,7 +79,6 @@ class Queued:
 
     def __init__(self, inner: Direct, lines_max: int, dropped: Callable[[int], None]) -> None:
         self.inner = inner
-        self.lost = 0
         self._lines_max = lines_max
         self._dropped = dropped
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
@@ -95,7 +94,6 @@ class Queued:
             self.inner.write(line)
             return
         if self._waiting.qsize() >= self._lines_max:
-            self.lost += 1
             self._dropped(1)
             return
         self._waiting.put(line)
@@ -130,7 +128,6 @@ class Queued:
         try:
             self.inner.write(b"".join(batch))
         except (OSError, ValueError):
-            self.lost += len(batch)
             self._dropped(len(batch))
         return ended
 
@@ -148,7 +145,6 @@ class Queued:
         self._lock = Lock()
         self._waiting = SimpleQueue()
         self._thread = None
-        self.lost = 0
 
 
 _SINKS: weakref.WeakSet[Direct | Queued] = weakref.WeakSet()

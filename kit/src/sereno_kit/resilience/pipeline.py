@@ -266,7 +266,8 @@ def _bottom_of(name: str) -> Call:
         if chaos.active:
             chaos.meet("pipeline", name)
         result = function(*args, **kwargs)
-        if type(result) is CoroutineType:
+        kind = type(result)
+        if kind is CoroutineType or (hasattr(kind, "__await__") and hasattr(kind, "throw")):  # such as aiohttp's own
             result.close()
             raise TypeError("a coroutine came out of a synchronous call, so nothing was done yet: use acall")
         return result
