@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from flask import Flask
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from tests.kit.asgi_worlds import ask, counted, instrumented
+from tests.kit.asgi_worlds import QUIET, ask, counted, instrumented
 
 import sereno_kit
 from sereno_kit import Admin, Health, Logs, Metrics, Traces, instrument
