@@ -208,4 +208,4 @@ async def test_hostile_paths_make_no_series() -> None:
             await ask(app, f"/things{number % 60}/{number}/")
         fresh = {route for _, route, _ in counted(kit)} - labels
         assert fresh == set()
-        assert series(kit) - before < 60 * 18  # redirections of routes that had none: known routes, known statuses
+        assert series(kit) - before <= 60 * 20  # redirections of routes that had none: known routes, known statuses

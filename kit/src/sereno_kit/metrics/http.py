@@ -18,6 +18,8 @@ METHOD_OTHER = "_OTHER"
 """What OpenTelemetry's semantic conventions say for a method that is not known."""
 _METHOD_VALUES = (*sorted(METHODS), METHOD_OTHER)
 _STATUS_VALUES = (*map(str, range(100, 600)), OTHER)
+_FAILURES = ("500", "503")
+"""What a service answers by itself when it fails: unhandled errors, and what the kit refuses."""
 _ERROR_TYPES = frozenset({*Category, "client_disconnect"})
 _ERROR_TYPE_VALUES = (*sorted(_ERROR_TYPES), OTHER)
 
@@ -112,6 +114,8 @@ class HttpMetrics:
         requests = self._requests.labels(method=known_method, endpoint=known_route, status=known_status)
         durations = self._durations.labels(method=known_method, endpoint=known_route)
         # At zero from the route's first request on, so that the first error of all is an increase.
+        for failure in _FAILURES:
+            self._requests.labels(method=known_method, endpoint=known_route, status=failure)
         ours = self._errors.labels(method=known_method, endpoint=known_route, error_type=Category.INTERNAL.value)
         error = ours.inc if status >= 500 else None
         if 400 <= status < 500:
