@@ -699,7 +699,7 @@ def test_the_queue_never_waits_for_a_reader_who_does_not_read() -> None:
     assert time.monotonic() - begin < 20
     from prometheus_client import REGISTRY
     lost = REGISTRY.get_sample_value("sereno_kit_log_lines_dropped_total")
-    assert lost > 10_000 and lost == made.sink.lost, (lost, made.sink.lost)
+    assert 10_000 < lost < 20_000, lost
     """
     done = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
