@@ -170,7 +170,7 @@ _INPUT = re.compile(
 )
 """As pydantic writes its errors: the place on one line, what was given there on the next."""
 _ELEMENT = re.compile(
-    r"(?P<open><(?P<name>[\w:.-]{2,80}+)(?:\s[^<>]{0,300}+)?>)(?P<value><!\[CDATA\[(?:[^\]]|\](?!\]>))*+\]\]>|[^<]{1,4096}+)(?=</)"
+    r"(?P<open><(?P<name>[\w:.-]{2,80}+)(?:\s[^<>]{0,300}+)?>)(?P<value><!\[CDATA\[(?:[^\]]|\](?!\]>)){0,1024}+\]\]>|[^<]{1,4096}+)(?=</)"
 )
 _LINE_NAMES = re.compile(
     r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s{0,3}[:=]\s{0,3}+)(?![bru]{1,2}[\"'])([^\r\n\"'\\{}\[\]]++)"
