@@ -160,7 +160,9 @@ def _declared(one: dict[str, Any]) -> str:
     parts = [f"{one['default']} by default"]
     if one["share"] is not None:
         parts.append(f"{one['to']} for {_percent(one['share'])}")
-    parts += [f"{one[what]} {what}" for what in ("users", "rules") if one[what]]
+    parts += [
+        f"{one[what]} {what.removesuffix('s') if one[what] == 1 else what}" for what in ("users", "rules") if one[what]
+    ]
     return ", ".join(parts)
 
 

@@ -225,12 +225,14 @@ def _replica(one: dict[str, Any]) -> list[object]:
     view = one["view"]
     if view is None:
         return [one["address"], f"unknown: {one['trouble']}", "unknown", "unknown", "unknown"]
-    flags = view["flags"]
-    stale = " (stale)" if flags and flags["stale"] else ""
-    return [
-        one["address"], "yes", _not_closed(view), view["log_level"],
-        f"{flags['count']} from {flags['source']}{stale}" if flags else "unknown",
-    ]  # fmt: skip
+    return [one["address"], "yes", _not_closed(view), view["log_level"], _flags(view["flags"])]
+
+
+def _flags(flags: dict[str, Any] | None) -> str:
+    if not flags:
+        return "unknown"
+    stale = " (stale)" if flags["stale"] else ""
+    return "none" if flags["source"] == "none" else f"{flags['count']} from {flags['source']}{stale}"
 
 
 def _not_closed(view: dict[str, Any]) -> str:
