@@ -326,6 +326,14 @@ class TestTold:
         assert outcomes == {"ok": 1, "error": 2, "rejected": 1, "cancelled": 1}
         assert metrics.value("sereno_pipeline_calls_total", pipeline=made.name, outcome="ok") == 1  # looking counts not
 
+    def test_who_takes_a_pipelines_place_goes_on_counting(self, metrics: Any) -> None:
+        before = guard(Bulkhead(1))
+        before.call(int)
+        after = pipeline(before.name, Bulkhead(2), replace=True)
+        after.call(int)
+        before.call(int)
+        assert metrics.value("sereno_pipeline_calls_total", pipeline=after.name, outcome="ok") == 3
+
     def test_no_count_is_lost_between_threads(self, metrics: Any) -> None:
         made = guard(Bulkhead(64), Retry(), CircuitBreaker())
         with ThreadPoolExecutor(8) as pool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from sereno_kit import forks
 from sereno_kit.clock import Clock
@@ -160,6 +161,9 @@ class PolicyReporter:
         _logger.log(level, "%s: %s %s", self.pipeline, self.policy, event, extra=fields)
 
 
+_tallies: WeakKeyDictionary[Registry, dict[tuple[str, str], Tally]] = WeakKeyDictionary()
+
+
 class Outcomes:
     """How calls of a pipeline ended: `ok`, `error`, `rejected`, `cancelled`, each a function to call.
 
@@ -183,9 +187,12 @@ class Outcomes:
             if self._registry.multiprocess:  # another process answers the scrape: this one writes each count down
                 metric = self._registry.counter(name, help, pipeline=None, outcome=None)
                 return metric.labels(pipeline=self._pipeline, outcome=outcome).inc
-            tally = Tally()
-            family = self._registry.sampled("counter", name, help, ("pipeline", "outcome"))
-            family.add(tally.value, pipeline=self._pipeline, outcome=outcome)
+            tallies = _tallies.setdefault(self._registry, {})
+            tally = tallies.get((self._pipeline, outcome))
+            if tally is None:  # the one that takes a pipeline's place goes on counting where it was
+                tally = tallies[self._pipeline, outcome] = Tally()
+                family = self._registry.sampled("counter", name, help, ("pipeline", "outcome"))
+                family.add(tally.value, pipeline=self._pipeline, outcome=outcome)
             return tally.add
         except Exception as error:
             _failed(error)
