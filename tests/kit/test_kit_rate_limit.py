@@ -410,3 +410,20 @@ def test_problems_carry_the_requests_id(clock: FakeClock) -> None:
         assert json.loads(served.get().content)["request_id"] == "req-12345678"
     finally:
         context.request_id.reset(token)
+
+
+async def test_messages_that_are_constants_of_the_application_stay_as_they_are() -> None:
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start)
+
+    async def send(message: Any) -> None:
+        sent.append(message["headers"])
+
+    limited = RateLimiting(app, limits={"default": TokenBucket(rate=1, burst=9)})
+    for _ in range(2):
+        await limited({"type": "http", "path": "/", "headers": [], "client": ("192.0.2.7", 1)}, None, send)
+    assert [len(headers) for headers in sent] == [2, 2]
+    assert start["headers"] == []

@@ -235,7 +235,7 @@ def _adding(send: Any, headers: list[tuple[str, str]]) -> Any:
 
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *raw]
+            message = {**message, "headers": [*message.get("headers", ()), *raw]}  # it may be a constant
         await send(message)
 
     return adding
