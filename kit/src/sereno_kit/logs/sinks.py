@@ -45,20 +45,21 @@ class Direct:
     def write(self, line: bytes) -> None:
         """Take one line."""
         with self._lock:
-            if self._descriptor >= 0:
-                self._write(line)
-            elif self.stream is not None:
-                self.stream.write(line.decode("utf-8", "replace"))
-                self.stream.flush()
+            if self._descriptor < 0:
+                if self.stream is not None:
+                    self.stream.write(line.decode("utf-8", "replace"))
+                    self.stream.flush()
+                return
+            while line:
+                try:
+                    line = line[os.write(self._descriptor, line) :]
+                except BlockingIOError:
+                    self._wait()
 
-    def _write(self, line: bytes) -> None:
-        rest = line
-        while rest:
-            try:
-                rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:
-                if not select.select([], [self._descriptor], [], _PATIENCE_SECONDS)[1]:
-                    raise TimeoutError("nobody reads the lines") from None
+    def _wait(self) -> None:
+        """Until somebody reads."""
+        if not select.select([], [self._descriptor], [], _PATIENCE_SECONDS)[1]:
+            raise TimeoutError("nobody reads the lines")
 
     def close(self) -> None:
         """Nothing waits."""
