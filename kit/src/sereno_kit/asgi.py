@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from sereno_kit import chaos, chaos_requests, context
+from sereno_kit import chaos, chaos_requests
 from sereno_kit.endpoints import Answer, Ask, Endpoint
 from sereno_kit.errors import InternalError, KitError
 from sereno_kit.metrics.faults import failed
@@ -209,8 +209,6 @@ class Exchange(Observation):
         """Tell of it, if nobody has."""
         if not self.ended:
             self.end(self.template(self.scope), complete)
-            if self._deadline_token is not None:
-                context.deadline.set(None)  # The caller waits no longer for what runs behind the answer.
 
     def problem(self, error: BaseException) -> tuple[int, list[tuple[str, str]], bytes] | None:
         """The answer that `error` becomes, unless problems are not wanted."""

@@ -173,6 +173,8 @@ class Observation:
         if self.ended:
             return
         self.ended = True
+        if self._deadline_token is not None:
+            context.deadline.set(None)  # The caller waits no longer for what runs behind the answer.
         observer, trace = self.observer, self.trace
         duration = observer.monotonic() - self.started_at
         status, fault = self.status, None
