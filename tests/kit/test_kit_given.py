@@ -13,6 +13,7 @@ from sereno_kit import (
     Logs,
     Metrics,
     RateLimit,
+    Redactor,
     Retry,
     Sentry,
     Timeout,
@@ -47,6 +48,7 @@ from sereno_kit.testing import capture_metrics
         ({"traces": 10}, "a number from 0 to 1, not 10"),
         ({"sentry": 1}, r"sentry takes the DSN, or Sentry\(…\), not an int"),
         ({"health": "/healthz"}, r"health takes Health\(…\), not a str"),
+        ({"metrics": Metrics(path="/health/live")}, "metrics.path and health.live are both at '/health/live'"),
         ({"drain": 10}, r"drain takes Drain\(…\), not an int"),
         ({"admin": "a-token-of-sixteen"}, r"admin takes Admin\(…\), not a str"),
         ({"problems": True}, r"problems takes Problems\(…\), not a bool"),
@@ -93,6 +95,11 @@ def test_the_application_is_given_not_what_makes_it() -> None:
 def test_an_option_that_cannot_be_is_told_where_it_is_written(kind: Any, given: dict[str, Any], told: str) -> None:
     with pytest.raises((TypeError, ValueError), match=told):
         kind(**given)
+
+
+def test_a_redactor_takes_several_names() -> None:
+    with pytest.raises(TypeError, match="several names"):
+        Redactor(keys="password")
 
 
 def test_options_do_not_show_their_tokens() -> None:
@@ -188,3 +195,12 @@ def test_a_feature_that_nobody_declared_is_told_with_those_that_are() -> None:
 def test_a_check_without_its_name_says_how() -> None:
     with pytest.raises(TypeError, match=r"begins with its name: @kit.readiness\('db'\)"):
         HealthChecks(Health(), SYSTEM).check(lambda: True)  # type: ignore[arg-type]
+
+
+def test_the_port_of_another_protocol_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    from sereno_kit import traces_sdk
+
+    assert traces_sdk._endpoint("http://collector:4318") == "http://collector:4318/v1/traces"
+    assert caplog.messages == []
+    traces_sdk._endpoint("http://collector:4317")
+    assert ["gRPC" in message for message in caplog.messages] == [True]

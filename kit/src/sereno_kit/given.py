@@ -47,6 +47,7 @@ def check(app: Any, *, service: object, slo_latency: object, **options: object) 
     for name, given in options.items():
         if given is not None:
             _option(name, given)
+    _places(options)
 
 
 def _option(name: str, given: object) -> None:
@@ -59,6 +60,18 @@ def _option(name: str, given: object) -> None:
         raise TypeError(f"flags takes Flags, such as Flags.file('flags.json'), not {_a(given)}")
     if name == "redactor" and not callable(getattr(given, "redact", None)):
         raise TypeError(f"redactor takes a Redactor, such as Redactor(keys=['policy_number']), not {_a(given)}")
+
+
+def _places(options: Mapping[str, Any]) -> None:
+    """No address is two things: the later one would hide the earlier."""
+    told: dict[str, str] = {}
+    for name, field in (("metrics", "path"), ("health", "live"), ("health", "ready"), ("admin", "path")):
+        path = getattr(options.get(name), field, None)
+        if path is None:
+            continue
+        if path in told:
+            raise ValueError(f"{told[path]} and {name}.{field} are both at {path!r}")
+        told[path] = f"{name}.{field}"
 
 
 def _latency(given: object) -> None:

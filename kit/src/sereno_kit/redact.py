@@ -63,6 +63,8 @@ class Redactor:
         text_max: int = 16_384,
         shapes: Sequence[Callable[[str], str]] = (),
     ) -> None:
+        if isinstance(keys, str) or isinstance(allow, str):
+            raise TypeError("a Redactor takes several names: keys=['policy_number'], allow=['rfc']")
         keys = tuple(keys)
         self.mask = mask
         self.failures = 0

@@ -27,6 +27,7 @@ from sereno_kit.clock import SYSTEM, new_id
 from sereno_kit.options import Traces
 from sereno_kit.traces import Redacts
 
+_GRPC_PORT = 4317
 EXPORT_TIMEOUT_SECONDS = 5.0
 """Of one batch; `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise."""
 _log = logging.getLogger("sereno_kit.traces")
@@ -102,6 +103,8 @@ def _endpoint(given: str | None) -> str | None:
     parts = urlsplit(given)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("the endpoint of traces is the http or https URL of an OTLP receiver")
+    if parts.port == _GRPC_PORT:
+        _log.warning("traces go to port 4317, where collectors take gRPC; OTLP over HTTP is usually at 4318")
     return given if parts.path.endswith("/v1/traces") else given.rstrip("/") + "/v1/traces"
 
 
