@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, copy_context
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sereno_kit import chaos, chaos_requests
 from sereno_kit.drain import at_exit, within
-from sereno_kit.endpoints import Answer, Ask, Endpoint
+from sereno_kit.endpoints import Endpoint
 from sereno_kit.errors import InternalError, KitError
-from sereno_kit.loops import run
 from sereno_kit.metrics.faults import failed
 from sereno_kit.routes import UNMATCHED
+from sereno_kit.wsgi_endpoints import App, Environ, StartResponse, answering, status_line
 from sereno_kit.wsgi_routes import MOUNTS, OBSERVATION, template
 from sereno_kit.wsgi_servers import take_back_headers
 
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
     from sereno_kit.observing import Observation
     from sereno_kit.problems import Response as Problem
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-App = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-_BODY_BYTES_MAX = 64 * 1024
 _FLUSH_SECONDS = 5.0
 
 
@@ -85,7 +78,7 @@ class KitWsgi:
         if self._mounts:
             environ[MOUNTS] = self._mounts
         app = chaos_requests.wsgi(self.app) if chaos.active else self.app
-        return exchange.answer(app if endpoint is None else _answering(endpoint))
+        return exchange.answer(app if endpoint is None else answering(endpoint))
 
     def _begin(self, environ: Environ, *, counted: bool) -> Observation:
         get = environ.get
@@ -368,46 +361,7 @@ def accepts(environ: Environ) -> list[tuple[bytes, bytes]]:
     return [(name, str(environ[key]).encode("latin-1", "replace")) for name, key in names if key in environ]
 
 
-def _answering(endpoint: Endpoint) -> App:
-    """The kit's own answer as an application."""
-
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        given = endpoint(_ask(environ))
-        answer: Answer = run(given) if inspect.isawaitable(given) else given
-        headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
-        start_response(status_line(answer.status), list(headers.items()))
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
-
-    return app
-
-
-def _ask(environ: Environ) -> Ask:
-    headers = {
-        key.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
-        for key, value in environ.items()
-        if key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")
-    }
-    method = environ["REQUEST_METHOD"]
-    body = _body(environ) if method in ("POST", "PUT", "PATCH", "DELETE") else b""
-    query = environ.get("QUERY_STRING", "")
-    return Ask(method, environ.get("PATH_INFO", ""), headers, query, body, environ.get("REMOTE_ADDR", ""))
-
-
-def _body(environ: Environ) -> bytes:
-    length = str(environ.get("CONTENT_LENGTH") or "0")
-    wanted = min(int(length[:18]), _BODY_BYTES_MAX) if length.isdecimal() else 0
-    return bytes(environ["wsgi.input"].read(wanted)) if wanted else b""
-
-
 def path_of(environ: Environ) -> str:
     """The path as people read it: WSGI hands on its bytes as if they were Latin-1."""
     path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
     return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def status_line(status: int) -> str:
-    """`404 Not Found`; a status that has no name gets one, for servers insist."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} Unknown"
