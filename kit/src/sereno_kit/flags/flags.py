@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Change = Callable[[frozenset[str]], None]
 """What is called with the keys that came, went or changed; or with none when only the source's state changed."""
 _NOTHING = FlagSet({})
-_NOBODY: Mapping[str, Any] = {}
 
 
 class Flags:
