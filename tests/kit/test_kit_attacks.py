@@ -25,6 +25,7 @@ from starlette.responses import PlainTextResponse
 from tests.kit.asgi_worlds import ask, instrumented, scope_of
 
 from sereno_kit import AdaptiveLimit, CircuitBreaker, DeadlineExceeded, Timeout, context, pipeline
+from sereno_kit.callers import Caller, by_client
 from sereno_kit.clock import SYSTEM
 from sereno_kit.metrics import server
 from sereno_kit.metrics.registry import Registry, use
@@ -261,3 +262,17 @@ def test_a_length_without_end_is_no_mishap_of_ours() -> None:
             }  # fmt: skip
             list(kit.app(environ, lambda status, headers, trouble=None: statuses.append(status)))
     assert {status[:3] for status in statuses} == {"401"}
+
+
+@pytest.mark.parametrize(
+    ("written", "whose"),
+    [
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("64:ff9b::192.0.2.7", "192.0.2.7"),
+        ("2002:c000:207:1234::1", "192.0.2.7"),
+        ("64:ff9b:1::1", "64:ff9b:1::/64"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+    ],
+)
+def test_an_address_of_ipv4_in_one_of_ipv6_has_its_own_quota_and_only_one(written: str, whose: str) -> None:
+    assert by_client()(Caller("/", written, lambda name: None, {})) == whose

@@ -8,6 +8,8 @@ from typing import Any
 
 UNKNOWN = "unknown"
 _FORWARDED_LENGTH_MAX = 2_000
+_NAT64 = int(IPv6Address("64:ff9b::")) >> 32
+"""The network of 96 bits in which NAT64 shows addresses of IPv4 (RFC 6052)."""
 
 
 class Caller:
@@ -99,6 +101,9 @@ def _network(text: str) -> str:
         return ""
     if isinstance(address, IPv4Address):
         return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
+    embedded = address.ipv4_mapped or address.sixtofour
+    if int(address) >> 32 == _NAT64:
+        embedded = IPv4Address(int(address) & 0xFFFFFFFF)
+    if embedded is not None:
+        return str(embedded)  # All of IPv4 is one network of 64 bits behind NAT64; one of 6to4's has 65,536 of them.
     return str(IPv6Address(int(address) >> 64 << 64)) + "/64"
