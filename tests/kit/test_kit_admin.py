@@ -303,6 +303,7 @@ def test_the_log_level_is_lowered_for_a_while_and_comes_back_to_what_it_was(admi
         ("features/nothing/degraded", None, 404),
         ("features/shelf/broken", None, 404),
         ("features/shelf/degraded", {"seconds": 0}, 400),
+        ("features/shelf/degraded", {"minutes": 3}, 400),  # taken for nothing, it would hold for ever
         ("features/shelf/degraded", {"seconds": -5}, 400),
         ("features/shelf/degraded", {"seconds": 1e9}, 400),
         ("features/shelf/degraded", {"seconds": True}, 400),

@@ -110,6 +110,18 @@ def test_a_late_result_is_given_and_counted(metrics: Any) -> None:
     assert metrics.value("sereno_pipeline_events_total", **late) == 1
 
 
+async def test_a_coroutine_that_blocks_the_loop_cannot_be_cancelled_but_is_counted(metrics: Any) -> None:
+    clock = FakeClock()
+    made = guard(Timeout(2.0), clock=clock)
+
+    async def blocks() -> str:
+        clock.sleep(3.0)
+        return "paid"
+
+    assert await made.acall(blocks) == "paid"
+    assert metrics.value("sereno_pipeline_events_total", pipeline=made.name, policy="timeout", event="late") == 1
+
+
 class TestThreads:
     """`thread=True`: the caller goes on, the thread does not."""
 

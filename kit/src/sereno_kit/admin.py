@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TOKEN_LENGTH_MIN = 16
+_FIELDS = frozenset({"level", "seconds", "reason"})
+"""Of a command's body. Another one is refused: whoever writes `minutes` must not believe that it ends by itself."""
 _OPERATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,63}", re.ASCII)
 _log = logging.getLogger("sereno_kit.admin")
 _HEADERS = {
@@ -145,6 +147,8 @@ def _body(ask: Ask) -> Mapping[str, Any]:
         raise Refused("the body is not JSON") from None
     if not isinstance(body, dict):
         raise Refused("the body is a JSON object")
+    if unknown := set(body) - _FIELDS:
+        raise Refused(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(_FIELDS))}")
     return body
 
 

@@ -89,7 +89,7 @@ class Timeout(Policy):
 
     def asynchronous(self, inner: AsyncCall) -> AsyncCall:
         """`inner`, cancelled at the deadline."""
-        deadline, monotonic, enter = context.deadline, self._clock.monotonic, self._enter
+        deadline, monotonic, enter, leave = context.deadline, self._clock.monotonic, self._enter, self._leave
 
         async def guarded(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             until = enter()
@@ -97,9 +97,13 @@ class Timeout(Policy):
             limit = asyncio.timeout(until - monotonic())
             try:
                 async with limit:
-                    return await inner(function, args, kwargs)
+                    result = await inner(function, args, kwargs)
+                leave(until)  # whatever blocks the loop cannot be cancelled
+                return result
             except TimeoutError as error:
-                if limit.expired() and error.__cause__.__class__ is asyncio.CancelledError:
+                # Before 3.11.4 asyncio names the cancellation as the context only.
+                of = error.__cause__ or error.__context__
+                if limit.expired() and type(of) is asyncio.CancelledError:
                     raise self._exceeded(until) from None
                 raise
             finally:
