@@ -626,18 +626,43 @@ def test_the_lifespan_makes_it_ready_and_flushes_at_its_end() -> None:
         assert happened == ["start", "flush"]
 
 
-async def test_an_application_without_lifespan_starts_with_its_first_request() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        assert scope["type"] == "http", "no lifespan here"
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body"})
+async def without_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    assert scope["type"] == "http", "no lifespan here"
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
 
+
+async def quiet_about_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        await without_lifespan(scope, receive, send)
+
+
+@pytest.mark.parametrize("app", [without_lifespan, quiet_about_lifespan])
+def test_an_application_without_lifespan_gets_the_kits(app: Any) -> None:
     with instrumented(app) as kit:
         happened: list[str] = []
         kit.at_start.append(lambda: happened.append("start"))
-        with pytest.raises(AssertionError):
-            await kit.app({"type": "lifespan"}, Caller().receive, Caller().send)
-        assert not kit.health.starting
+        kit.at_flush.append(lambda: happened.append("flush"))
+        with TestClient(kit.app) as client:
+            assert happened == ["start"]
+            assert not kit.health.starting
+            assert client.get("/").status_code == 204
+        assert happened == ["start", "flush"]
+
+
+async def test_an_application_that_fails_while_it_starts_is_not_helped() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        raise RuntimeError("no database")
+
+    with instrumented(app) as kit, pytest.raises(RuntimeError, match="no database"):
+        await kit.app({"type": "lifespan"}, Caller().receive, Caller().send)
+
+
+async def test_where_nobody_tells_of_a_life_it_starts_with_the_first_request() -> None:
+    with instrumented(without_lifespan) as kit:
+        happened: list[str] = []
+        kit.at_start.append(lambda: happened.append("start"))
         assert (await ask(kit.app, "/")).status == 204
         assert (await ask(kit.app, "/")).status == 204
         assert happened == ["start"]
