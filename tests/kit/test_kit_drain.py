@@ -261,6 +261,7 @@ while True:
 def test_control_c_is_left_alone() -> None:
     code, said = told(
         """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # What a shell starts in the background ignores it.
 d = drainer(delay_seconds=30)
 d.install()
 try:
