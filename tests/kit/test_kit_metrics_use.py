@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import mmap
 import subprocess
 import sys
 import threading
@@ -33,13 +34,14 @@ def test_the_process_tells_what_it_uses(registry: Registry) -> None:
     threads = [threading.Thread(target=go.wait) for _ in range(3)]
     for thread in threads:
         thread.start()
-    ballast = [bytearray(1_000_000) for _ in range(30)]
+    ballast = mmap.mmap(-1, 60_000_000)  # of its own, not of what the process has free
+    ballast.write(b"x" * len(ballast))
     with open(__file__):
         after = samples(ask(registry).body)
     go.set()
     for thread in threads:
         thread.join()
-    assert len(ballast) == 30
+    ballast.close()
     assert after["process_threads"] - before["process_threads"] == 3
     assert after["process_open_fds"] > before["process_open_fds"]
     assert after["process_resident_memory_bytes"] - before["process_resident_memory_bytes"] > 20_000_000
