@@ -6,6 +6,7 @@ variable one of its plugin's options: unknown keys and wrong values are refused.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -161,10 +162,12 @@ def packages() -> Path:
     """Perses's core with what it needs, and the plugins' packages alone (what they are drawn with is not needed)."""
     with _settings():
         home = npm_packages.installed(*CORE)
-        for name in PLUGINS:
-            place = home / "node_modules" / name.rpartition("@")[0]
-            if not (place / "package.json").exists():
-                _unpacked(name, place, home)
+        with (home / "lock").open("w") as lock:  # other processes of the same run unpack into the same cache
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in PLUGINS:
+                place = home / "node_modules" / name.rpartition("@")[0]
+                if not (place / "package.json").exists():
+                    _unpacked(name, place, home)
     return home
 
 

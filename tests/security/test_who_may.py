@@ -186,7 +186,10 @@ async def test_a_change_leaves_one_line_and_a_failed_one_leaves_nothing(
             assert {name for name in after if after[name] != before[name]} > {"audit"}
     again = await dump(house.control)
     refused = await program.post(
-        path.replace("in_01live", "nowhere").replace("pg_01open", "nowhere").replace("/pagos/", "/nowhere/").replace("/theme/", "/nowhere/"),
+        path.replace("in_01live", "nowhere")
+        .replace("pg_01open", "nowhere")
+        .replace("/pagos/", "/nowhere/")
+        .replace("/theme/", "/nowhere/"),
         json={**body, "service": "nowhere"} if "service" in body else body,
     )
     assert refused.status_code in (404, 409)

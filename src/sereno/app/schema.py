@@ -59,8 +59,11 @@ _LEAVES: Mapping[str, Schema] = {
     "workspace._share": _pattern(_PERCENT),
     "workspace._number": {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "minLength": 1}]},
     "kit._admin": {
-        "anyOf": [_pattern(_URL, format="uri"), {"const": "scrape"},
-                  {"type": "array", "items": _pattern(_URL, format="uri"), "minItems": 1}],
+        "anyOf": [
+            _pattern(_URL, format="uri"),
+            {"const": "scrape"},
+            {"type": "array", "items": _pattern(_URL, format="uri"), "minItems": 1},
+        ],
     },
     "kit._variable": _pattern("(?:[A-Z][A-Z0-9_]*_)?KIT_TOKEN(?:_[A-Z0-9_]+)?", examples=["PAYMENTS_KIT_TOKEN"]),
     "service._links": {"type": "object", "additionalProperties": _pattern(_URL, format="uri")},
