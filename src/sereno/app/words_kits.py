@@ -30,7 +30,7 @@ KITS: Phrases = {
     "kits.replica": {"es": "Réplica", "en": "Replica"},
     "kits.breaker": {"es": "Cortacircuitos", "en": "Breaker"},
     "kits.failures": {"es": "Fallos", "en": "Failures"},
-    "kits.of_calls": {"es": "de {count} llamadas", "en": "of {count} calls"},
+    "kits.of_calls": {"es": "llamadas: {count}", "en": "calls: {count}"},
     "kits.in_use": {"es": "En curso", "en": "In use"},
     "kits.queued": {"es": "{count} en cola", "en": "{count} queued"},
     "kits.retries": {"es": "Reintentos libres", "en": "Retries left"},
