@@ -46,7 +46,9 @@ def _sendable(value: object) -> object:
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {key: _sendable(one) for key, one in value.items()}
-    return [_sendable(one) for one in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, tuple):  # where and why a test was skipped: whoever tells of it insists on a tuple
+        return tuple(_sendable(one) for one in value)
+    return [_sendable(one) for one in value] if isinstance(value, list) else value
 
 
 class ManualClock:

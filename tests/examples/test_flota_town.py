@@ -384,7 +384,8 @@ def test_a_service_that_is_told_to_end_answers_everybody_first(tmp_path: Path) -
     door = f"http://127.0.0.1:{port}"
     try:
         until(lambda: process.poll() is None and reachable(door))
-        thread = threading.Thread(target=knock, args=(door, answers), daemon=True)
+        told = threading.Event()
+        thread = threading.Thread(target=knock, args=(door, answers, told), daemon=True)
         thread.start()
         until(lambda: len(answers) > 20)
         process.send_signal(signal.SIGTERM)
@@ -393,6 +394,7 @@ def test_a_service_that_is_told_to_end_answers_everybody_first(tmp_path: Path) -
         before = len(answers)
         time.sleep(0.5)
         assert len(answers) > before, "it serves on while it drains"
+        told.set()  # a balancer has seen the 503 by now
         assert process.wait(15) in (0, -signal.SIGTERM)
         thread.join(10)
     finally:
@@ -412,10 +414,10 @@ def reachable(door: str) -> bool:
         return False
 
 
-def knock(door: str, answers: list[int]) -> None:
-    """Register people until the door is closed; a connection that is refused was never a request."""
+def knock(door: str, answers: list[int], told: threading.Event) -> None:
+    """Register people until told of the end; a connection that is refused was never a request."""
     dice = random.Random(3)
-    while True:
+    while not told.wait(0.02):
         try:
             answers.append(ask("POST", f"{door}/conductores", driver(dice).document())[0])
         except ConnectionRefusedError:
