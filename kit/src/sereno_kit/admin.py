@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sereno_kit.admin_page import page
-from sereno_kit.endpoints import Answer, Ask, Endpoint
+from sereno_kit.endpoints import Answer, Ask, Endpoint, Refused, json_object
 from sereno_kit.limits import MemoryLimiter, TokenBucket
 from sereno_kit.metrics.faults import failed
-from sereno_kit.overrides import Overrides, Refused
+from sereno_kit.overrides import Overrides
 
 if TYPE_CHECKING:
     from sereno_kit.kit import Kit
@@ -141,12 +141,7 @@ def _given_token(ask: Ask) -> bytes | None:
 def _body(ask: Ask) -> Mapping[str, Any]:
     if not ask.body.strip():
         return {}
-    try:
-        body = orjson.loads(ask.body)
-    except orjson.JSONDecodeError:
-        raise Refused("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused("the body is a JSON object")
+    body = json_object(ask)
     if unknown := set(body) - _FIELDS:
         raise Refused(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(_FIELDS))}")
     return body

@@ -19,7 +19,7 @@ import orjson
 
 from sereno_kit import chaos
 from sereno_kit.clock import SYSTEM, Clock
-from sereno_kit.endpoints import Answer, Ask, Endpoint
+from sereno_kit.endpoints import Answer, Ask, Endpoint, Refused, json_object
 from sereno_kit.metrics.faults import failed
 from sereno_kit.relay import Relay
 
@@ -86,14 +86,6 @@ def is_production(environment: str) -> bool:
     return not words.isdisjoint(_PRODUCTION) and words.isdisjoint(_BESIDE)
 
 
-class Refused(Exception):
-    """What is asked for cannot be; the message says why."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class Drills:
     """Shows, injects and removes faults, in this process and in the other workers of the same server.
 
@@ -154,7 +146,7 @@ class Drills:
             )
         if len(chaos.active) >= FAULTS_MAX:
             raise Refused(f"{FAULTS_MAX} faults are at work already; remove one first", 409)
-        body = _body(ask)
+        body = json_object(ask)
         fault, seconds = read(body)
         number = secrets.randbits(31)
         injected = self._begin(fault, seconds, number, operator)
@@ -243,16 +235,6 @@ def _number(body: Mapping[str, Any], name: str, default: float, most: float) -> 
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
         raise Refused(f"{name} is a number from 0 to {most:g}")
     return float(value)
-
-
-def _body(ask: Ask) -> Mapping[str, Any]:
-    try:
-        body = orjson.loads(ask.body)
-    except orjson.JSONDecodeError:
-        raise Refused("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused("the body is a JSON object")
-    return body
 
 
 def _shown(one: chaos.Injected) -> dict[str, Any]:

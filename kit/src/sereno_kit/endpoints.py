@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,24 @@ class Answer:
 
 Endpoint = Callable[[Ask], Answer | Awaitable[Answer]]
 """Answers an Ask. Under WSGI an awaitable is run to its end on a loop of its own."""
+
+
+class Refused(Exception):
+    """What an operator asks for cannot be; the message says why, and `status` how it is answered."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def json_object(ask: Ask) -> dict[str, Any]:
+    """The JSON object in the body. Raises Refused for anything else."""
+    import orjson
+
+    try:
+        body = orjson.loads(ask.body)
+    except orjson.JSONDecodeError:
+        raise Refused("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise Refused("the body is a JSON object")
+    return body

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
+from sereno_kit.endpoints import Refused
 from sereno_kit.features import STATES
 from sereno_kit.relay import Relay
 
@@ -20,14 +21,6 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECONDS_MAX = 7 * 86_400
 REASON_LENGTH_MAX = 200
 _log = logging.getLogger("sereno_kit.admin")
-
-
-class Refused(Exception):
-    """The command cannot be obeyed; the message says why, to the operator."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
